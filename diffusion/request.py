@@ -1,0 +1,120 @@
+"""The one place where sampling values from outside are checked: command line, web page, API and ``Model.sample`` alike.
+
+``Settings`` says how to sample, ``Request`` adds what to draw. Both are built from anything, and refuse what they cannot
+mean with an ``InputError`` of one sentence that names the setting, what was given and what is allowed. None and "" stand
+for the model's own default, which ``Settings.filled`` puts in.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
+
+from diffusion.config import ModelConfig
+from diffusion.errors import InputError
+from diffusion.samplers import SAMPLERS
+
+
+def _between(low: float, high: float, kind: str, default: float | None = None) -> Any:
+    """A finite number within limits. A field's description is what the sentence of its error says is allowed."""
+    return Field(default, ge=low, le=high, allow_inf_nan=False, description=f"{kind} from {low} to {high}")
+
+
+class Settings(BaseModel):
+    """How to sample. Numbers may come as text ("20") or as whole floats (20.0)."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    sampler: str | None = Field(None, description="one of " + ", ".join(SAMPLERS))
+    steps: int | None = _between(1, 1000, "a whole number")
+    guidance_scale: float | None = _between(0, 20, "a number")  # 0 ignores the label, 1 is no guidance
+    eta: float | None = _between(0, 1, "a number")  # only where the sampler has it
+    seed: int | None = _between(0, 2**32 - 1, "a whole number")
+
+    def __init__(self, **values: Any):
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            raise InputError(sentence(error, type(self))) from None
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _blank_is_default(cls, value: Any, info: ValidationInfo) -> Any:
+        if isinstance(value, bool):  # to Python, True is the whole number 1
+            raise ValueError("a truth value is no setting")
+        blank = value is None or (isinstance(value, str) and not value.strip())
+        return cls.model_fields[str(info.field_name)].default if blank else value
+
+    @field_validator("sampler")
+    @classmethod
+    def _sampler_is_known(cls, value: str | None) -> str | None:
+        if value is not None and value not in SAMPLERS:
+            raise ValueError("unknown sampler")
+        return value
+
+    def filled(self, config: ModelConfig) -> dict[str, Any]:
+        """The five settings with the model's defaults in the place of None; ``eta`` stays None where there is none.
+
+        Steps follow the sampler: the model's number belongs to the model's sampler, another sampler brings its own.
+        """
+        sampler = self.sampler or config.sampler
+        steps = config.steps if sampler == config.sampler else SAMPLERS[sampler].default_steps
+        has_eta = "eta" in SAMPLERS[sampler].options
+        if self.eta is not None and not has_eta:
+            having = " or ".join(name for name, row in SAMPLERS.items() if "eta" in row.options)
+            raise InputError(f"eta belongs to the sampler {having}; leave it out with {sampler}.")
+        return {
+            "sampler": sampler,
+            "steps": steps if self.steps is None else self.steps,
+            "guidance_scale": config.guidance_scale if self.guidance_scale is None else self.guidance_scale,
+            "eta": (self.eta or 0.0) if has_eta else None,
+            "seed": self.seed or 0,
+        }
+
+
+class Request(Settings):
+    """What to draw, and how: one call of the web page or the API."""
+
+    label: str = Field("", description='the name of a class, or "" for any')
+    num_images: int = _between(1, 64, "a whole number", default=16)
+    model: str = Field("", description="the name of a model, or hub:owner/name")
+
+
+def check_settings(config: ModelConfig, **values: Any) -> dict[str, Any]:
+    """The values checked and the model's defaults filled in: sampler, steps, guidance_scale, eta, seed.
+
+    Raises InputError.
+    """
+    return Settings(**values).filled(config)
+
+
+def label_index(label: str, label_names: Sequence[str]) -> int:
+    """The index of a class name; -1 for "", unconditional. Raises InputError that names the known ones."""
+    if label == "":
+        return -1
+    if label in label_names:
+        return list(label_names).index(label)
+    if not label_names:
+        raise InputError(f"this model draws without labels: leave the label empty, instead of {_shortened(label)}.")
+    known = ", ".join(
+        label_names if len(label_names) <= 12 else [*label_names[:10], f"... ({len(label_names)} in all)"]
+    )
+    raise InputError(f'label must be one of {known}, or "" for any, not {_shortened(label)}.')
+
+
+def sentence(error: ValidationError, model: type[BaseModel]) -> str:
+    """One sentence for a person about the first thing that pydantic found wrong."""
+    first = error.errors(include_url=False, include_context=False)[0]
+    name = str(first["loc"][0])
+    if name not in model.model_fields:
+        return f"there is no setting {_shortened(name)}; the settings are {', '.join(model.model_fields)}."
+    return f"{name} must be {model.model_fields[name].description}, not {_shortened(first['input'])}."
+
+
+def _shortened(value: Any, length: int = 40) -> str:
+    """What was given, as Python writes it, cut to a length that fits a line."""
+    try:
+        text = repr(value)
+    except ValueError:  # Python refuses to print whole numbers of more than 4300 digits
+        return "a number of thousands of digits"
+    return text if len(text) <= length else text[: length - 3] + "..."
