@@ -1,0 +1,59 @@
+"""A model's configuration: what stands in ``config.json`` beside the weights, and all that is needed to rebuild it."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from diffusion.errors import InputError
+from diffusion.networks import NetworkConfig
+from diffusion.process import CosineVP, ExponentialVE, LinearVP
+from diffusion.samplers import SAMPLERS
+
+ProcessConfig = Annotated[LinearVP | CosineVP | ExponentialVE, Field(discriminator="kind")]
+LabelName = Annotated[str, Field(min_length=1, max_length=60)]
+
+
+class ModelConfig(BaseModel):
+    """Unknown keys are refused and every size is bounded: a config may come from a stranger."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
+    title: str = Field("", max_length=100)
+    description: str = Field("", max_length=500)
+    image_size: int = Field(28, ge=4, le=512)
+    channels: Literal[1, 3] = 1
+    label_names: tuple[LabelName, ...] = Field((), max_length=1000)  # empty: unconditional
+    process: ProcessConfig = CosineVP()
+    prediction: Literal["eps", "x0", "v", "score"] = "v"
+    network: NetworkConfig
+    # what the model looks best with; a person's defaults through every door
+    sampler: str = "ddim"
+    steps: int = Field(20, ge=1, le=1000)
+    guidance_scale: float = Field(1.0, ge=0, le=20)
+
+    def model_post_init(self, _) -> None:
+        if len(set(self.label_names)) != len(self.label_names):
+            raise ValueError("label_names must all differ")
+        if self.sampler not in SAMPLERS:
+            raise ValueError(f"sampler must be one of {', '.join(SAMPLERS)}")
+        if self.image_size % self.network.stride:
+            raise ValueError(
+                f"image_size {self.image_size} must be divisible by the network's stride {self.network.stride}"
+            )
+
+    @property
+    def num_classes(self) -> int:
+        """The number of labels; as an index it is the null label."""
+        return len(self.label_names)
+
+    @classmethod
+    def from_json(cls, text: str | bytes, origin: str) -> "ModelConfig":
+        """Read a config; an ``InputError`` names the file (``origin``), the key and what is wrong with it."""
+        try:
+            return cls.model_validate_json(text)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(str(part) for part in first["loc"])
+            at = f" at {where!r}" if where else ""
+            raise InputError(f"{origin} is not a model's configuration{at}: {first['msg']}.") from None

@@ -1,0 +1,205 @@
+"""Forward processes: how an image turns into noise.
+
+Every process is ``x_t = alpha_t * x0 + sigma_t * eps`` for a time t in [0, 1], 0 = clean and 1 = noise; processes
+differ only in the two curves. The half-log-SNR ``lambda = log(alpha / sigma)`` falls strictly with t. Coefficients are
+float64 throughout; they are cast where they meet the network.
+
+    process        alpha, sigma                                        used by
+    LinearVP       DDPM's 1000 linear betas                            Ho et al. 2020; guided-diffusion
+    CosineVP       a squared cosine                                    Nichol & Dhariwal 2021; the default model
+    ExponentialVE  1, sqrt((s^2t - 1) / (2 ln s))                      Song et al. 2021 (score SDE)
+"""
+
+import math
+from typing import Literal, NamedTuple
+
+import torch
+from pydantic import ConfigDict, Field
+from pydantic.dataclasses import dataclass
+from torch import Tensor
+
+_settings = dataclass(frozen=True, config=ConfigDict(extra="forbid"))
+
+
+class Level(NamedTuple):
+    """One noise level of a sampling grid: the process at one time, as Python floats (float64)."""
+
+    t: float
+    alpha: float
+    sigma: float
+    f: float = math.nan  # drift: dx = f x dt + g dw
+    g2: float = math.nan  # squared diffusion, g^2
+
+    @property
+    def lam(self) -> float:
+        """Half-log-SNR, log(alpha / sigma); infinite at the clean level."""
+        return math.inf if self.sigma == 0 else math.log(self.alpha / self.sigma)
+
+
+class Transition(NamedTuple):
+    """``q(x_lo | x_hi, x0)``: mean ``A x_hi + B x0`` and the two variances a reverse step may use."""
+
+    A: float
+    B: float
+    small: float
+    large: float
+
+
+def transition(hi: Level, lo: Level) -> Transition:
+    """The Gaussian posterior between *any* two levels, ``hi`` the noisier one.
+
+    ``small`` is the posterior's own variance, right where x0 is known; ``large`` is the variance of the forward step
+    ``q(x_hi | x_lo)``, right where x0 is standard normal. On VP these are DDPM's eqs. 6 and 7 (fixedsmall, fixedlarge);
+    on VE they give NCSN's ancestral step (Song et al. 2021, appendix F).
+    """
+    ratio = hi.alpha / lo.alpha
+    forward = max(hi.sigma**2 - ratio**2 * lo.sigma**2, 0.0)  # variance of x_hi given x_lo
+    share = lo.sigma**2 / hi.sigma**2
+    return Transition(A=ratio * share, B=lo.alpha * forward / hi.sigma**2, small=forward * share, large=forward)
+
+
+class Process:
+    """What all forward processes share. A subclass gives ``alpha_sigma``, ``sde`` and ``embed_time``."""
+
+    t_min = 1e-3  # the cleanest time a network is trained on; a sampling grid steps from there to t = 0 at once
+
+    def alpha_sigma(self, t: Tensor | float) -> tuple[Tensor, Tensor]:
+        """Signal and noise scale at time t in [0, 1]: two float64 tensors of t's shape."""
+        raise NotImplementedError
+
+    def sde(self, t: Tensor | float) -> tuple[Tensor, Tensor]:
+        """Drift f = d log(alpha)/dt and squared diffusion g^2 = -2 sigma^2 dlambda/dt (Kingma et al. 2021, eq. 2)."""
+        raise NotImplementedError
+
+    def embed_time(self, t: Tensor | float) -> Tensor:
+        """What the network is told about the time t; float64, of t's shape."""
+        raise NotImplementedError
+
+    def level(self, t: float) -> Level:
+        """The noise level at time t in [0, 1]."""
+        if not 0 <= t <= 1:
+            raise ValueError(f"t must lie in [0, 1], not {t}")
+        values = (*self.alpha_sigma(t), *self.sde(t))
+        return Level(float(t), *(value.item() for value in values))
+
+    def levels(self, steps: int, spacing: str = "time") -> list[Level]:
+        """A sampling grid: ``steps + 1`` levels from noise (t = 1) to clean (t = 0).
+
+        ``spacing`` is "time" (uniform in t, Lin et al. 2023's "trailing" steps) or "lambda" (uniform in the
+        half-log-SNR between t = 1 and t_min, then one step to the clean level; Lu et al. 2022).
+        """
+        if steps < 1:
+            raise ValueError(f"steps must be at least 1, not {steps}")
+        times = 1 - torch.arange(steps + 1, dtype=torch.float64) / steps
+        if spacing == "lambda" and steps > 1:
+            ends = self._lam(torch.tensor([1.0, self.t_min], dtype=torch.float64))
+            lam = torch.lerp(ends[0], ends[1], torch.arange(steps, dtype=torch.float64) / (steps - 1))
+            times = torch.cat([self.time_of(lam).clamp(max=1.0), times[-1:]])
+            times[0] = 1.0
+        table = zip(times, *self.alpha_sigma(times), *self.sde(times), strict=True)
+        return [Level(*(value.item() for value in row)) for row in table]
+
+    def time_of(self, lam: Tensor) -> Tensor:
+        """The time with half-log-SNR ``lam``, by bisection: lambda falls strictly with t."""
+        low, high = torch.zeros_like(lam), torch.ones_like(lam)
+        for _ in range(60):
+            middle = (low + high) / 2
+            noisier = self._lam(middle) < lam
+            low, high = torch.where(noisier, low, middle), torch.where(noisier, middle, high)
+        return (low + high) / 2
+
+    def _lam(self, t: Tensor) -> Tensor:
+        alpha, sigma = self.alpha_sigma(t)
+        return alpha.log() - sigma.log()
+
+
+class VP(Process):
+    """Variance preserving: alpha^2 + sigma^2 = 1, given by L = log(alpha^2) and its slope dL/dt.
+
+    The network is told DDPM's own index, 0 to steps - 1, continued to fractions.
+    """
+
+    steps: int = 1000
+
+    def log_alpha_squared(self, t: Tensor) -> tuple[Tensor, Tensor]:
+        """L(t) and dL/dt, float64."""
+        raise NotImplementedError
+
+    def alpha_sigma(self, t: Tensor | float) -> tuple[Tensor, Tensor]:
+        log_squared, _ = self.log_alpha_squared(_float64(t))
+        return (log_squared / 2).exp(), (0 - torch.expm1(log_squared)).sqrt()
+
+    def sde(self, t: Tensor | float) -> tuple[Tensor, Tensor]:
+        _, slope = self.log_alpha_squared(_float64(t))
+        return slope / 2, -slope
+
+    def embed_time(self, t: Tensor | float) -> Tensor:
+        return _float64(t) * self.steps - 1
+
+
+@_settings
+class LinearVP(VP):
+    """DDPM's linear betas (Ho et al. 2020, section 4): at t = n / steps, alpha^2 is *exactly* prod(1 - beta_i, i < n).
+
+    With 1 - beta_i = d (z - 1 - i) the product is d^n Gamma(z) / Gamma(z - n), which is smooth in n: so the process is
+    defined, with its SDE, between the steps too. The Gammas are Stirling's series, arranged so that nothing cancels.
+    """
+
+    kind: Literal["linear_vp"] = "linear_vp"
+    steps: int = Field(1000, ge=10, le=10_000)
+    beta_min: float = Field(1e-4, gt=0, le=0.02)
+    beta_max: float = Field(0.02, gt=0, le=0.5)
+
+    def log_alpha_squared(self, t: Tensor) -> tuple[Tensor, Tensor]:
+        n = t * self.steps
+        d = (self.beta_max - self.beta_min) / (self.steps - 1)
+        z = (1 - self.beta_min) / d + 1
+        w = z - n
+        value = n * math.log(d * z) - (w - 0.5) * torch.log1p(-n / z) - n + _stirling(z) - _stirling(w)
+        slope = (d * w).log() - 1 / (2 * w) - 1 / (12 * w**2)  # log d + digamma(w)
+        return value, slope * self.steps
+
+
+@_settings
+class CosineVP(VP):
+    """The cosine schedule (Nichol & Dhariwal 2021, eq. 17), with its last beta held at 0.999 as they do."""
+
+    kind: Literal["cosine_vp"] = "cosine_vp"
+    steps: int = Field(1000, ge=10, le=10_000)
+    offset: float = Field(0.008, gt=0, le=0.1)
+
+    def log_alpha_squared(self, t: Tensor) -> tuple[Tensor, Tensor]:
+        speed = math.pi / 2 / (1 + self.offset)
+        start = speed * self.offset
+        last = speed * (1 - 1 / self.steps + self.offset)
+        angle = (start + speed * t).clamp(max=math.acos(math.sqrt(1 - 0.999) * math.cos(last)))
+        return 2 * (angle.cos().log() - math.log(math.cos(start))), -2 * speed * angle.tan()
+
+
+@_settings
+class ExponentialVE(Process):
+    """Variance exploding, dx = s^t dw (Song et al. 2021): alpha = 1, sigma_t^2 = (s^2t - 1) / (2 ln s)."""
+
+    kind: Literal["exponential_ve"] = "exponential_ve"
+    s: float = Field(25.0, gt=1, le=1000)
+
+    def alpha_sigma(self, t: Tensor | float) -> tuple[Tensor, Tensor]:
+        t = _float64(t)
+        rate = 2 * math.log(self.s)
+        return torch.ones_like(t), (torch.expm1(rate * t) / rate).sqrt()
+
+    def sde(self, t: Tensor | float) -> tuple[Tensor, Tensor]:
+        t = _float64(t)
+        return torch.zeros_like(t), torch.exp(2 * math.log(self.s) * t)
+
+    def embed_time(self, t: Tensor | float) -> Tensor:
+        return _float64(t)
+
+
+def _float64(t: Tensor | float) -> Tensor:
+    return torch.as_tensor(t, dtype=torch.float64)
+
+
+def _stirling(z):
+    """The part of log Gamma(z) beyond (z - 1/2) log z - z + log(2 pi) / 2; error below 1e-3 / z^5."""
+    return 1 / (12 * z) - 1 / (360 * z**3)
