@@ -1,8 +1,8 @@
-"""The one place where sampling values from outside are checked: command line, web page, API and ``Model.sample`` alike.
+"""The one place where sampling values from outside are checked: command line, web page, API and ``Model.sample``.
 
-``Settings`` says how to sample, ``Request`` adds what to draw. Both are built from anything, and refuse what they cannot
-mean with an ``InputError`` of one sentence that names the setting, what was given and what is allowed. None and "" stand
-for the model's own default, which ``Settings.filled`` puts in.
+``Settings`` says how to sample, ``Request`` adds what to draw. Both are built from anything, and refuse what they
+cannot mean with an ``InputError`` of one sentence that names the setting, what was given and what is allowed. None and
+"" stand for the model's own default, which ``Settings.filled`` puts in.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from diffusion.errors import InputError
 from diffusion.samplers import SAMPLERS
 
 
-def _between(low: float, high: float, kind: str, default: float | None = None) -> Any:
+def between(low: float, high: float, kind: str, default: float | None = None) -> Any:
     """A finite number within limits. A field's description is what the sentence of its error says is allowed."""
     return Field(default, ge=low, le=high, allow_inf_nan=False, description=f"{kind} from {low} to {high}")
 
@@ -26,10 +26,10 @@ class Settings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     sampler: str | None = Field(None, description="one of " + ", ".join(SAMPLERS))
-    steps: int | None = _between(1, 1000, "a whole number")
-    guidance_scale: float | None = _between(0, 20, "a number")  # 0 ignores the label, 1 is no guidance
-    eta: float | None = _between(0, 1, "a number")  # only where the sampler has it
-    seed: int | None = _between(0, 2**32 - 1, "a whole number")
+    steps: int | None = between(1, 1000, "a whole number")
+    guidance_scale: float | None = between(0, 20, "a number")  # 0 ignores the label, 1 is no guidance
+    eta: float | None = between(0, 1, "a number")  # only where the sampler has it
+    seed: int | None = between(0, 2**32 - 1, "a whole number")
 
     def __init__(self, **values: Any):
         try:
@@ -76,7 +76,7 @@ class Request(Settings):
     """What to draw, and how: one call of the web page or the API."""
 
     label: str = Field("", description='the name of a class, or "" for any')
-    num_images: int = _between(1, 64, "a whole number", default=16)
+    num_images: int = between(1, 64, "a whole number", default=16)
     model: str = Field("", description="the name of a model, or hub:owner/name")
 
 
