@@ -17,6 +17,7 @@ from diffusion.guidance import classifier_free
 from diffusion.networks import build_network
 from diffusion.noise import ImageNoise
 from diffusion.prediction import PARAMETERISATIONS
+from diffusion.request import check_settings
 from diffusion.samplers import SAMPLERS, Step
 
 CONFIG, WEIGHTS, CARD = "config.json", "model.safetensors", "README.md"
@@ -62,24 +63,19 @@ class Model:
         is the model's default. ``first_index`` is the first image's number within its seed: (first_index=3, one label)
         draws what is the fourth image otherwise. Raises ``InputError`` on bad values.
         """
-        name = self.config.sampler if sampler is None else sampler
-        if name not in SAMPLERS:
-            raise InputError(f"Unknown sampler {name!r}; choose one of {', '.join(SAMPLERS)}.")
-        chosen = SAMPLERS[name]
-        if steps is None:
-            steps = self.config.steps if name == self.config.sampler else chosen.default_steps
-        scale = self.config.guidance_scale if guidance_scale is None else guidance_scale
-        if eta is not None and "eta" not in chosen.options:
-            raise InputError(f"{chosen.title} has no eta; leave it out, or choose DDIM.")
-        options = {} if eta is None else {"eta": float(eta)}
+        settings = check_settings(
+            self.config, sampler=sampler, steps=steps, guidance_scale=guidance_scale, eta=eta, seed=seed
+        )
+        chosen = SAMPLERS[settings["sampler"]]
+        options = {name: settings[name] for name in chosen.options}
         y = self._labels(labels, num_images)
         shape = (self.config.channels, self.config.image_size, self.config.image_size)
-        noise = ImageNoise(seed, len(y), shape, first_index, self.device)
+        noise = ImageNoise(settings["seed"], len(y), shape, first_index, self.device)
 
         denoise = self.denoiser()
         if self.config.num_classes:
-            denoise = classifier_free(denoise, scale, self.config.num_classes)
-        levels = self.process.levels(steps, chosen.spacing)
+            denoise = classifier_free(denoise, settings["guidance_scale"], self.config.num_classes)
+        levels = self.process.levels(settings["steps"], chosen.spacing)
         start = levels[0].sigma * noise()
         return chosen.function(partial(clipped(denoise), labels=y), start, levels, noise, **options)
 
@@ -153,7 +149,7 @@ def _read_tensors(path: Path, expected: dict[str, Tensor]) -> dict[str, Tensor]:
     """The tensors of a safetensors file, checked by name and shape against ``expected``; float32."""
     try:
         with safe_open(path, framework="pt") as file:
-            found = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}
+            found = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
             wanted = {name: tuple(tensor.shape) for name, tensor in expected.items()}
             for name in wanted.keys() - found.keys():
                 raise InputError(f"{path} does not fit its configuration: tensor {name!r} is missing.")

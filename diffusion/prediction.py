@@ -20,7 +20,7 @@ Number = TypeVar("Number", float, Tensor)  # coefficients are Python floats when
 
 
 class Prediction(NamedTuple):
-    """What a denoiser says about a noisy x: the clean image, the noise, and (if learned) a variance, all of x's shape."""
+    """What a denoiser says about a noisy x: the clean image, the noise and, if learned, a variance; all like x."""
 
     x0: Tensor
     eps: Tensor
@@ -28,7 +28,7 @@ class Prediction(NamedTuple):
 
 
 class Parameterisation(NamedTuple):
-    """A row: ``coefficients(alpha, sigma) -> (c0, c1)``; the network's raw output is ``target * output_scale(sigma)``."""
+    """A row: ``coefficients(alpha, sigma) -> (c0, c1)``; the raw output is ``target * output_scale(sigma)``."""
 
     coefficients: Callable[[Number, Number], tuple[Number, Number]]
     output_scale: Callable[[Number], Number] = lambda sigma: sigma * 0 + 1

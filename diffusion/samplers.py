@@ -2,8 +2,8 @@
 
 A sampler is a generator ``sampler(denoise, x, levels, noise, **options)``: ``denoise(x, level) -> Prediction``, x the
 start (N, C, H, W) at ``levels[0]``, and ``noise()`` a fresh standard normal like x, injected so that a test can replay
-every draw. It yields one ``Step`` for each of the len(levels) - 1 steps; x keeps its dtype. Nothing here knows of devices,
-progress bars, labels or clipping. A new sampler is one function and one row of ``SAMPLERS``.
+every draw. It yields one ``Step`` for each of the len(levels) - 1 steps; x keeps its dtype. Nothing here knows of
+devices, progress bars, labels or clipping. A new sampler is one function and one row of ``SAMPLERS``.
 """
 
 import math
@@ -85,8 +85,8 @@ def heun(denoise: BoundDenoise, x: Tensor, levels: list[Level], noise: Noise) ->
 
 @torch.no_grad()
 def dpmpp_2m(denoise: BoundDenoise, x: Tensor, levels: list[Level], noise: Noise) -> Iterator[Step]:
-    """DPM-Solver++(2M): 2nd order from the last two predictions of x0 (Lu et al. 2022b, algorithm 2). The first step and
-    the one to the clean level are of 1st order."""
+    """DPM-Solver++(2M): 2nd order from the last two predictions of x0 (Lu et al. 2022b, algorithm 2). The first step
+    and the one to the clean level are of 1st order."""
     previous = None  # (x0, lambda) of the step before
     for i, (hi, lo) in enumerate(pairwise(levels)):
         x0 = denoise(x, hi).x0
@@ -115,7 +115,7 @@ class Sampler(NamedTuple):
 SAMPLERS = {
     "ddpm": Sampler(ddpm, "DDPM", "Removes a little noise and adds a little back, at every step; wants many.", 100),
     "ddim": Sampler(
-        ddim, "DDIM", "Points at the clean image and moves straight towards it; few steps do.", 20, ("eta",)
+        ddim, "DDIM", "Points at the clean image and moves straight towards it; a few steps do.", 20, ("eta",)
     ),
     "euler_maruyama": Sampler(
         euler_maruyama,

@@ -8,6 +8,8 @@ from torch import Tensor, nn
 
 from diffusion.networks.layers import SelfAttention, group_norm, sinusoidal, zero_module
 
+Width = Annotated[int, Field(ge=8, le=1024, multiple_of=8)]
+
 
 class UNetConfig(BaseModel):
     """Settings of a ``UNet``; every size is bounded, since a config may come from a stranger."""
@@ -16,9 +18,7 @@ class UNetConfig(BaseModel):
 
     kind: Literal["unet"] = "unet"
     patch: Literal[1, 2, 4] = 1  # pixels are folded patch x patch into channels before the first convolution
-    channels: tuple[Annotated[int, Field(ge=8, le=1024, multiple_of=8)], ...] = Field(
-        (64, 128), min_length=1, max_length=6
-    )
+    channels: tuple[Width, ...] = Field((64, 128), min_length=1, max_length=6)  # one entry a level
     blocks: int = Field(2, ge=1, le=8)  # residual blocks a level, going down; one more going up
     attention: tuple[bool, ...] = (False, True)  # self-attention after each block, level by level
     head_channels: int = Field(32, ge=4, le=256)
