@@ -1,0 +1,86 @@
+"""Checkpoints: all that a run needs to go on as if nothing had happened.
+
+One file each, ``checkpoints/step-00001000.safetensors``: weights, their average and the optimiser's state as tensors,
+the rest as JSON in the file's metadata. Nothing is pickled. What else a step depends on (the order of the data, the
+noise, the dropped labels) is drawn from (seed, step), so there is no generator to save.
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save as to_safetensors
+from torch import Tensor, nn
+
+from diffusion.errors import InputError
+from diffusion.model import write_atomically
+
+KEPT = 2  # the last ones: should the newest be damaged, there is one before it
+
+
+def save_checkpoint(
+    directory: Path, network: nn.Module, average: nn.Module, optimizer: torch.optim.Optimizer, state: dict[str, Any]
+) -> None:
+    """Write a checkpoint, whole or not at all, and drop all but the last two. ``state`` is JSON, with the "step"."""
+    tensors = {f"network.{name}": tensor for name, tensor in network.state_dict().items()}
+    tensors |= {f"average.{name}": tensor for name, tensor in average.state_dict().items()}
+    names = [name for name, _ in network.named_parameters()]
+    for index, values in optimizer.state_dict()["state"].items():
+        tensors |= {f"optimizer.{names[index]}|{key}": value for key, value in values.items()}
+    content = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    directory.mkdir(parents=True, exist_ok=True)
+    path = directory / f"step-{state['step']:08d}.safetensors"
+    write_atomically(path, to_safetensors(content, metadata={"state": json.dumps(state)}))
+    for old in checkpoints(directory)[:-KEPT]:
+        old.unlink(missing_ok=True)
+    for abandoned in directory.glob(".*.tmp"):  # by a process that was killed as it wrote
+        abandoned.unlink(missing_ok=True)
+
+
+def load_checkpoint(
+    directory: Path, network: nn.Module, average: nn.Module, optimizer: torch.optim.Optimizer
+) -> dict[str, Any] | None:
+    """Fill the three from the newest readable checkpoint and return its state; None where there is none.
+
+    Raises ``InputError`` where a checkpoint does not fit the run's network.
+    """
+    for path in reversed(checkpoints(directory)):
+        try:
+            with safe_open(path, framework="pt") as file:
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
+                state = json.loads(file.metadata()["state"])
+        except (OSError, SafetensorError) as error:
+            print(f"{path} cannot be read ({error}); trying the one before it.", file=sys.stderr)
+            continue
+        try:
+            network.load_state_dict(_part(tensors, "network."))
+            average.load_state_dict(_part(tensors, "average."))
+        except RuntimeError:
+            raise InputError(f"{path} does not fit the network in the run's config.json.") from None
+        optimizer.load_state_dict(_optimizer_state(optimizer, network, _part(tensors, "optimizer.")))
+        return state
+    return None
+
+
+def checkpoints(directory: Path) -> list[Path]:
+    """The checkpoint files there, oldest first."""
+    return sorted(directory.glob("step-*.safetensors"))
+
+
+def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+
+
+def _optimizer_state(
+    optimizer: torch.optim.Optimizer, network: nn.Module, tensors: dict[str, Tensor]
+) -> dict[str, Any]:
+    """The optimiser's state dict, its parameters being known by name in the file and by number to torch."""
+    numbers = {name: number for number, (name, _) in enumerate(network.named_parameters())}
+    state: dict[int, dict[str, Tensor]] = {}
+    for name, tensor in tensors.items():
+        parameter, key = name.split("|")
+        state.setdefault(numbers[parameter], {})[key] = tensor
+    return {"state": state, "param_groups": optimizer.state_dict()["param_groups"]}

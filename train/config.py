@@ -1,0 +1,88 @@
+"""The settings of a training run: what stands in ``runs/NAME/config.json``, and all that is needed to repeat it."""
+
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from diffusion.config import ModelConfig
+from diffusion.errors import InputError
+
+BUDGETS = ("steps", "epochs", "minutes")
+
+
+class TrainConfig(BaseModel):
+    """How to train. The description of a field is what its error says is allowed."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    preset: str
+    dataset: str = Field("mnist", min_length=1, description="mnist, fashion_mnist, cifar10 or folder:PATH")
+    data_dir: str = "data"
+    image_size: int | None = Field(None, ge=4, le=512, description="a number of pixels from 4 to 512")  # None: its own
+    conditional: bool = True  # whether the network is told the labels
+    init_from: str | None = None  # a model reference to start from, instead of fresh weights
+
+    # how long: exactly one of the three
+    steps: int | None = Field(None, ge=1, description="a whole number from 1")
+    epochs: float | None = Field(None, gt=0, allow_inf_nan=False, description="a number above 0")
+    minutes: float | None = Field(None, gt=0, allow_inf_nan=False, description="a number above 0")
+
+    batch_size: int = Field(128, ge=1, le=65536, description="a whole number from 1 to 65536")  # over all processes
+    learning_rate: float = Field(2e-3, gt=0, le=1, description="a number above 0, at most 1")
+    warmup_steps: int = Field(100, ge=0, description="a whole number from 0")
+    decay: Literal["cosine", "linear", "none"] = "cosine"  # of the learning rate, to 0 at the end
+    betas: tuple[float, float] = (0.9, 0.99)
+    weight_decay: float = Field(0.0, ge=0)
+    max_grad_norm: float = Field(1.0, gt=0)
+    ema_width: float = Field(0.1, gt=0, lt=0.28)  # of the averaged stretch of the run, as a share of the steps so far
+    label_dropout: float = Field(0.1, ge=0, lt=1)  # share of the labels withheld, for classifier-free guidance
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    seed: int = Field(0, ge=0, lt=2**32, description="a whole number from 0 to 4294967295")
+
+    log_every: int = Field(10, ge=1)  # steps a line of metrics.jsonl
+    save_seconds: float = Field(60, ge=0)  # between checkpoints, hence the most that a crash can cost
+    sheet_seconds: float = Field(60, ge=0)  # between sample sheets
+
+    @classmethod
+    def checked(cls, **values: Any) -> "TrainConfig":
+        """A config from values of any kind; an ``InputError`` names the option that is wrong and what it may be."""
+        if sum(values.get(name) is not None for name in BUDGETS) != 1:
+            raise InputError("A run needs exactly one of --steps, --epochs and --minutes.")
+        try:
+            return cls(**values)
+        except ValidationError as error:
+            first = error.errors()[0]
+            name = str(first["loc"][0])
+            field = cls.model_fields.get(name)
+            allowed = f"must be {field.description}" if field and field.description else first["msg"]
+            raise InputError(f"--{name.replace('_', '-')} {allowed}, not {first['input']!r}.") from None
+
+    def total_steps(self, num_images: int) -> int | None:
+        """The length of the run in steps; None where it is measured in minutes."""
+        if self.epochs is not None:
+            return max(1, round(self.epochs * num_images / self.batch_size))
+        return self.steps
+
+
+class RunConfig(BaseModel):
+    """``config.json`` of a run directory: the settings of the training and those of the model."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    training: TrainConfig
+    model: ModelConfig
+
+    @classmethod
+    def read(cls, path: Path) -> "RunConfig":
+        """Raises InputError where the file is missing or is not one of ours."""
+        try:
+            return cls.model_validate_json(path.read_bytes())
+        except OSError as error:
+            raise InputError(
+                f"{path.parent} is not a training run: {path.name} cannot be read ({error.strerror})."
+            ) from None
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(str(part) for part in first["loc"])
+            raise InputError(f"{path} is not a run's configuration: {where}: {first['msg']}.") from None

@@ -1,0 +1,187 @@
+"""The training loop, to be read from top to bottom."""
+
+from contextlib import ExitStack
+from pathlib import Path
+
+import torch
+from accelerate import Accelerator
+from torch import Tensor
+
+from diffusion.errors import InputError
+from diffusion.losses import denoising_loss
+from diffusion.model import Model, load_model
+from train.batches import Batches, mixed
+from train.card import model_card
+from train.checkpoints import load_checkpoint, save_checkpoint
+from train.config import RunConfig
+from train.data import Dataset
+from train.ema import PowerAverage
+from train.journal import Journal
+from train.pace import Chore, Pace
+from train.runs import CHECKPOINTS, MODEL, SAMPLES
+from train.sheets import sample_sheet
+
+FUSED = ("cpu", "cuda", "mps", "xpu")  # devices where AdamW has a kernel that updates all weights at once
+
+
+class TrainingStopped(Exception):
+    """The run ended early. ``str(error)`` says why and what is left; ``code`` is the exit status."""
+
+    def __init__(self, message: str, code: int):
+        super().__init__(message)
+        self.code = code
+
+
+def train(config: RunConfig, data: Dataset, run_dir: Path, accelerator: Accelerator, start_time: float) -> Path:
+    """Train from the run's last checkpoint, or from the start, to the end. Returns the model's directory.
+
+    start_time: on time.monotonic()'s clock; a run of M minutes is over M minutes after it. Raises ``TrainingStopped``
+    on Ctrl-C, SIGTERM and a loss that is not finite, ``InputError``, and ``OSError`` where writing fails.
+    """
+    training, device, main = config.training, accelerator.device, accelerator.is_main_process
+
+    # The model in training, the average of its weights (which is what is saved and drawn from), the optimiser
+    torch.manual_seed(training.seed)
+    model, average = Model(config.model, device=device), Model(config.model, device=device)
+    if training.init_from is not None:
+        copy_weights(training.init_from, model)
+    average.network.load_state_dict(model.network.state_dict())
+    ema = PowerAverage(model.network, average.network, training.ema_width)
+    parameters = list(model.network.parameters())
+    optimizer = torch.optim.AdamW(
+        parameters,
+        lr=training.learning_rate,
+        betas=training.betas,
+        weight_decay=training.weight_decay,
+        fused=device.type in FUSED,
+    )
+
+    # Where the run stands
+    state = load_checkpoint(run_dir / CHECKPOINTS, model.network, average.network, optimizer)
+    step = state["step"] if state else 0
+    pending = (
+        [torch.tensor(pair, device=device) for pair in state["pending"]] if state else []
+    )  # not yet in the metrics
+    pace = Pace(
+        training,
+        training.total_steps(len(data.images)),
+        start_time - (state["seconds"] if state else 0),
+        accelerator,
+    )
+    pace.update(step)
+    if pace.progress >= 1:
+        return run_dir / MODEL  # it was finished, and was not given more time
+
+    batches = Batches(data, model, training, accelerator.process_index, accelerator.num_processes)
+    network, optimizer = accelerator.prepare(model.network, optimizer)
+    network.train()
+    saving, drawing = Chore(training.save_seconds), Chore(training.sheet_seconds)
+    last_loss: float | None = None
+
+    def save() -> None:
+        with saving.doing():
+            here = {"step": step, "seconds": pace.seconds(), "pending": [pair.tolist() for pair in pending]}
+            save_checkpoint(run_dir / CHECKPOINTS, model.network, average.network, optimizer.optimizer, here)
+            card = model_card(
+                config, step, pace.seconds(), last_loss, len(data.images), model, accelerator.num_processes
+            )
+            average.save(run_dir / MODEL, readme=card)
+
+    def draw() -> None:
+        with drawing.doing():
+            picture = sample_sheet(average, f"{config.model.name}, step {step:,}")
+            picture.save(run_dir / SAMPLES / f"step-{step:08d}.png")
+            journal.sheet(picture, step)
+
+    with ExitStack() as stack:
+        stack.enter_context(pace.signals())
+        if main:
+            (run_dir / SAMPLES).mkdir(exist_ok=True)
+            journal = stack.enter_context(Journal(run_dir, step, pace.progress))
+            if step == 0:
+                save()  # a model from the first moment on
+        logged, logged_at = step, pace.seconds() - saving.spent - drawing.spent
+
+        while pace.progress < 1 and not pace.signal:
+            rate = pace.learning_rate(step)
+            for group in optimizer.param_groups:
+                group["lr"] = rate
+            batch = batches(step)
+            torch.manual_seed(mixed(training.seed, step, 2 + accelerator.process_index))  # for what the network draws
+
+            loss = denoising_loss(network, model.process, model.parameterisation, *batch).mean()
+            optimizer.zero_grad()
+            accelerator.backward(loss)
+            grad_norm = accelerator.clip_grad_norm_(parameters, training.max_grad_norm)
+            optimizer.step()
+            step += 1
+            ema.update(step)
+
+            pending.append(torch.stack([accelerator.reduce(loss.detach(), "mean"), grad_norm]))
+            pace.update(step)
+
+            if step % training.log_every == 0 or pace.progress >= 1:
+                last_loss, mean_norm = means(pending, step, rate, run_dir)
+                pending.clear()
+                if main:
+                    trained_for = pace.seconds() - saving.spent - drawing.spent
+                    speed = (step - logged) * training.batch_size / (trained_for - logged_at)
+                    logged, logged_at = step, trained_for
+                    journal.write(
+                        {
+                            "step": step,
+                            "images": step * training.batch_size,
+                            "seconds": round(pace.seconds(), 3),
+                            "progress": pace.progress,
+                            "loss": last_loss,
+                            "grad_norm": mean_norm,
+                            "learning_rate": rate,
+                            "images_per_second": round(speed, 1),
+                        }
+                    )
+            if main and saving.due() and is_finite(pending):
+                save()
+            if main and drawing.due() and pace.progress < 1:
+                draw()
+
+        # The end, or as far as it came
+        if main and is_finite(pending):
+            save()
+            if not pace.signal:
+                draw()
+    if pace.signal:
+        raise TrainingStopped(
+            f"Stopped at step {step}; everything up to there is in {run_dir}. To go on: "
+            f"python -m train.run {training.preset} --output-dir {run_dir} --resume",
+            code=128 + pace.signal,
+        )
+    return run_dir / MODEL
+
+
+def copy_weights(ref: str, model: Model) -> None:
+    """Start from the weights of another model. Raises ``InputError`` where its network is another one."""
+    source = load_model(ref, model.device)
+    try:
+        model.network.load_state_dict(source.network.state_dict())
+    except RuntimeError:
+        raise InputError(
+            f"The weights of {ref} do not fit this network: preset, channels and number of labels must be the same."
+        ) from None
+
+
+def is_finite(pending: list[Tensor]) -> bool:
+    """Whether no loss and no gradient since the last line of metrics was nan or infinite."""
+    return not pending or bool(torch.stack(pending).isfinite().all())
+
+
+def means(pending: list[Tensor], step: int, learning_rate: float, run_dir: Path) -> tuple[float, float]:
+    """Mean loss and mean gradient norm of some steps. Raises ``TrainingStopped`` where they are not finite."""
+    loss, grad_norm = torch.stack(pending).double().mean(0).tolist()
+    if not is_finite(pending):
+        raise TrainingStopped(
+            f"The loss is no longer finite (steps {step - len(pending) + 1} to {step}, learning rate "
+            f"{learning_rate:.2g}), so the run was stopped; the last good model is in {run_dir / MODEL}. To go on from "
+            f"there, --resume with a lower --learning-rate.",
+            code=1,
+        )
+    return loss, grad_norm

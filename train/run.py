@@ -1,0 +1,263 @@
+"""Train a preset: ``python -m train.run PRESET``, or ``python train/run.py PRESET``, or under ``accelerate launch -m``.
+
+Examples:
+
+    python -m train.run unet --minutes 2                          # MNIST, into runs/unet
+    python -m train.run unet --dataset folder:pictures --steps 5000 --output-dir runs/pictures
+    python -m train.run unet --output-dir runs/pictures --resume  # go on where it stopped
+"""
+
+import argparse
+import errno
+import math
+import os
+import re
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+if not __package__:  # started as a file: what it imports lies beside its folder
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+
+if TYPE_CHECKING:  # torch is imported after the command line is read, so that --help and a mistake answer at once
+    from accelerate import Accelerator
+
+    from train.config import RunConfig, TrainConfig
+    from train.data import Dataset
+
+RESUMABLE = {"steps", "epochs", "minutes", "learning_rate", "data_dir", "precision"}  # what may change on the way
+LARGEST_OWN_SIZE = 64  # pixels; larger pictures of one's own are brought to this unless --image-size says otherwise
+
+
+class Parser(argparse.ArgumentParser):
+    """Reports a mistake in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message}\n")
+
+
+def parser() -> argparse.ArgumentParser:
+    from train.presets import PRESETS
+
+    p = Parser(
+        prog="python -m train.run",
+        description="Train a diffusion model.",
+        epilog=(__doc__ or "").partition("\n\n")[2],
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        argument_default=argparse.SUPPRESS,  # what is not given is the preset's
+    )
+    p.add_argument("preset", metavar="PRESET", choices=list(PRESETS), help=f"what to train: {', '.join(PRESETS)}")
+    p.add_argument("--data-dir", metavar="D", help="where the data sets lie or are downloaded to (data)")
+    p.add_argument(
+        "--dataset", metavar="NAME", help="mnist, fashion_mnist, cifar10 or folder:PATH, one sub-folder a class"
+    )
+    p.add_argument("--image-size", type=int, metavar="N", help="in pixels; the data set's own if not given")
+    length = p.add_mutually_exclusive_group()
+    length.add_argument("--steps", type=int, metavar="N", help="train for so many steps")
+    length.add_argument("--epochs", type=float, metavar="N", help="train for so many passes through the data")
+    length.add_argument("--minutes", type=float, metavar="M", help="train for so many minutes, start-up included")
+    p.add_argument(
+        "--output-dir", metavar="DIR", help="the run's directory; the first free of runs/PRESET, runs/PRESET-2, ..."
+    )
+    p.add_argument(
+        "--resume", action="store_true", help="go on with the run in --output-dir, or the last one of the preset"
+    )
+    p.add_argument("--push-to-hub", metavar="OWNER/NAME", help="upload the model to the Hugging Face Hub at the end")
+    p.add_argument("--init-from", metavar="REF", help="start from a model: its name, its path or hub:owner/name")
+    p.add_argument("--batch-size", type=int, metavar="N", help="images a step, over all processes")
+    p.add_argument("--learning-rate", type=float, metavar="X", help="after the warm-up; it decays to 0")
+    p.add_argument("--seed", type=int, metavar="N", help="the same seed gives the same run")
+    p.add_argument("--precision", choices=["auto", "fp32", "bf16"], help="auto: bf16 where the processor has it")
+    return p
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command; returns its exit status: 0 done, 1 failed, 2 bad input, 130 Ctrl-C, 143 SIGTERM."""
+    options = vars(parser().parse_args(arguments))
+    start_time = process_start()
+
+    from diffusion.errors import InputError
+    from train.loop import TrainingStopped
+
+    try:
+        return run(options, start_time)
+    except InputError as error:
+        return complain(str(error), 2)
+    except TrainingStopped as stopped:
+        return complain(str(stopped), stopped.code)
+    except KeyboardInterrupt:
+        return complain("Interrupted.", 130)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return complain(
+                "The disk is full, so the run was stopped; what it last saved is whole. Make room and --resume.", 1
+            )
+        raise
+
+
+def run(options: dict[str, Any], start_time: float) -> int:
+    """Do what the options, as parsed, say."""
+    from accelerate import Accelerator, PartialState
+
+    from diffusion.errors import InputError
+    from diffusion.hub import push
+    from diffusion.model import use_bfloat16, write_atomically
+    from train.loop import train
+    from train.runs import CONFIG, latest_run_directory, new_run_directory
+
+    output_dir, resume, repo_id = (options.pop(name, None) for name in ("output_dir", "resume", "push_to_hub"))
+    if repo_id is not None and not re.fullmatch(r"[\w.-]+/[\w.-]+", repo_id):
+        raise InputError(f"--push-to-hub must be OWNER/NAME, not {repo_id!r}.")
+    if resume:
+        run_dir = Path(output_dir) if output_dir else latest_run_directory(options["preset"])
+        config = resumed_config(run_dir, options)
+        training = config.training
+    else:
+        training = new_config(options)
+
+    bfloat16 = training.precision == "bf16" or (training.precision == "auto" and use_bfloat16(PartialState().device))
+    accelerator = Accelerator(mixed_precision="bf16" if bfloat16 else "no")
+    if training.batch_size % accelerator.num_processes:
+        raise InputError(
+            f"--batch-size must be divisible by the {accelerator.num_processes} processes, not {training.batch_size}."
+        )
+    with accelerator.main_process_first():  # so that one of them downloads
+        if resume:
+            data = same_data(config)
+        else:
+            config, data = fitted(training)
+    if not resume:
+        run_dir = on_main(accelerator, lambda: new_run_directory(training.preset, output_dir))
+    if accelerator.is_main_process:
+        write_atomically(run_dir / CONFIG, (config.model_dump_json(indent=2) + "\n").encode())
+        announce(config, data, run_dir, accelerator)
+
+    model_dir = train(config, data, run_dir, accelerator, start_time)
+    if accelerator.is_main_process:
+        print(model_dir)
+        if repo_id is not None:
+            print(push(model_dir, repo_id, message=f"Train {training.preset}"))
+    accelerator.end_training()
+    return 0
+
+
+def new_config(options: dict[str, Any]) -> "TrainConfig":
+    """The preset's settings, with the options in their place. Raises InputError."""
+    from train.config import BUDGETS, TrainConfig
+    from train.presets import PRESETS
+
+    settings = dict(PRESETS[options["preset"]]["training"])
+    if any(name in options for name in BUDGETS):
+        settings = {name: value for name, value in settings.items() if name not in BUDGETS}
+    return TrainConfig.checked(**settings | options)
+
+
+def resumed_config(run_dir: Path, options: dict[str, Any]) -> "RunConfig":
+    """The run's settings; the options may make it longer, but not another run. Raises InputError."""
+    from diffusion.errors import InputError
+    from train.config import BUDGETS, RunConfig, TrainConfig
+    from train.runs import CONFIG
+
+    config = RunConfig.read(run_dir / CONFIG)
+    settings = config.training.model_dump()
+    for name in options.keys() - RESUMABLE:
+        if options[name] != settings[name]:
+            raise InputError(
+                f"{run_dir} was started with {name.replace('_', ' ')} {settings[name]!r}, which --resume cannot change "
+                f"to {options[name]!r}: start a new run."
+            )
+    if any(name in options for name in BUDGETS):
+        settings |= dict.fromkeys(BUDGETS)
+    return RunConfig(training=TrainConfig.checked(**settings | options), model=config.model)
+
+
+def same_data(config: "RunConfig") -> "Dataset":
+    """The data set of a run that goes on. Raises InputError where it has changed."""
+    from diffusion.errors import InputError
+    from train.data import load_dataset
+
+    training, model = config.training, config.model
+    data = load_dataset(training.dataset, training.data_dir, "train", model.image_size, model.channels)
+    if training.conditional and tuple(data.label_names) != model.label_names:
+        raise InputError(f"The labels of {training.dataset} are no longer those that the run was started with.")
+    return data
+
+
+def fitted(training: "TrainConfig") -> tuple["RunConfig", "Dataset"]:
+    """The data set, and the preset's model with its size, channels and labels. Raises InputError."""
+    from pydantic import TypeAdapter
+
+    from diffusion.config import ModelConfig
+    from diffusion.networks import NetworkConfig
+    from train.config import RunConfig
+    from train.data import conform, load_dataset
+    from train.presets import PRESETS
+
+    preset = PRESETS[training.preset]["model"]
+    stride = TypeAdapter(NetworkConfig).validate_python(preset["network"]).stride
+    data = load_dataset(training.dataset, training.data_dir, "train", training.image_size)
+    size = training.image_size or data.images.shape[-1]
+    if training.image_size is None and training.dataset.startswith("folder:"):
+        size = min(size, LARGEST_OWN_SIZE)
+    size = math.ceil(size / stride) * stride
+    if size != data.images.shape[-1]:
+        print(f"The images are brought to {size}x{size} pixels.", file=sys.stderr)
+        data = conform(data.images, data.labels, data.label_names, size, None)
+    model = ModelConfig(
+        name=training.preset,
+        image_size=size,
+        channels=data.images.shape[1],
+        label_names=data.label_names if training.conditional else (),
+        **preset,
+    )
+    return RunConfig(training=training, model=model), data
+
+
+def on_main(accelerator: "Accelerator", decide: Callable[[], Path]) -> Path:
+    """What the main process decides, or the InputError it meets, on every process."""
+    from accelerate.utils import broadcast_object_list
+
+    from diffusion.errors import InputError
+
+    decision: list[Any] = [None]
+    if accelerator.is_main_process:
+        try:
+            decision = [decide()]
+        except InputError as error:
+            decision = [error]
+    broadcast_object_list(decision)
+    if isinstance(decision[0], InputError):
+        raise decision[0]
+    return decision[0]
+
+
+def announce(config: "RunConfig", data: "Dataset", run_dir: Path, accelerator: "Accelerator") -> None:
+    from train.card import hardware
+
+    training, model = config.training, config.model
+    print(
+        f"Training {training.preset} on {training.dataset}: {len(data.images):,} images of {model.image_size}x"
+        f"{model.image_size}, {model.num_classes} labels; {hardware(accelerator.device, accelerator.num_processes)}, "
+        f"{'bf16' if accelerator.mixed_precision == 'bf16' else 'fp32'}; into {run_dir}",
+        file=sys.stderr,
+    )
+
+
+def process_start() -> float:
+    """When this process was started, on time.monotonic()'s clock: before Python, torch and the rest were loaded."""
+    import psutil
+
+    return time.monotonic() - (time.time() - psutil.Process(os.getpid()).create_time())
+
+
+def complain(sentence: str, code: int) -> int:
+    """Say it once, also where there are several processes; returns the code."""
+    if os.environ.get("RANK", "0") == "0":
+        print(f"train.run: {sentence}", file=sys.stderr)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())
