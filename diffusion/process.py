@@ -62,6 +62,7 @@ class Process:
     """What all forward processes share. A subclass gives ``alpha_sigma``, ``sde`` and ``embed_time``."""
 
     t_min = 1e-3  # the cleanest time a network is trained on; a sampling grid steps from there to t = 0 at once
+    lam_min = -5.1  # just below DDPM's noisiest step: what lies beyond (the cosine's end, -9.9) only costs steps
 
     def alpha_sigma(self, t: Tensor | float) -> tuple[Tensor, Tensor]:
         """Signal and noise scale at time t in [0, 1]: two float64 tensors of t's shape."""
@@ -83,19 +84,19 @@ class Process:
         return Level(float(t), *(value.item() for value in values))
 
     def levels(self, steps: int, spacing: str = "time") -> list[Level]:
-        """A sampling grid: ``steps + 1`` levels from noise (t = 1) to clean (t = 0).
+        """A sampling grid: ``steps + 1`` levels from noise (t = 1, or close to it) to clean (t = 0).
 
         ``spacing`` is "time" (uniform in t, Lin et al. 2023's "trailing" steps) or "lambda" (uniform in the
-        half-log-SNR between t = 1 and t_min, then one step to the clean level; Lu et al. 2022).
+        half-log-SNR from t = 1, or where it passes lam_min, to t_min, then one step to clean; Lu et al. 2022).
         """
         if steps < 1:
             raise ValueError(f"steps must be at least 1, not {steps}")
         times = 1 - torch.arange(steps + 1, dtype=torch.float64) / steps
         if spacing == "lambda" and steps > 1:
             ends = self._lam(torch.tensor([1.0, self.t_min], dtype=torch.float64))
-            lam = torch.lerp(ends[0], ends[1], torch.arange(steps, dtype=torch.float64) / (steps - 1))
-            times = torch.cat([self.time_of(lam).clamp(max=1.0), times[-1:]])
-            times[0] = 1.0
+            first = ends[0].clamp(min=self.lam_min)
+            lam = torch.lerp(first, ends[1], torch.arange(steps, dtype=torch.float64) / (steps - 1))
+            times = torch.cat([self.time_of(lam), times[-1:]])
         table = zip(times, *self.alpha_sigma(times), *self.sde(times), strict=True)
         return [Level(*(value.item() for value in row)) for row in table]
 

@@ -129,6 +129,7 @@ SAMPLERS = {
         "Heun",
         "Follows the same deterministic path as DDIM, looking ahead once per step: twice the work, a straighter path.",
         10,
+        spacing="lambda",
         evaluations=lambda steps: 2 * steps - 1,
     ),
     "dpmpp_2m": Sampler(
