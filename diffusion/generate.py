@@ -83,9 +83,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def run(model: str, label: list[str], num_images: str | None, device: str | None, output: Path, **given: Any) -> None:
+def run(model: str, label: list[str], device: str | None, output: Path, **given: Any) -> None:
     """Check everything that can be checked first, then load, draw and write. Raises InputError."""
-    job = Job(num_images=num_images, **given)
+    job = Job(**given)
     check_output(output)
     loaded = load_model(model, checked_device(device))
     settings = job.filled(loaded.config)

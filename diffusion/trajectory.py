@@ -5,8 +5,8 @@ right: ``State`` holds x and the x0 predicted from that very x, from pure noise 
 """
 
 import math
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from torch import Tensor
@@ -18,7 +18,8 @@ from diffusion.process import Level
 from diffusion.samplers import SAMPLERS
 
 
-class State(NamedTuple):
+@dataclass(frozen=True)
+class State:
     """x (N, C, H, W) at ``level`` and the x0 predicted from it, both float32; at the last level both are the result."""
 
     index: int  # 0 (noise) to steps (clean)
@@ -37,10 +38,10 @@ def trajectory(
     eta: float | None,
     seed: int,
     first_index: int = 0,
-) -> Iterator[State]:
+) -> Generator[State, None, None]:
     """The steps + 1 states of ``model.sample`` with the same arguments (checked ones: ``request.check_settings``).
 
-    State i comes as soon as the network has looked at level i. Closing the iterator ends the sampling.
+    State i comes as soon as the network has looked at level i. Closing the generator ends the sampling.
     """
     config = model.config
     shape = (config.channels, config.image_size, config.image_size)

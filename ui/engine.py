@@ -1,0 +1,205 @@
+"""The engine of the app: from a checked request to frames, with no Gradio in it.
+
+    engine = Engine("unet")
+    for update in engine.run(Request(label="9", num_images=16)):
+        show(update.frames)
+
+Everything here may be called from many threads at once.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from torch import Tensor
+
+from diffusion.errors import InputError
+from diffusion.images import png_bytes, sheet, to_uint8
+from diffusion.model import Model
+from diffusion.request import Request, label_index
+from diffusion.trajectory import State, displayed, kept_indices, trajectory
+from train import evaluator
+from ui.media import quick_png
+from ui.registry import HUB, ModelEntry, Registry
+
+logger = logging.getLogger(__name__)
+
+FALLBACK = "unet"  # draws while the operator's model from the Hub is not there
+MOST_FRAMES = 120  # of one run: a scrubber has no more places than that
+INTERVAL = 0.05  # seconds between updates: 20 a second are a smooth film
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One moment: x at a noise level and the x0 predicted from it, as PNG sheets of one pixel per pixel."""
+
+    index: int  # 0 is pure noise, the number of steps the finished images (in both pictures)
+    t: float
+    alpha: float
+    sigma: float
+    x: bytes
+    x0: bytes
+
+
+class Reading(NamedTuple):
+    """What the evaluator takes an image for, and its probability (0 to 1)."""
+
+    label: str
+    confidence: float
+
+
+class Result(NamedTuple):
+    """A finished run. ``settings`` say how to draw the same again; they stand in the sheet's metadata, too."""
+
+    images: np.ndarray  # uint8 (N, H, W, C)
+    labels: list[str]  # what was asked for, one an image; "" unconditional
+    readings: list[Reading] | None  # None for models that do not draw MNIST's digits
+    seconds: float
+    settings: dict[str, Any]
+    sheet_png: bytes
+
+
+class Update(NamedTuple):
+    """What is new since the last update. The last of a run has the result."""
+
+    frames: list[Frame]
+    step: int  # steps done
+    total: int
+    seconds: float  # of computing, without the time that the receiver took
+    result: Result | None = None
+
+
+class Engine:
+    """Models, and runs with them."""
+
+    def __init__(self, default_model: str = FALLBACK, runs_dir: str | Path = "runs"):
+        """Returns at once. A default from the Hub is not asked for yet: until ``fetch_default``, ``FALLBACK`` draws.
+
+        Raises InputError where a local default cannot be read.
+        """
+        self.registry = Registry(default_model, runs_dir)
+        self.default = FALLBACK if default_model.startswith(HUB) else default_model
+        if default_model == self.default:
+            self.registry.config(default_model)
+        self._status: str | None = None
+        self._lock = threading.Lock()
+
+    def models(self) -> list[ModelEntry]:
+        """All models there are now, runs trained meanwhile among them."""
+        return self.registry.entries()
+
+    def load(self, ref: str = "") -> Model:
+        """The model of a reference ("" is the default). Raises InputError."""
+        return self.registry.load(self._checked(ref))
+
+    def describe(self, ref: str = "") -> dict[str, Any]:
+        """What a page must know of a model: its labels, image size and default settings. Raises InputError."""
+        config = self.registry.config(self._checked(ref))
+        return {
+            "label_names": list(config.label_names),
+            "channels": config.channels,
+            "image_size": config.image_size,
+            "sampler": config.sampler,
+            "steps": config.steps,
+            "guidance_scale": config.guidance_scale,
+            "title": config.title or config.name,
+            "description": config.description,
+        }
+
+    def fetch_default(self) -> threading.Thread:
+        """Load the operator's model in the background; it becomes the default once it is there. See ``status``."""
+        if self.registry.own != self.default:
+            self._status = f"Fetching {self.registry.own}; until it is here, the bundled model {FALLBACK} draws."
+        thread = threading.Thread(target=self._fetch_default, name="fetch default model", daemon=True)
+        thread.start()
+        return thread
+
+    def _fetch_default(self) -> None:
+        own = self.registry.own
+        try:
+            self.registry.load(own)
+        except InputError as error:
+            self._status = f"{error} The bundled model {FALLBACK} draws instead." if own != self.default else str(error)
+        except Exception:
+            self._status = f"{own} could not be loaded, and the program's log says why; {FALLBACK} draws instead."
+            raise
+        else:
+            self.default, self._status = own, None
+
+    def status(self) -> str | None:
+        """What a visitor should know about the default model, as a sentence; None when all is well."""
+        return self._status
+
+    def run(self, request: Request) -> Iterator[Update]:
+        """Draw, in updates of at most 20 a second; closing the iterator ends the computation.
+
+        The model is loaded and everything checked before this returns. Raises InputError.
+        """
+        ref = self._checked(request.model)
+        model = self.registry.load(ref)
+        label = label_index(request.label, model.config.label_names)
+        settings = request.filled(model.config)
+        shown = {"model": ref, "label": request.label, "num_images": request.num_images, **settings}
+        return self._updates(model, [label] * request.num_images, settings, shown)
+
+    def _updates(self, model: Model, labels: list[int], settings: dict, shown: dict) -> Iterator[Update]:
+        total = settings["steps"]
+        kept = kept_indices(total, MOST_FRAMES)
+        frames: list[Frame] = []
+        started, due = time.perf_counter(), 0.0
+        with closing(trajectory(model, labels, **settings)) as path:
+            for state in path:
+                if state.index in kept:
+                    frames.append(_frame(state))
+                now = time.perf_counter()
+                if frames and now >= due and state.index < total:
+                    yield Update(frames, state.index, total, now - started)
+                    frames = []
+                    due = time.perf_counter() + INTERVAL
+                    started += due - INTERVAL - now  # the receiver's time does not count
+        seconds = time.perf_counter() - started
+        yield Update(frames, total, total, seconds, self._result(model, state.x, seconds, shown))
+
+    def _result(self, model: Model, x: Tensor, seconds: float, settings: dict) -> Result:
+        images = to_uint8(x)
+        return Result(
+            images=images,
+            labels=[settings["label"]] * len(images),
+            readings=self._readings(x) if evaluator.can_read(model.config) else None,
+            seconds=seconds,
+            settings=settings,
+            sheet_png=png_bytes(sheet(images), settings, compress_level=6),
+        )
+
+    def _readings(self, x: Tensor) -> list[Reading] | None:
+        with self._lock:
+            reader = self._evaluator
+        if reader is None:
+            return None
+        _, probabilities = evaluator.read(reader, x.clamp(-1, 1).cpu())
+        confidences, classes = probabilities.max(1)
+        return [Reading(str(c), p) for c, p in zip(classes.tolist(), confidences.tolist(), strict=True)]
+
+    @cached_property
+    def _evaluator(self) -> evaluator.Evaluator | None:
+        try:
+            return evaluator.load_evaluator()
+        except InputError as error:
+            logger.warning("Digits will not be read: %s", error)
+            return None
+
+    def _checked(self, ref: str) -> str:
+        return self.registry.check(ref) if ref else self.default
+
+
+def _frame(state: State) -> Frame:
+    x = quick_png(sheet(displayed(state)))
+    x0 = x if state.x0 is state.x else quick_png(sheet(to_uint8(state.x0)))
+    return Frame(state.index, state.level.t, state.level.alpha, state.level.sigma, x, x0)
