@@ -1,4 +1,5 @@
 import math
+from itertools import pairwise
 
 import pytest
 import torch
@@ -63,7 +64,7 @@ def test_levels_run_from_noise_to_clean(process, spacing, steps):
     assert levels[-1].t == levels[-1].sigma == 0
     assert levels[-1].alpha == 1
     lams = [level.lam for level in levels]
-    assert all(a < b for a, b in zip(lams, lams[1:], strict=False))
+    assert all(a < b for a, b in pairwise(lams))
     if spacing == "lambda" and steps > 2:
         gaps = torch.tensor(lams[:-1], dtype=torch.float64).diff()
         torch.testing.assert_close(gaps, gaps.mean().expand_as(gaps), rtol=1e-4, atol=0)
@@ -88,8 +89,8 @@ def test_transition_is_ddpms_posterior():
     i = 500
     beta, bar, before = betas[i].item(), alpha_bar[i].item(), alpha_bar[i - 1].item()
     step = transition(LinearVP().level((i + 1) / 1000), LinearVP().level(i / 1000))
-    assert step.A == pytest.approx((1 - before) * math.sqrt(1 - beta) / (1 - bar), rel=1e-9)  # Ho et al. 2020, eq. 7
-    assert step.B == pytest.approx(math.sqrt(before) * beta / (1 - bar), rel=1e-8)
+    assert pytest.approx((1 - before) * math.sqrt(1 - beta) / (1 - bar), rel=1e-9) == step.A  # Ho et al. 2020, eq. 7
+    assert pytest.approx(math.sqrt(before) * beta / (1 - bar), rel=1e-8) == step.B
     assert step.small == pytest.approx((1 - before) / (1 - bar) * beta, rel=1e-8)
     assert step.large == pytest.approx(beta, rel=1e-8)
 

@@ -48,8 +48,8 @@ def test_ddim_there_and_back_again_has_an_error_that_falls_as_one_over_n(process
 
 
 def moments(name, process, levels, eta=0.0):
-    """Mean and variance that a stochastic sampler ends with, carried through its own affine steps: on Gaussian data every
-    step is x <- a x + b + noise, so a, b and the noise's variance are read off by probing the sampler itself."""
+    """Mean and variance that a stochastic sampler ends with. On Gaussian data each of its steps is x <- a x + b + c z;
+    a, b and c are read off by probing the sampler itself."""
     mean, variance = levels[0].alpha * DATA.mean, DATA.spread(levels[0]) ** 2
     options = {"eta": eta} if name == "ddim" else {}
     for i in range(len(levels) - 1):

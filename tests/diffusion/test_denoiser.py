@@ -1,0 +1,88 @@
+import math
+
+import pytest
+import torch
+
+from diffusion.denoiser import Denoiser, clipped
+from diffusion.guidance import classifier_free
+from diffusion.prediction import PARAMETERISATIONS, Prediction
+from tests.diffusion.gaussian import PROCESSES, Gaussian
+
+
+class Recorder:
+    """A made-up network that depends on x, t and the label, and remembers what it was asked."""
+
+    def __init__(self):
+        self.calls = []
+
+    def __call__(self, x, t, y=None):
+        self.calls.append((x, t, y))
+        shift = 0 if y is None else y.view(-1, 1, 1, 1).to(x) / 7
+        return torch.sin(x + shift) * (1 + t.view(-1, 1, 1, 1) / 1000)
+
+
+@pytest.mark.parametrize("process", PROCESSES.values(), ids=PROCESSES)
+@pytest.mark.parametrize("name", PARAMETERISATIONS)
+def test_a_network_that_knows_the_answer_is_read_right(process, name):
+    data, level, row = Gaussian(), process.level(0.4), PARAMETERISATIONS[name]
+    alpha, sigma = process.alpha_sigma(torch.full((1, 1, 1, 1), 0.4, dtype=torch.float64))
+    scale = math.hypot(level.alpha, level.sigma)
+
+    def network(x, t, y=None):
+        exact = data.denoise(x * scale, level)  # what it is shown is scaled to unit variance
+        return row.target(exact.x0, exact.eps, alpha, sigma)
+
+    x = data.start(level)
+    prediction = Denoiser(network, process, row, torch.float64)(x, level)
+    torch.testing.assert_close(prediction.x0, data.denoise(x, level).x0, rtol=1e-9, atol=1e-9)
+    torch.testing.assert_close(prediction.eps, data.denoise(x, level).eps, rtol=1e-9, atol=1e-9)
+
+
+def test_the_network_sees_its_own_dtype_and_the_sampler_its_own():
+    network, process = Recorder(), PROCESSES["ve"]
+    x = torch.randn(3, 1, 4, 4, dtype=torch.float64)
+    level = process.level(0.9)
+    prediction = Denoiser(network, process, PARAMETERISATIONS["eps"])(x, level, torch.tensor([0, 1, 2]))
+    seen, t, _ = network.calls[0]
+    assert (seen.dtype, t.dtype, prediction.x0.dtype) == (torch.float32, torch.float32, torch.float64)
+    torch.testing.assert_close(seen.double(), x / math.hypot(1, level.sigma), rtol=1e-6, atol=1e-6)
+    assert t.tolist() == pytest.approx([0.9] * 3)
+
+
+def test_clipping_keeps_x0_and_eps_in_step():
+    level = PROCESSES["cosine"].level(0.5)
+    x = torch.randn(2, 1, 4, 4, dtype=torch.float64)
+
+    def denoise(x, level, labels=None):
+        return Prediction(3 * x, x)
+
+    x0, eps, _ = clipped(denoise)(x, level)
+    assert x0.abs().max() <= 1
+    torch.testing.assert_close(level.alpha * x0 + level.sigma * eps, x)
+    halved = clipped(denoise, denoised_fn=lambda x0: x0 / 2)(x, level)
+    torch.testing.assert_close(halved.x0, 1.5 * x)
+
+
+def guided(scale, labels):
+    network, process = Recorder(), PROCESSES["linear"]
+    bare = Denoiser(network, process, PARAMETERISATIONS["v"], torch.float64)
+    x = torch.randn(3, 1, 4, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    level = process.level(0.3)
+    result = classifier_free(bare, scale, null_label=10)(x, level, labels)
+    calls = len(network.calls), len(network.calls[0][0])
+    conditional, unconditional = (bare(x, level, y) for y in (labels, torch.full((3,), 10)))
+    return result, conditional, unconditional, calls
+
+
+@pytest.mark.parametrize(("scale", "batch"), [(0.0, 3), (0.5, 6), (1.0, 3), (3.5, 6)])
+def test_classifier_free_guidance(scale, batch):
+    result, conditional, unconditional, calls = guided(scale, torch.tensor([1, 5, 9]))
+    for got, c, u in zip(result[:2], conditional[:2], unconditional[:2], strict=True):
+        torch.testing.assert_close(got, u + scale * (c - u), rtol=1e-12, atol=1e-12)
+    assert calls == (1, batch)  # one call, of 2N only where both halves are needed
+
+
+def test_unconditional_images_need_no_second_half():
+    result, _, unconditional, calls = guided(4.0, torch.full((3,), 10))
+    torch.testing.assert_close(result.x0, unconditional.x0)
+    assert calls == (1, 3)

@@ -1,0 +1,209 @@
+import json
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from diffusion import SAMPLERS, InputError, Model, ModelConfig, load_model
+
+TINY = {"kind": "unet", "patch": 4, "channels": (8,), "attention": (False,), "blocks": 1}
+
+
+def tiny(**changes):
+    settings = {"name": "tiny", "image_size": 8, "label_names": ("0", "1", "2"), "network": TINY, "steps": 4, **changes}
+    torch.manual_seed(0)
+    model = Model(ModelConfig(**settings))
+    with torch.no_grad():
+        for parameter in model.network.parameters():
+            parameter.add_(0.05 * torch.randn_like(parameter))
+    return model
+
+
+@pytest.fixture
+def saved(tmp_path):
+    tiny(guidance_scale=2.0).save(tmp_path, readme="# card\n")
+    return tmp_path
+
+
+def test_saved_and_loaded_it_draws_the_same(saved):
+    model = load_model(saved)
+    assert model.config == tiny(guidance_scale=2.0).config
+    assert torch.equal(model.generate([0, 1, -1], seed=5), tiny(guidance_scale=2.0).generate([0, 1, -1], seed=5))
+    assert {file.name for file in saved.iterdir()} == {"config.json", "model.safetensors", "README.md"}
+
+
+def test_half_precision_halves_the_file_and_hardly_changes_the_pictures(saved, tmp_path):
+    model = tiny(guidance_scale=2.0)
+    model.save(tmp_path / "half", half=True)
+    assert (tmp_path / "half/model.safetensors").stat().st_size < 0.6 * (saved / "model.safetensors").stat().st_size
+    difference = load_model(tmp_path / "half").generate([0, 1], seed=1) - model.generate([0, 1], seed=1)
+    assert difference.abs().max() < 0.02
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+@pytest.mark.parametrize("process", ["linear_vp", "cosine_vp", "exponential_ve"])
+@pytest.mark.parametrize("prediction", ["eps", "x0", "v", "score"])
+def test_every_sampler_draws_from_every_kind_of_model(sampler, process, prediction):
+    model = tiny(process={"kind": process}, prediction=prediction)
+    steps = list(model.sample([0, 2, -1], sampler=sampler, steps=3, guidance_scale=2.0))
+    assert [step.index for step in steps] == [0, 1, 2]
+    assert steps[-1].x.shape == (3, 1, 8, 8)
+    assert steps[-1].x.isfinite().all()
+    assert steps[-1].x0.abs().max() <= 1
+
+
+@pytest.mark.parametrize("sampler", SAMPLERS)
+def test_an_image_is_the_same_alone_or_among_others(sampler):
+    model = tiny()
+    settings = {"sampler": sampler, "steps": 5, "seed": 7}
+    together = model.generate([0, 1, 2, 1], **settings)
+    for i, label in enumerate([0, 1, 2, 1]):
+        alone = model.generate([label], first_index=i, **settings)
+        torch.testing.assert_close(alone[0], together[i], rtol=1e-4, atol=1e-5)
+    assert (together[1] - together[3]).abs().max() > 0.01  # same label, another image
+    assert (model.generate([0], **{**settings, "seed": 8})[0] - together[0]).abs().max() > 0.01
+
+
+def test_what_is_not_given_is_the_models_default():
+    model = tiny(sampler="heun", steps=3, guidance_scale=3.0)
+    given = model.generate([1], sampler="heun", steps=3, guidance_scale=3.0, seed=0)
+    assert torch.equal(model.generate([1]), given)
+    assert len(list(model.sample([1], sampler="dpmpp_2m"))) == SAMPLERS["dpmpp_2m"].default_steps
+    assert torch.equal(model.generate(num_images=2), model.generate([-1, -1]))
+
+
+def test_guidance_and_labels_change_the_picture():
+    model = tiny()
+    pictures = [model.generate([y], guidance_scale=s) for y, s in [(0, 1), (1, 1), (0, 0), (0, 4)]]
+    for i, a in enumerate(pictures):
+        for b in pictures[i + 1 :]:
+            assert (a - b).abs().max() > 1e-3
+    assert torch.equal(model.generate([0], guidance_scale=0), model.generate([-1], guidance_scale=0))
+
+
+def test_an_unconditional_model_needs_no_labels():
+    model = tiny(label_names=())
+    assert torch.equal(model.generate(num_images=3, guidance_scale=5.0), model.generate(num_images=3))
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"labels": [3]},
+        {"labels": [-2]},
+        {"sampler": "euler"},
+        {"steps": 0},
+        {"steps": 10**9},
+        {"guidance_scale": float("nan")},
+        {"guidance_scale": 21},
+        {"sampler": "ddpm", "eta": 0.5},
+        {"eta": 1.5},
+        {"seed": -1},
+        {"seed": 2**32},
+    ],
+    ids=str,
+)
+def test_bad_values_are_one_sentence(bad):
+    with pytest.raises(InputError) as raised:
+        tiny().sample(**{"labels": [0], "sampler": "ddim", **bad})
+    assert "\n" not in str(raised.value)
+
+
+def change_config(directory, **changes):
+    config = json.loads((directory / "config.json").read_text())
+    (directory / "config.json").write_text(json.dumps({**config, **changes}))
+
+
+def change_tensors(directory, change):
+    tensors = load_file(directory / "model.safetensors")
+    change(tensors)
+    save_file(tensors, directory / "model.safetensors")
+
+
+def refusal(directory):
+    with pytest.raises(InputError) as raised:
+        load_model(directory)
+    assert "\n" not in str(raised.value)
+    return str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"colour": "red"}, "colour"),
+        ({"image_size": 9}, "stride"),
+        ({"image_size": 10**9}, "image_size"),
+        ({"label_names": ["a", "a"]}, "label_names"),
+        ({"label_names": ["a"] * 2000}, "label_names"),
+        ({"sampler": "none"}, "sampler"),
+        ({"process": {"kind": "linear_vp", "steps": 10**12}}, "process"),
+        ({"process": {"kind": "fog"}}, "process"),
+        ({"network": {**TINY, "channels": [10**9]}}, "network"),
+        ({"name": "../etc"}, "name"),
+    ],
+    ids=str,
+)
+def test_a_config_that_is_wrong_is_refused_by_name(saved, changes, named):
+    change_config(saved, **changes)
+    assert named in refusal(saved)
+
+
+def test_config_that_is_no_json_or_endless_or_missing(saved):
+    (saved / "config.json").write_text("{")
+    assert "not a model's configuration" in refusal(saved)
+    (saved / "config.json").write_text(" " * 2_000_000)
+    assert "larger than" in refusal(saved)
+    (saved / "config.json").unlink()
+    assert "config.json" in refusal(saved)
+
+
+def test_tensors_must_fit_exactly(saved):
+    good = (saved / "model.safetensors").read_bytes()
+
+    change_tensors(saved, lambda tensors: tensors.pop("input.weight"))
+    assert "'input.weight' is missing" in refusal(saved)
+
+    (saved / "model.safetensors").write_bytes(good)
+    change_tensors(saved, lambda tensors: tensors.update(extra=torch.zeros(1)))
+    assert "'extra' is not part" in refusal(saved)
+
+    (saved / "model.safetensors").write_bytes(good)
+    change_tensors(saved, lambda tensors: tensors.update({"input.weight": torch.zeros(1, 2)}))
+    assert "'input.weight' has shape (1, 2), not" in refusal(saved)
+
+    (saved / "model.safetensors").write_bytes(good)
+    change_tensors(saved, lambda tensors: tensors["input.bias"].fill_(float("nan")))
+    assert "not finite, in tensor 'input.bias'" in refusal(saved)
+
+
+@pytest.mark.parametrize("content", [b"", b"\x80\x04pickle", b"\xff" * 100])
+def test_what_is_no_safetensors_is_refused(saved, content):
+    (saved / "model.safetensors").write_bytes(content)
+    assert "cannot be read as safetensors" in refusal(saved)
+
+
+def test_a_truncated_file_is_refused(saved):
+    content = (saved / "model.safetensors").read_bytes()
+    (saved / "model.safetensors").write_bytes(content[: len(content) // 2])
+    assert "cannot be read as safetensors" in refusal(saved)
+
+
+def test_a_save_that_fails_leaves_the_old_files_whole(saved, monkeypatch):
+    before = {file.name: file.read_bytes() for file in saved.iterdir()}
+
+    def full(*args):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(OSError, match="No space"):
+        tiny(steps=9).save(saved)
+    assert {file.name: file.read_bytes() for file in saved.iterdir()} == before
+
+
+def test_every_way_of_asking_the_processor_gives_the_same_picture(monkeypatch):
+    """bfloat16 is used where the processor has it; forced on and off, pictures differ by its rounding only."""
+    pictures = []
+    for has_bfloat16 in (False, True):
+        monkeypatch.setattr("diffusion.model.use_bfloat16", lambda device, yes=has_bfloat16: yes)
+        pictures.append(tiny().generate([0, 1, 2], steps=5))
+    assert 0 < (pictures[0] - pictures[1]).abs().max() < 0.1
