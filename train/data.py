@@ -22,6 +22,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from PIL import Image, ImageOps
+from tqdm import tqdm
 
 from diffusion.errors import InputError
 
@@ -110,27 +111,30 @@ def folder(directory: Path, split: str, image_size: int | None, channels: int | 
     if not classes:
         raise InputError(f"{directory} holds no class: put the images of each class into a sub-folder with its name.")
 
+    entries = [
+        (label, file)
+        for label, class_folder in enumerate(classes)
+        for file in sorted(class_folder.iterdir(), key=str)
+        if file.is_file() and visible(file)
+    ]
     pictures, labels, failures = [], [], []
-    for label, class_folder in enumerate(classes):
-        files = sorted((item for item in class_folder.iterdir() if item.is_file() and visible(item)), key=str)
-        before = len(pictures)
-        for file in files:
-            try:
-                picture = read_picture(file, image_size, "L" if channels == 1 else "RGB")
-            except InputError:  # a ValueError too
-                raise
-            except (OSError, ValueError, SyntaxError, Image.DecompressionBombError, zipfile.BadZipFile) as error:
-                failures.append(f"{class_folder.name}/{file.name} ({error})")
-                continue
-            if pictures and picture.shape != pictures[0].shape:
-                raise InputError(f"The images in {directory} differ in size: say which image size to bring them to.")
-            pictures.append(picture)
-            labels.append(label)
-        if len(pictures) == before:
-            raise InputError(f"The class folder {class_folder.name!r} in {directory} holds no readable image.")
+    for label, file in tqdm(entries, desc="reading images", unit=" files", leave=False, disable=None, file=sys.stderr):
+        try:
+            picture = read_picture(file, image_size, "L" if channels == 1 else "RGB")
+        except InputError:  # a ValueError too, but about the whole folder
+            raise
+        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError, zipfile.BadZipFile) as error:
+            failures.append(f"{classes[label].name}/{file.name} ({error})")
+            continue
+        if pictures and picture.shape != pictures[0].shape:
+            raise InputError(f"The images in {directory} differ in size: say with --image-size what to bring them to.")
+        pictures.append(picture)
+        labels.append(label)
     if failures:
         shown = "; ".join(failures[:5]) + ("; ..." if len(failures) > 5 else "")
-        log.warning("%d of %d files passed over: %s", len(failures), len(failures) + len(pictures), shown)
+        log.warning("%d of %d files passed over: %s", len(failures), len(entries), shown)
+    for label in set(range(len(classes))) - set(labels):
+        raise InputError(f"The class folder {classes[label].name!r} in {directory} holds no readable image.")
 
     images = torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2)
     if channels is None and bool((images == images[:, :1]).all()):  # grey pictures saved as RGB are grey pictures
@@ -176,7 +180,7 @@ def read_picture(file: Path | zipfile.Path, image_size: int | None, mode: str) -
         picture = picture.convert(mode)
     size = image_size or min(picture.size)
     if image_size is None and size > MAX_OWN_SIZE:
-        raise InputError(f"{file.name} is {picture.width}x{picture.height} pixels: say which image size to use.")
+        raise InputError(f"{file.name} is {picture.width}x{picture.height} pixels: say with --image-size what to use.")
     if picture.size != (size, size):
         picture = ImageOps.fit(picture, (size, size), Image.Resampling.BICUBIC)
     array = np.asarray(picture)

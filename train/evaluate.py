@@ -13,6 +13,7 @@ import argparse
 import json
 import sys
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 import torch
@@ -73,22 +74,22 @@ def figures(evaluator: Evaluator, images: torch.Tensor, labels: torch.Tensor, tr
 # ------------------------------------------------------------------------------------------------- the real digits
 
 
-def reference_from(evaluator: Evaluator, data_dir: str | Path, sizes: tuple[int, ...]) -> tuple[Moments, list[dict]]:
-    """The moments of the training set's features, and the figures of so many real test digits each."""
-    training, test = (load_dataset("mnist", data_dir, split) for split in ("train", "test"))
-    target = moments(read(evaluator, training.images)[0])
+def training_moments(evaluator: Evaluator, data_dir: str | Path) -> Moments:
+    """The moments of the features of MNIST's training set."""
+    return moments(read(evaluator, load_dataset("mnist", data_dir, "train").images)[0])
+
+
+def real_figures(evaluator: Evaluator, data_dir: str | Path, training: Moments, sizes: Iterable[int]) -> list[dict]:
+    """The figures of so many real test digits each, always the same ones of the 10,000."""
+    test = load_dataset("mnist", data_dir, "test")
     order = torch.randperm(len(test.images), generator=torch.Generator().manual_seed(0))  # the file is not shuffled
-    subsets = [order[:size] for size in sizes if size <= len(order)]
-    return target, [figures(evaluator, test.images[part], test.labels[part], target) for part in subsets]
+    return [figures(evaluator, test.images[part], test.labels[part], training) for part in (order[:n] for n in sizes)]
 
 
-def write_reference(target: Moments, rows: list[dict], directory: Path = ASSETS) -> None:
+def write_reference(training: Moments, rows: list[dict], directory: Path = ASSETS) -> None:
     """Keep the moments and the figures of real digits beside the evaluator, so that no data set is needed."""
-    mean, covariance = target
-    metadata = {"real": json.dumps(rows)}
-    write_atomically(
-        directory / "reference.safetensors", to_safetensors({"mean": mean, "covariance": covariance}, metadata)
-    )
+    tensors = {"mean": training[0], "covariance": training[1]}
+    write_atomically(directory / "reference.safetensors", to_safetensors(tensors, {"real": json.dumps(rows)}))
 
 
 def bundled_reference(directory: Path = ASSETS) -> tuple[Moments, list[dict]]:
@@ -139,8 +140,8 @@ def evaluate(model: Model, num_images: int, batch_size: int, settings: dict, dat
         fitting = [row for row in rows if row["n"] <= num_images]
         real = max(fitting, key=lambda row: row["n"]) if fitting else rows[0]
     else:
-        training, rows = reference_from(evaluator, data_dir, (min(num_images, 10_000),))
-        real = rows[0]
+        training = training_moments(evaluator, data_dir)
+        (real,) = real_figures(evaluator, data_dir, training, [min(num_images, 10_000)])
 
     start = time.monotonic()
     drawn = draw(model, num_images, batch_size, settings)
@@ -205,7 +206,9 @@ def parser() -> Parser:
 def run(options: argparse.Namespace) -> None:
     """Raises InputError."""
     if options.write_reference:
-        write_reference(*reference_from(load_evaluator(), options.data_dir or "data", REAL_SIZES))
+        evaluator, data_dir = load_evaluator(), options.data_dir or "data"
+        training = training_moments(evaluator, data_dir)
+        write_reference(training, real_figures(evaluator, data_dir, training, REAL_SIZES))
         return
     if not 1 <= options.batch_size <= 10_000:
         raise InputError(f"batch_size must be from 1 to 10000, not {options.batch_size}.")
