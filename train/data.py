@@ -10,10 +10,11 @@ sub-folder of images a class.
 
 import logging
 import socket
+import struct
 import sys
 import zipfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -33,6 +34,10 @@ DIGITS = [str(digit) for digit in range(10)]
 MAX_PIXELS = 64_000_000  # a picture larger than this is taken for a decompression bomb
 MAX_OWN_SIZE = 256  # a folder's pictures keep their own size up to here; above it the caller must name one
 DOWNLOAD_TIMEOUT = 20.0  # seconds without an answer
+UNREADABLE = (  # what Pillow's readers and zipfile raise on files that are damaged, encrypted or no images
+    *(OSError, ValueError, SyntaxError, EOFError, RuntimeError, struct.error, zlib.error),
+    *(Image.DecompressionBombError, zipfile.BadZipFile),
+)
 
 
 @dataclass
@@ -123,7 +128,7 @@ def folder(directory: Path, split: str, image_size: int | None, channels: int | 
             picture = read_picture(file, image_size, "L" if channels == 1 else "RGB")
         except InputError:  # a ValueError too, but about the whole folder
             raise
-        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError, zipfile.BadZipFile) as error:
+        except UNREADABLE as error:
             failures.append(f"{classes[label].name}/{file.name} ({error})")
             continue
         if pictures and picture.shape != pictures[0].shape:
@@ -133,8 +138,8 @@ def folder(directory: Path, split: str, image_size: int | None, channels: int | 
     if failures:
         shown = "; ".join(failures[:5]) + ("; ..." if len(failures) > 5 else "")
         log.warning("%d of %d files passed over: %s", len(failures), len(entries), shown)
-    for label in set(range(len(classes))) - set(labels):
-        raise InputError(f"The class folder {classes[label].name!r} in {directory} holds no readable image.")
+    if empty := [item.name for label, item in enumerate(classes) if label not in set(labels)]:
+        raise InputError(f"The class folder {empty[0]!r} in {directory} holds no readable image.")
 
     images = torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2)
     if channels is None and bool((images == images[:, :1]).all()):  # grey pictures saved as RGB are grey pictures
@@ -157,9 +162,10 @@ def open_folder(path: Path) -> Path | zipfile.Path:
     """The folder at `path`, or the inside of the .zip there."""
     if path.is_dir():
         return path
-    if path.is_file() and zipfile.is_zipfile(path):
+    try:
         return zipfile.Path(path)
-    raise InputError(f"There is no image folder at {path}.")
+    except (OSError, zipfile.BadZipFile):
+        raise InputError(f"There is no image folder, and no .zip of one, at {path}.") from None
 
 
 def visible(item: Path | zipfile.Path) -> bool:
@@ -222,26 +228,18 @@ def from_torchvision(class_name: str, directory: Path, split: str):
         log.info("%s is not in %s: downloading it", class_name, root.resolve())
     except (OSError, ValueError, AssertionError) as error:
         raise InputError(f"The {class_name} files in {root.resolve()} are damaged ({error}): delete them.") from error
+    timeout = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(DOWNLOAD_TIMEOUT)  # torchvision would wait without end for a silent host
     try:
-        with socket_timeout(DOWNLOAD_TIMEOUT):
-            return source(str(root), train=train, download=True)
+        return source(str(root), train=train, download=True)
     except (OSError, RuntimeError, ValueError, AssertionError) as error:
         reason = " ".join(str(error).split()).rstrip(".")
         raise InputError(
             f"{class_name} was not found in {root.resolve()} and could not be downloaded ({reason}): connect to a "
             f"network, or name the directory that holds its files with --data-dir."
         ) from error
-
-
-@contextmanager
-def socket_timeout(seconds: float) -> Iterator[None]:
-    """A limit for downloads, which would otherwise wait without end for a silent host."""
-    before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(seconds)
-    try:
-        yield
     finally:
-        socket.setdefaulttimeout(before)
+        socket.setdefaulttimeout(timeout)
 
 
 _declared: list[torch.library.Library] = []  # declarations end with their Library, so it is kept

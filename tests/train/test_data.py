@@ -164,6 +164,9 @@ def test_bad_values_are_named(arguments, words):
 
 
 def test_folders_that_make_no_data_set(image_folder):
+    (image_folder / "cat.zip").write_bytes(b"PK\x03\x04 no archive")
+    with pytest.raises(InputError, match=r"cat\.zip"):
+        load_dataset(f"folder:{image_folder / 'cat.zip'}")
     with pytest.raises(InputError, match="no test split"):
         load_dataset(f"folder:{image_folder}", split="test")
     Image.new("RGB", (9, 9)).save(image_folder / "cat" / "larger.png")
