@@ -1,0 +1,68 @@
+"""Serve the demo: python app.py [--model REF] [--host H] [--port P] [--share]
+
+On Hugging Face Spaces this file is what is started. The variables GRADIO_SERVER_NAME, GRADIO_SERVER_PORT and
+DIGIT_DIFFUSION_MODEL stand for --host, --port and --model where these are not given.
+"""
+
+import argparse
+import os
+import sys
+
+os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # no telemetry; Gradio reads it when it is imported
+
+import ui.gpu  # noqa: F401  (on ZeroGPU "spaces" has to be imported before torch touches CUDA)
+
+
+def port(text: str) -> int:
+    """A TCP port, for argparse."""
+    if not text.isdecimal() or not 1 <= int(text) <= 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port: a whole number from 1 to 65535")
+    return int(text)
+
+
+class Parser(argparse.ArgumentParser):
+    """Bad input ends the program with status 2 and one line, without the usage."""
+
+    def error(self, message: str):
+        self.exit(2, f"{self.prog}: {message}\n")
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Parse, build, serve until interrupted."""
+    parser = Parser(prog="app.py", description="Watch a diffusion model turn noise into digits, in the browser.")
+    parser.add_argument("--model", metavar="REF", help="a bundled name, a path, or hub:owner/name (default: unet)")
+    parser.add_argument("--host", help="the address to listen on (default: 127.0.0.1)")
+    parser.add_argument("--port", type=port, help="the port to listen on (default: 7860, or the next free one)")
+    parser.add_argument("--share", action="store_true", help="also open a public link through gradio.live")
+    options = parser.parse_args(arguments)
+
+    # only now what takes seconds to import: help and refusals come at once
+    from diffusion.errors import InputError
+    from ui.app import build
+    from ui.engine import FALLBACK, Engine
+    from ui.theme import css, theme
+
+    try:
+        engine = Engine(options.model or os.environ.get("DIGIT_DIFFUSION_MODEL") or FALLBACK)
+        blocks = build(engine)
+    except InputError as error:
+        parser.error(str(error))
+    try:
+        blocks.launch(
+            server_name=options.host,
+            server_port=options.port,
+            share=options.share,
+            theme=theme(),
+            css=css(),
+            footer_links=["api"],
+            ssr_mode=False,  # a second server, in Node, would only slow the start
+            enable_monitoring=False,
+            run_history=False,
+            max_file_size="1kb",  # nothing here takes an upload
+        )
+    except OSError as error:
+        parser.error(str(error))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,85 @@
+"""The one public endpoint, ``/generate``: for gradio_client, plain HTTP and MCP."""
+
+from typing import Any
+
+import gradio as gr
+from gradio.processing_utils import save_bytes_to_cache
+
+from diffusion.errors import InputError
+from diffusion.request import Request
+from ui.engine import Engine
+from ui.generate_tab import SAMPLING
+from ui.gpu import on_gpu
+
+
+def add(engine: Engine) -> None:
+    """Put the endpoint into the open ``gr.Blocks``, with components that nobody sees to say what it takes and gives."""
+
+    def generate(
+        label: str = "",
+        num_images: float = 16,
+        sampler: str = "",
+        steps: float | None = None,
+        guidance_scale: float | None = None,
+        seed: float = 0,
+        model: str = "",
+    ) -> tuple[str, dict[str, Any]]:
+        """Draw images with a diffusion model.
+
+        Args:
+            label: What to draw: the name of one of the model's classes, such as "7", or "" for any.
+            num_images: How many images, 1 to 64.
+            sampler: One of ddpm, ddim, euler_maruyama, heun, dpmpp_2m, or "" for the model's own.
+            steps: Sampling steps, 1 to 1000; null for the default.
+            guidance_scale: 0 ignores the label, 1 is no guidance, up to 20; null for the model's default.
+            seed: 0 to 4294967295; the same seed gives the same images.
+            model: The name of a model, or hub:owner/name, or "" for the default.
+
+        Returns:
+            A PNG of all images on one sheet, and a JSON object with "labels", "readings" (what a classifier reads in
+            each image, with its confidence), "settings" and "seconds".
+        """
+        try:
+            request = Request(
+                label=label,
+                num_images=num_images,
+                sampler=sampler,
+                steps=steps,
+                guidance_scale=guidance_scale,
+                seed=seed,
+                model=model,
+            )
+            *_, last = engine.run(request)
+        except InputError as error:
+            raise gr.Error(str(error), print_exception=False) from None
+        result = last.result
+        readings = result.readings and [{"label": one.label, "confidence": one.confidence} for one in result.readings]
+        path = save_bytes_to_cache(result.sheet_png, "digits.png", sheet.GRADIO_CACHE)
+        answer = {
+            "labels": result.labels,
+            "readings": readings,
+            "settings": result.settings,
+            "seconds": result.seconds,
+        }
+        return path, answer
+
+    with gr.Group(visible=False):
+        inputs = [
+            gr.Textbox(label="label"),
+            gr.Number(16, label="num_images"),
+            gr.Textbox(label="sampler"),
+            gr.Number(label="steps"),
+            gr.Number(label="guidance_scale"),
+            gr.Number(0, label="seed"),
+            gr.Textbox(label="model"),
+        ]
+        sheet = gr.Image(label="sheet", type="filepath", format="png")
+        about = gr.JSON(label="about")
+        gr.Button().click(
+            on_gpu(generate),
+            inputs,
+            [sheet, about],
+            api_name="generate",
+            preprocess=False,  # wrong types are answered by Request, in words
+            concurrency_id=SAMPLING,
+        )

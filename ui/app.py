@@ -1,0 +1,64 @@
+"""The page as a whole: header, tabs, how it works, and the events that belong to no tab."""
+
+from collections.abc import Iterator
+from html import escape
+from typing import Any
+
+import gradio as gr
+
+from ui import api, player, texts
+from ui.backstage import Backstage
+from ui.engine import Engine
+from ui.generate_tab import QUIET, GenerateTab, default_label
+from ui.texts import text
+
+WAITING_PEOPLE = 32  # beyond so many in the queue, people are asked to come back
+
+
+def build(engine: Engine) -> gr.Blocks:
+    """The app, ready to launch. What it shows at rest is being drawn in the background when this returns."""
+    backstage = Backstage(engine)
+    backstage.start(default_label(engine.describe()["label_names"]))
+    with gr.Blocks(title=text("title", "en"), analytics_enabled=False, delete_cache=(3600, 3600)) as blocks:
+        header = gr.HTML(
+            "en",
+            html_template='<div class="lab-header"></div>',
+            js_on_load=player.script("common.js", "header.js"),
+            apply_default_css=False,
+            elem_id="header",
+            texts=texts.dictionary(),
+        )
+        notice = gr.HTML("", elem_id="notice", elem_classes="lab-notice", visible=False)
+        with gr.Tab(text("tab", "en")) as tab_label:
+            tab = GenerateTab(backstage, header)
+        api.add(engine)
+
+        def translate(language: Any, sampler: Any) -> list:
+            return [gr.update(label=text("tab", language)), *tab.translate(language, sampler)]
+
+        def at_rest(language: Any) -> Iterator[list]:
+            """The example and the tiles; then, where the host's model is still on its way, what became of it."""
+            yield [backstage.example(), gr.update(thumbnails=backstage.thumbnails()), gr.skip(), gr.skip()]
+            for sentence, model in backstage.news(language):
+                notice_update = gr.update(value=escape(sentence), visible=True)
+                model_update = gr.update(choices=backstage.choices(language), value=model) if model else gr.skip()
+                yield [gr.skip(), gr.skip(), notice_update, model_update]
+
+        header.change(
+            translate,
+            [header, tab.sampler],
+            [tab_label, *tab.translated()],
+            queue=False,
+            preprocess=False,
+            **QUIET,
+        )
+        blocks.load(
+            at_rest,
+            header,
+            [tab.player, tab.tiles, notice, tab.model],
+            concurrency_id="page",
+            concurrency_limit=20,
+            **QUIET,
+        )
+    blocks.queue(max_size=WAITING_PEOPLE)
+    return blocks

@@ -1,0 +1,279 @@
+"""The *Generate* tab: what to draw on the left, the player on the right, and how they act on each other."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from html import escape
+from typing import Any
+from uuid import uuid4
+
+import gradio as gr
+
+from diffusion.errors import InputError
+from diffusion.request import Request
+from diffusion.samplers import SAMPLERS
+from ui import player, texts
+from ui.backstage import Backstage
+from ui.gpu import on_gpu
+from ui.texts import sampler_sentence, text
+
+SAMPLING = "sampling"  # the concurrency id of everything that samples
+QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
+
+# Before a run: the player is told, a new seed is thrown if wished, Stop takes over from Generate.
+BEGIN = """(mode, seed) => {
+  window.digitPlayer.begin();
+  const next = mode === "random" ? Math.floor(Math.random() * 2 ** 32) : seed;
+  return [next, { __type__: "update", interactive: false }, { __type__: "update", interactive: true }];
+}"""
+END = """() => {
+  window.digitPlayer.end();
+  return [{ __type__: "update", interactive: true }, { __type__: "update", interactive: false }];
+}"""
+STOP = END.replace("end()", "stop()")
+
+
+class GenerateTab:
+    """Builds the tab inside an open ``gr.Blocks``."""
+
+    def __init__(self, backstage: Backstage, header: gr.HTML):
+        self.backstage = backstage
+        self.engine = backstage.engine
+        self.header = header
+        self.about = self.engine.describe()  # of the model that the page starts with
+        self.words: list[tuple[gr.components.Component, dict[str, str]]] = []  # what to translate: {property: key}
+        with gr.Row(elem_classes="lab-grid"):
+            with gr.Column(min_width=0, elem_classes="lab-card lab-pick"):
+                self.build_pick()
+            with gr.Column(min_width=0, elem_classes="lab-card lab-settings"):
+                self.build_settings()
+            with gr.Column(min_width=0, elem_classes="lab-player"):
+                self.player = player.component()
+                self.queue_line = gr.HTML("", elem_id="queue-line")
+            with gr.Column(min_width=0, elem_classes="lab-explain"):
+                self.how = gr.HTML(how_it_works("en"), apply_default_css=False)
+        self.wire()
+
+    # ---- what is there -----------------------------------------------------------------------------------------------
+
+    def build_pick(self) -> None:
+        """What most people touch: the tiles, how much they count, Generate and Stop."""
+        self.tiles = gr.HTML(
+            default_label(self.about["label_names"]),
+            html_template='<div class="digit-tiles"></div>',
+            js_on_load=player.script("common.js", "tiles.js"),
+            apply_default_css=False,
+            elem_id="tiles",
+            names=self.about["label_names"],
+            thumbnails=[],
+            texts=texts.dictionary(),
+        )
+        self.guidance = self.say(
+            slider(0, 10, 0.1, self.about["guidance_scale"], visible=bool(self.about["label_names"])),
+            label="guidance",
+            info="guidance_help",
+        )
+        with gr.Row(elem_classes="lab-buttons"):
+            self.generate = self.say(
+                gr.Button(variant="primary", scale=3, min_width=120, elem_id="generate"), value="generate"
+            )
+            self.stop = self.say(
+                gr.Button(variant="stop", interactive=False, scale=1, min_width=84, elem_id="stop"), value="stop"
+            )
+
+    def build_settings(self) -> None:
+        """How to sample, from which noise, with which model."""
+        row = SAMPLERS[self.about["sampler"]]
+        self.sampler = self.say(
+            gr.Dropdown([(row.title, name) for name, row in SAMPLERS.items()], value=self.about["sampler"]),
+            label="sampler",
+        )
+        self.sampler_note = gr.HTML(sampler_sentence(self.about["sampler"], "en"), elem_classes="lab-note")
+        with gr.Row(elem_classes="lab-pair"):
+            self.steps = self.say(
+                gr.Number(self.about["steps"], precision=0, minimum=1, maximum=1000, min_width=110), label="steps"
+            )
+            self.num_images = self.say(slider(1, 64, 1, 16), label="num_images")
+        self.steps_by_hand = gr.Checkbox(False, visible="hidden")
+        self.eta = self.say(slider(0, 1, 0.05, 0, visible="eta" in row.options), label="eta", info="eta_help")
+        with gr.Row(elem_classes="lab-pair"):
+            self.seed = self.say(gr.Number(7, precision=0, minimum=0, maximum=2**32 - 1, min_width=110), label="seed")
+            self.seed_mode = self.say(
+                gr.Radio(seed_modes("en"), value="random", min_width=150, elem_id="seed-mode"), label="seed_mode"
+            )
+        with gr.Row(elem_classes="lab-pair lab-model"):
+            self.model = self.say(
+                gr.Dropdown(self.backstage.choices("en"), value=self.engine.default, min_width=180), label="model"
+            )
+            self.reload = self.say(gr.Button(size="sm", elem_id="reload", min_width=84, scale=0), value="reload")
+        self.hub = self.say(
+            gr.Textbox(placeholder="hub:owner/name", max_lines=1, max_length=200, elem_id="hub"), label="hub_box"
+        )
+        self.model_note = gr.HTML(escape(self.about["description"]), elem_classes="lab-note", elem_id="model-note")
+
+    def say(self, component: Any, **keys: str) -> Any:
+        """Give a component its words (property=key), now and whenever the language changes."""
+        for name, key in keys.items():
+            setattr(component, name, text(key, "en"))
+        self.words.append((component, keys))
+        return component
+
+    # ---- what happens ------------------------------------------------------------------------------------------------
+
+    def wire(self) -> None:
+        """All events of the tab."""
+        settings = [self.tiles, self.num_images, self.guidance, self.sampler, self.steps, self.steps_by_hand, self.eta]
+        press = gr.on(
+            [self.generate.click, self.seed.submit],
+            fn=None,
+            js=BEGIN,
+            inputs=[self.seed_mode, self.seed],
+            outputs=[self.seed, self.generate, self.stop],
+        )
+        run = press.then(
+            on_gpu(self.draw),
+            [*settings, self.seed, self.model],
+            self.player,
+            preprocess=False,  # values come over HTTP from anyone: Request checks them, in words
+            concurrency_id=SAMPLING,
+            concurrency_limit=1,
+            show_progress="minimal",
+            show_progress_on=self.queue_line,
+            api_visibility="private",
+        )
+        run.then(fn=None, js=END, outputs=[self.generate, self.stop])
+        self.stop.click(fn=None, js=STOP, outputs=[self.generate, self.stop], cancels=[run])
+
+        self.steps.input(fn=None, js="() => true", outputs=self.steps_by_hand)
+        self.sampler.change(
+            self.follow_sampler,
+            [self.sampler, self.model, self.steps_by_hand, self.header],
+            [self.steps, self.eta, self.sampler_note],
+            queue=False,
+            preprocess=False,
+            **QUIET,
+        )
+        self.model.change(
+            self.choose_model, [self.model, self.tiles, self.header], self.of_model(), preprocess=False, **QUIET
+        ).then(self.draw_tiles, self.model, self.tiles, preprocess=False, concurrency_id=SAMPLING, **QUIET)
+        self.hub.submit(self.fetch, [self.hub, self.header], [self.model, self.model_note], preprocess=False, **QUIET)
+        self.reload.click(self.find_models, self.header, [self.model, self.model_note], preprocess=False, **QUIET).then(
+            self.draw_tiles, self.model, self.tiles, preprocess=False, concurrency_id=SAMPLING, **QUIET
+        )
+
+    def of_model(self) -> list:
+        """What changes with the model."""
+        sampling = [self.sampler, self.steps, self.steps_by_hand, self.eta, self.sampler_note]
+        return [self.tiles, self.guidance, *sampling, self.model_note]
+
+    def draw(self, *values: Any) -> Iterator[str]:
+        """One run, as messages for the player. Closing the generator stops the computation."""
+        label, count, guidance, sampler, steps, by_hand, eta, seed, model = values
+        run = uuid4().hex
+        has_eta = isinstance(sampler, str) and sampler in SAMPLERS and "eta" in SAMPLERS[sampler].options
+        try:
+            request = Request(
+                label=label,
+                num_images=count,
+                guidance_scale=guidance,
+                sampler=sampler,
+                steps=steps if by_hand else None,
+                eta=eta if has_eta else None,
+                seed=seed,
+                model=model,
+            )
+            size = self.engine.describe(request.model)["image_size"]
+            with closing(self.engine.run(request)) as updates:
+                for update in updates:
+                    yield player.message(run, request, size, update)
+        except InputError as error:
+            yield player.failure(run, str(error))
+
+    def follow_sampler(self, sampler: Any, model: Any, by_hand: Any, language: Any) -> list:
+        """Steps as the sampler (or the model, for its own sampler) likes them, eta where it applies, what it does."""
+        if sampler not in SAMPLERS:
+            return [gr.skip(), gr.skip(), gr.skip()]
+        about = self.engine.describe(model)
+        row = SAMPLERS[sampler]
+        steps = about["steps"] if sampler == about["sampler"] else row.default_steps
+        return [
+            gr.skip() if by_hand else steps,
+            gr.update(visible="eta" in row.options),
+            sampler_sentence(sampler, language),
+        ]
+
+    def choose_model(self, ref: Any, label: Any, language: Any) -> list:
+        """The controls for a model: its labels, its own sampler, steps and guidance; or why it cannot be had."""
+        try:
+            about = self.engine.describe(ref)
+        except InputError as error:
+            return [*[gr.skip()] * (len(self.of_model()) - 1), escape(str(error))]
+        names = list(about["label_names"])
+        row = SAMPLERS[about["sampler"]]
+        return [
+            gr.update(value=label if label in names else default_label(names), names=names, thumbnails=[]),
+            gr.update(value=about["guidance_scale"], visible=bool(names)),
+            about["sampler"],
+            about["steps"],
+            False,
+            gr.update(visible="eta" in row.options),
+            sampler_sentence(about["sampler"], language),
+            escape(about["description"]),
+        ]
+
+    def draw_tiles(self, ref: Any) -> Any:
+        """What the model draws for each label."""
+        return gr.update(thumbnails=self.backstage.thumbnails(ref))
+
+    def find_models(self, language: Any) -> list:
+        """The models there are now; a run trained since the last look is among them."""
+        choices = self.backstage.choices(language)
+        return [gr.update(choices=choices), text("reloaded", language).format(n=len(choices))]
+
+    def fetch(self, ref: Any, language: Any) -> Iterator[list]:
+        """Fetch a model from the Hub by its name and choose it; or say why it cannot be had."""
+        ref = f"hub:{str(ref).strip().removeprefix('hub:')}"
+        yield [gr.skip(), text("fetching", language).format(ref=escape(ref))]
+        try:
+            self.engine.load(ref)
+        except InputError as error:
+            yield [gr.skip(), escape(str(error))]
+        else:
+            yield [gr.update(choices=self.backstage.choices(language), value=ref), gr.skip()]
+
+    def translate(self, language: Any, sampler: Any) -> list:
+        """All of Gradio's own words in a language, in the order of ``translated()``."""
+        return [
+            *(gr.update(**{name: text(key, language) for name, key in keys.items()}) for _, keys in self.words),
+            gr.update(choices=seed_modes(language)),
+            gr.update(choices=self.backstage.choices(language)),
+            sampler_sentence(sampler, language) if sampler in SAMPLERS else gr.skip(),
+            how_it_works(language),
+        ]
+
+    def translated(self) -> list:
+        """What ``translate`` has words for."""
+        return [*(component for component, _ in self.words), self.seed_mode, self.model, self.sampler_note, self.how]
+
+
+def default_label(names: list[str]) -> str:
+    """What is chosen at first: from the middle of the labels, or "" (any) where there are none."""
+    return names[len(names) // 2] if names else ""
+
+
+def slider(low: float, high: float, step: float, value: float, visible: bool = True) -> gr.Slider:
+    """A slider without Gradio's reset button."""
+    return gr.Slider(low, high, value=value, step=step, visible=visible, buttons=[], min_width=150)
+
+
+def seed_modes(language: str) -> list[tuple[str, str]]:
+    """The two choices for the next run's seed."""
+    return [(text("random", language), "random"), (text("keep", language), "keep")]
+
+
+def how_it_works(language: str) -> str:
+    """Three cards: noise, guess, step."""
+    cards = "".join(
+        f'<article class="lab-card"><h3>{text(title, language)}</h3><p>{text(title + "_text", language)}</p></article>'
+        for title in ("how_1", "how_2", "how_3")
+    )
+    return f'<section class="lab-how" aria-label="{text("how_title", language)}">{cards}</section>'

@@ -1,0 +1,76 @@
+"""The player: a component in the browser that collects a run's frames and plays them, and the messages that feed it.
+
+A message is one JSON text. It carries only what is new (frames are never sent twice) and yet stands alone: it repeats
+the run's identity and size, and every frame knows its step, so the browser puts it in its place whatever came before.
+"""
+
+import json
+from base64 import b64encode
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from diffusion.request import Request
+from ui import texts
+from ui.engine import Frame, Update
+
+WEB = Path(__file__).parent / "web"
+
+
+def script(*names: str) -> str:
+    """The body of a component's ``js_on_load``: files of ui/web, one after another in one scope."""
+    return "\n".join((WEB / name).read_text("utf-8") for name in names)
+
+
+def component(initial: str = "") -> gr.HTML:
+    """The player, at rest until the first message."""
+    return gr.HTML(
+        initial,
+        html_template='<div class="digit-player"></div>',
+        js_on_load=script("common.js", "gif.js", "stage.js", "track.js", "reel.js", "player_markup.js", "player.js"),
+        apply_default_css=False,
+        elem_id="player",
+        texts=texts.dictionary(),
+    )
+
+
+def message(run: str, request: Request, image_size: int, update: Update, example: bool = False) -> str:
+    """One update of a run, for the browser; ``run`` identifies it, ``image_size`` is in pixels."""
+    content: dict[str, Any] = {
+        "run": run,
+        "example": example,
+        "label": request.label,
+        "seed": request.seed or 0,
+        "count": request.num_images,
+        "size": image_size,
+        "step": update.step,
+        "total": update.total,
+        "seconds": round(update.seconds, 3),
+        "frames": [_frame(frame) for frame in update.frames],
+    }
+    if update.result is not None:
+        readings = update.result.readings
+        content["result"] = {
+            "png": b64encode(update.result.sheet_png).decode(),
+            "readings": readings and [[reading.label, round(reading.confidence, 3)] for reading in readings],
+        }
+    return json.dumps(content, ensure_ascii=False)
+
+
+def failure(run: str, sentence: str) -> str:
+    """What ends a run that cannot go on: one clear sentence, shown above the picture."""
+    return json.dumps({"run": run, "error": sentence}, ensure_ascii=False)
+
+
+def merged(updates: Sequence[Update]) -> Update:
+    """A whole run as one update, such as the example that the page shows at rest."""
+    last = updates[-1]
+    return last._replace(frames=[frame for update in updates for frame in update.frames])
+
+
+def _frame(frame: Frame) -> list:
+    """[step, t, alpha, sigma, PNG of x_t, PNG of the predicted x0]; text where JSON wants text."""
+    levels = (round(value, 5) for value in (frame.t, frame.alpha, frame.sigma))
+    return [frame.index, *levels, b64encode(frame.x).decode(), b64encode(frame.x0).decode()]

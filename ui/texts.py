@@ -1,0 +1,151 @@
+"""Every word on the page, in English and Simplified Chinese: one row each, the key first."""
+
+from diffusion.samplers import SAMPLERS
+
+LANGUAGES = {"en": "English", "zh": "简体中文"}
+
+TEXTS: dict[str, tuple[str, str]] = {
+    # Page
+    "title": ("Digit Diffusion Lab", "数字扩散实验室"),
+    "subtitle": (
+        "Pick a digit and watch a diffusion model turn noise into it.",
+        "选一个数字,看扩散模型如何把噪声一步步变成它。",
+    ),
+    "language": ("Language", "语言"),
+    "theme": ("Switch between light and dark", "切换浅色与深色"),
+    "tab": ("Generate", "生成"),
+    # Controls
+    "digits": ("What shall it draw?", "要画什么?"),
+    "any": ("any", "任意"),
+    "any_help": ("Any: the model chooses for itself", "任意:由模型自己决定"),
+    "num_images": ("Images", "张数"),
+    "guidance": ("Guidance scale", "引导强度"),
+    "guidance_help": (
+        "0 ignores your choice, 1 follows it as learned, more insists: surer, less varied.",
+        "0 不理会所选数字;1 按学到的来;越大越坚持:更像,但变化更少。",
+    ),
+    "sampler": ("Sampler", "采样器"),
+    "steps": ("Steps", "步数"),
+    "eta": ("Eta", "Eta"),
+    "eta_help": ("Fresh noise in each step: 0 none, 1 as much as DDPM.", "每步重新加入的噪声:0 没有,1 与 DDPM 相同。"),
+    "seed": ("Seed", "随机种子"),
+    "random": ("random", "随机"),
+    "keep": ("keep", "固定"),
+    "seed_mode": ("Next seed", "下一个种子"),
+    "model": ("Model", "模型"),
+    "hub_box": ("From the Hugging Face Hub", "来自 Hugging Face Hub"),
+    "fetching": ("Fetching {ref}…", "正在获取 {ref}……"),
+    "reload": ("Reload", "刷新"),
+    "bundled": ("bundled", "内置"),
+    "run": ("your run", "本地训练"),
+    "hub": ("from the Hub", "来自 Hub"),
+    "generate": ("Generate", "生成"),
+    "stop": ("Stop", "停止"),
+    # Player
+    "player": ("Denoising player", "去噪播放器"),
+    "noisy": ("Noisy image", "含噪图像"),
+    "guess": ("Model's guess", "模型的猜测"),
+    "both": ("Both", "两者"),
+    "view": ("What to show", "显示内容"),
+    "play": ("Play", "播放"),
+    "pause": ("Pause", "暂停"),
+    "back": ("One step back", "后退一步"),
+    "forward": ("One step forward", "前进一步"),
+    "loop": ("Loop", "循环"),
+    "speed": ("Speed", "速度"),
+    "smooth": ("Smooth", "平滑"),
+    "scrub": ("Step", "步"),
+    "step": ("Step", "步"),
+    "time": ("Time t", "时间 t"),
+    "noise": ("Noise σ", "噪声 σ"),
+    "seconds": ("Seconds", "秒"),
+    "noise_share": ("noise", "噪声"),
+    "picture_share": ("picture", "图像"),
+    "equation": ("picture", "图像"),
+    "png": ("PNG", "PNG"),
+    "gif": ("GIF", "GIF"),
+    "png_help": ("Download the images as PNG", "下载 PNG 图片"),
+    "gif_help": ("Download the animation as GIF", "下载 GIF 动画"),
+    "gif_busy": ("Writing…", "正在生成…"),
+    "enlarge": ("Click an image to enlarge it.", "点击图像可放大。"),
+    "shrink": ("Show all", "显示全部"),
+    "example": ("Example", "示例"),
+    "example_wait": ("Drawing an example…", "正在绘制示例……"),
+    "waiting": ("Starting…", "正在启动……"),
+    "queued": ("{n} ahead of you in the queue", "前面还有 {n} 人排队"),
+    "running": ("Computing", "计算中"),
+    "stopped": ("Stopped at step {step} of {total}.", "已停在第 {step} 步,共 {total} 步。"),
+    "failed": (
+        "The connection broke off or the server is busy. Please try again.",
+        "连接中断或服务器繁忙,请再试一次。",
+    ),
+    "finished": ("Finished in {seconds} s.", "完成,用时 {seconds} 秒。"),
+    "read_as": (
+        "An independent classifier reads {right} of {n} as “{label}”.",
+        "独立分类器把 {n} 张中的 {right} 张认作“{label}”。",
+    ),
+    "reads": ("An independent classifier reads: {list}.", "独立分类器读作:{list}。"),
+    "announce": ("Step {step} of {total}, noise {noise} percent", "第 {step} 步,共 {total} 步,噪声 {noise}%"),
+    # What is happening at this level of noise, from the most to the least
+    "phase_pure": (
+        "Pure noise. The guess is the average of all the model could draw.",
+        "纯噪声。此时的猜测是模型所有可能图像的平均。",
+    ),
+    "phase_noise": (
+        "Mostly noise. The model commits to a rough place and size.",
+        "噪声为主。模型先定下大致的位置和大小。",
+    ),
+    "phase_shape": ("A shape appears. Strokes are decided here.", "形状出现。笔画在这里定下。"),
+    "phase_detail": ("Details. Edges sharpen, the background clears.", "细节。边缘变清晰,背景变干净。"),
+    "phase_clean": ("Finished: no noise left.", "完成:噪声已全部去除。"),
+    # How it works
+    "how_title": ("How it works", "原理"),
+    "how_1": ("Start from noise", "从噪声开始"),
+    "how_1_text": (
+        "Every pixel is a random number. The seed decides which.",
+        "每个像素都是随机数,由种子决定。",
+    ),
+    "how_2": ("Guess the clean image", "猜测干净的图像"),
+    "how_2_text": (
+        "A neural network looks at the noisy image, the amount of noise and your digit, and guesses what is hidden.",
+        "神经网络根据含噪图像、噪声的多少和所选数字,猜出隐藏其中的图像。",
+    ),
+    "how_3": ("Take a small step", "走一小步"),
+    "how_3_text": (
+        "The sampler moves a little towards the guess, and asks again with less noise, until none is left.",
+        "采样器朝猜测移动一点,噪声减少后再次猜测,直到没有噪声。",
+    ),
+    # Messages
+    "hub_loading": (
+        "Fetching {ref}. Until it arrives, the bundled model draws.",
+        "正在获取 {ref},在此之前使用内置模型。",
+    ),
+    "hub_arrived": ("{ref} has arrived and is now chosen.", "{ref} 已就绪并已选用。"),
+    "hub_failed": ("The bundled model draws, because: {error}", "正在使用内置模型,原因:{error}"),
+    "reloaded": ("{n} models found.", "找到 {n} 个模型。"),
+}
+
+# One plain sentence a sampler; the English one is the sampler's own.
+SAMPLER_SENTENCES_ZH = {
+    "ddpm": "每一步去掉一点噪声,再加回一点;需要较多步数。",
+    "ddim": "指向干净图像并直接走过去;很少的步数就够。",
+    "euler_maruyama": "用最简单的方法求解逆向随机微分方程;需要很多步数。",
+    "heun": "与 DDIM 同一条确定的路径,每步向前多看一次:计算加倍,路径更直。",
+    "dpmpp_2m": "记住上一步来修正方向;所需步数最少。",
+}
+
+
+def text(key: str, language: str) -> str:
+    """The words for ``key`` in "en" or "zh"; any other language is English."""
+    return TEXTS[key][list(LANGUAGES).index(language) if language in LANGUAGES else 0]
+
+
+def sampler_sentence(sampler: str, language: str) -> str:
+    """What the sampler does, in one sentence; in English where nobody has translated it."""
+    english = SAMPLERS[sampler].sentence
+    return SAMPLER_SENTENCES_ZH.get(sampler, english) if language == "zh" else english
+
+
+def dictionary() -> dict[str, dict[str, str]]:
+    """Every text, by language and key, for the parts of the page that live in the browser."""
+    return {language: {key: text(key, language) for key in TEXTS} for language in LANGUAGES}

@@ -1,0 +1,103 @@
+// Draws a sheet of images on a canvas: each image a tile of its own, sharp on any screen; on request its reading as a badge.
+
+class Stage {
+  constructor(canvas) {
+    this.canvas = canvas;
+    this.pen = canvas.getContext("2d");
+  }
+
+  // sheet: the decoded PNG, native pixels with gutters; shape: { count, size, columns }; only: one image's index or null;
+  // badges: for each image null or { text, detail, right (true, false or null where nothing was asked) }.
+  draw(sheet, shape, { only, smooth, badges }) {
+    const columns = only === null ? shape.columns : 1;
+    const rows = only === null ? Math.ceil(shape.count / columns) : 1;
+    const width = this.canvas.clientWidth;
+    const gap = columns > 5 ? 3 : 6;
+    const side = (width - gap * (columns - 1)) / columns;
+    const height = rows * side + gap * (rows - 1);
+    const ratio = window.devicePixelRatio || 1;
+    this.canvas.style.aspectRatio = `${width} / ${height}`;
+    this.resize(Math.round(width * ratio), Math.round(height * ratio));
+    this.cells = [];
+    const pitch = sheet ? (sheet.width - shape.size) / Math.max(1, shape.columns - 1) : 0;
+    const first = only === null ? 0 : only;
+    for (let i = first; i < first + (only === null ? shape.count : 1); i++) {
+      const place = i - first;
+      const left = Math.round((place % columns) * (side + gap) * ratio);
+      const top = Math.round(Math.floor(place / columns) * (side + gap) * ratio);
+      const edge = Math.round(side * ratio);
+      this.cells.push({ index: i, left, top, edge });
+      this.tile(left, top, edge, Math.min(10, side / 8) * ratio, () => {
+        if (!sheet) return;
+        this.pen.imageSmoothingEnabled = smooth;
+        this.pen.imageSmoothingQuality = "high";
+        const x = (i % shape.columns) * pitch;
+        const y = Math.floor(i / shape.columns) * pitch;
+        this.pen.drawImage(sheet, x, y, shape.size, shape.size, left, top, edge, edge);
+      });
+      if (badges && badges[i]) this.badge(badges[i], left, top, edge, ratio);
+    }
+  }
+
+  resize(width, height) {
+    if (this.canvas.width !== width || this.canvas.height !== height) {
+      this.canvas.width = width;
+      this.canvas.height = height;
+    } else {
+      this.pen.clearRect(0, 0, width, height);
+    }
+  }
+
+  tile(left, top, edge, radius, paint) {
+    this.pen.save();
+    this.pen.beginPath();
+    this.pen.roundRect(left, top, edge, edge, radius);
+    this.pen.clip();
+    this.pen.fillStyle = "#000";
+    this.pen.fillRect(left, top, edge, edge);
+    paint();
+    this.pen.restore();
+  }
+
+  badge({ text, detail, right }, left, top, edge, ratio) {
+    const colour = right === false ? "#c2560a" : right ? "#0f766e" : "#475569";
+    if (edge / ratio < 44) return this.dot(colour, left, top, edge, ratio); // no room for words
+    const size = Math.max(9, Math.min(13, edge / ratio / 8)) * ratio;
+    const inset = size * 0.45;
+    this.pen.font = `600 ${size}px ui-sans-serif, system-ui, sans-serif`;
+    const mark = right === null ? "" : right ? "✓ " : "≠ ";
+    const room = edge - 4 * inset;
+    let words = edge / ratio > 120 ? `${mark}${text} ${detail}` : mark + text;
+    if (this.pen.measureText(words).width > room) words = mark + text;
+    while (words.length > 1 && this.pen.measureText(words).width > room) words = `${words.slice(0, -2)}…`;
+    const width = this.pen.measureText(words).width + 2 * inset;
+    const height = size * 1.5;
+    const x = left + edge - width - inset;
+    const y = top + edge - height - inset;
+    this.pen.fillStyle = colour;
+    this.pen.beginPath();
+    this.pen.roundRect(x, y, width, height, height / 2);
+    this.pen.fill();
+    this.pen.fillStyle = "#fff";
+    this.pen.textBaseline = "middle";
+    this.pen.fillText(words, x + inset, y + height / 2 + size * 0.04);
+  }
+
+  dot(colour, left, top, edge, ratio) {
+    this.pen.fillStyle = colour;
+    this.pen.beginPath();
+    this.pen.arc(left + edge - 6 * ratio, top + edge - 6 * ratio, 3.5 * ratio, 0, 2 * Math.PI);
+    this.pen.fill();
+  }
+
+  // The index of the image under a pointer, or null.
+  at(event) {
+    const box = this.canvas.getBoundingClientRect();
+    const scale = this.canvas.width / box.width;
+    const x = (event.clientX - box.left) * scale;
+    const y = (event.clientY - box.top) * scale;
+    const inside = ({ left, top, edge }) => x >= left && x <= left + edge && y >= top && y <= top + edge;
+    const cell = (this.cells || []).find(inside);
+    return cell ? cell.index : null;
+  }
+}
