@@ -3,7 +3,6 @@
 import os
 import platform
 import shlex
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +10,15 @@ import torch
 import yaml
 
 from diffusion.model import Model
-from train.config import RunConfig
+from train.config import BUDGETS, RunConfig, TrainConfig
+from train.presets import PRESETS
 
 HUB_DATASETS = {
     "mnist": "ylecun/mnist",
     "fashion_mnist": "zalando-datasets/fashion_mnist",
     "cifar10": "uoft-cs/cifar10",
 }
+OPTIONS = ("dataset", "image_size", *BUDGETS, "init_from", "batch_size", "learning_rate", "seed", "precision")
 
 
 def model_card(
@@ -29,8 +30,6 @@ def model_card(
     """
     training, model = config.training, config.model
     parameters = sum(parameter.numel() for parameter in trained.network.parameters())
-    folder = training.dataset.startswith("folder:")
-    data = Path(training.dataset.removeprefix("folder:")).name if folder else training.dataset
     front: dict[str, Any] = {
         "license": "mit",
         "library_name": "pytorch",
@@ -41,7 +40,7 @@ def model_card(
         front["datasets"] = [HUB_DATASETS[training.dataset]]
     labels = ", ".join(model.label_names[:20]) + (", ..." if model.num_classes > 20 else "")
     rows = {
-        "Data": f"{data}, {num_images:,} images of {model.image_size}x{model.image_size}, {model.channels} channel(s)",
+        "Data": f"{data_name(training)}, {num_images:,} images of {model.image_size}x{model.image_size} pixels",
         "Labels": labels or "none (unconditional)",
         "Preset": training.preset,
         "Parameters": f"{parameters:,}",
@@ -67,12 +66,18 @@ def model_card(
 Trained with
 
 ```
-{command(training.preset)}
+{command(training)}
 ```
 
 and drawn from in Python with `load_model("path/to/this/directory").generate(labels=[0])`. The weights are the
 power-function average over the last stretch of the run.
 """
+
+
+def data_name(training: TrainConfig) -> str:
+    """The data set's name; of a folder only the last part of its path, as the rest is nobody's business."""
+    kind, colon, path = training.dataset.partition(":")
+    return f"{kind}{colon}{Path(path).name}"
 
 
 def hardware(device: torch.device, processes: int) -> str:
@@ -85,9 +90,12 @@ def hardware(device: torch.device, processes: int) -> str:
     return words if device.type == "cpu" else f"{device.type.upper()}, {words}"
 
 
-def command(preset: str) -> str:
-    """The command line that started this process, as one would type it; absolute paths are shortened to their ends."""
-    if not Path(sys.argv[0]).name.startswith("run"):
-        return f"python -m train.run {preset}"
-    words = [Path(word).name if Path(word).is_absolute() else word for word in sys.argv[1:]]
-    return shlex.join(["python", "-m", "train.run", *words])
+def command(training: TrainConfig) -> str:
+    """The command line that trains the same: the preset and what is different from it."""
+    usual = TrainConfig.model_construct(**PRESETS[training.preset]["training"])
+    words = ["python", "-m", "train.run", training.preset]
+    for name in OPTIONS:
+        value = getattr(training, name)
+        if value is not None and value != getattr(usual, name):
+            words += [f"--{name.replace('_', '-')}", data_name(training) if name == "dataset" else str(value)]
+    return shlex.join(words)

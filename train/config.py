@@ -58,6 +58,11 @@ class TrainConfig(BaseModel):
             allowed = f"must be {field.description}" if field and field.description else first["msg"]
             raise InputError(f"--{name.replace('_', '-')} {allowed}, not {first['input']!r}.") from None
 
+    @property
+    def budget(self) -> dict[str, float]:
+        """The length of the run as it was given, as in {"minutes": 2.0}."""
+        return {name: value for name in BUDGETS if (value := getattr(self, name)) is not None}
+
     def total_steps(self, num_images: int) -> int | None:
         """The length of the run in steps; None where it is measured in minutes."""
         if self.epochs is not None:

@@ -2,7 +2,7 @@
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 
 class PowerAverage:
@@ -15,7 +15,8 @@ class PowerAverage:
     def __init__(self, source: nn.Module, average: nn.Module, width: float):
         self.gamma = gamma(width)
         # lists once, as walking the modules costs more than the arithmetic
-        self.source, self.average = list(source.parameters()), list(average.parameters())
+        self.source: list[Tensor] = list(source.parameters())
+        self.average: list[Tensor] = list(average.parameters())
         self.buffers = list(zip(average.buffers(), source.buffers(), strict=True))
 
     @torch.no_grad()

@@ -4,7 +4,7 @@ import json
 import sys
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, TextIO
 
 import numpy as np
 from PIL import Image
@@ -27,10 +27,10 @@ class Journal:
         self.bar = tqdm(
             total=1.0,
             initial=progress,
-            bar_format="{percentage:3.0f}%|{bar}| {elapsed}<{remaining}  {postfix}",
+            bar_format="{percentage:3.0f}%|{bar}| {elapsed}<{remaining}{postfix}",
             mininterval=0.1 if terminal else 15,  # in a log file every refresh is a line
             ncols=None if terminal else 100,
-            file=sys.stderr,
+            file=sys.stderr if terminal else Lines(sys.stderr),
         )
 
     def __enter__(self) -> "Journal":
@@ -61,9 +61,18 @@ class Journal:
         if self.tensorboard:
             self.tensorboard.add_image("samples", np.asarray(picture), step, dataformats="HWC")
 
-    def say(self, text: str) -> None:
-        """Print a line for a person, above the bar."""
-        self.bar.write(text, file=sys.stderr)
+
+class Lines:
+    """A stream on which the bar, drawn anew in place, becomes a line below a line: for log files."""
+
+    def __init__(self, stream: TextIO):
+        self.stream = stream
+
+    def write(self, text: str) -> None:
+        self.stream.write(text.replace("\r", "\n"))
+
+    def flush(self) -> None:
+        self.stream.flush()
 
 
 def tensorboard_writer(directory: Path, first_step: int) -> Any:

@@ -2,6 +2,7 @@
 
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import torch
 from accelerate import Accelerator
@@ -19,9 +20,10 @@ from train.ema import PowerAverage
 from train.journal import Journal
 from train.pace import Chore, Pace
 from train.runs import CHECKPOINTS, MODEL, SAMPLES
-from train.sheets import sample_sheet
+from train.sheets import evaluations, sample_sheet
 
 FUSED = ("cpu", "cuda", "mps", "xpu")  # devices where AdamW has a kernel that updates all weights at once
+FRESH: dict[str, Any] = {"step": 0, "seconds": 0.0, "loss": None, "pending": [], "finished": None}
 
 
 class TrainingStopped(Exception):
@@ -57,30 +59,31 @@ def train(config: RunConfig, data: Dataset, run_dir: Path, accelerator: Accelera
     )
 
     # Where the run stands
-    state = load_checkpoint(run_dir / CHECKPOINTS, model.network, average.network, optimizer)
-    step = state["step"] if state else 0
-    pending = (
-        [torch.tensor(pair, device=device) for pair in state["pending"]] if state else []
-    )  # not yet in the metrics
-    pace = Pace(
-        training,
-        training.total_steps(len(data.images)),
-        start_time - (state["seconds"] if state else 0),
-        accelerator,
-    )
+    state = load_checkpoint(run_dir / CHECKPOINTS, model.network, average.network, optimizer) or FRESH
+    if state["finished"] == training.budget:
+        return run_dir / MODEL
+    step, last_loss = state["step"], state["loss"]
+    pending = [
+        torch.tensor(pair, device=device) for pair in state["pending"]
+    ]  # [loss, gradient norm] not in the metrics
+    total_steps = training.total_steps(len(data.images))
+    pace = Pace(training, total_steps, start_time - state["seconds"], accelerator)
     pace.update(step)
-    if pace.progress >= 1:
-        return run_dir / MODEL  # it was finished, and was not given more time
 
     batches = Batches(data, model, training, accelerator.process_index, accelerator.num_processes)
     network, optimizer = accelerator.prepare(model.network, optimizer)
     network.train()
     saving, drawing = Chore(training.save_seconds), Chore(training.sheet_seconds)
-    last_loss: float | None = None
 
     def save() -> None:
         with saving.doing():
-            here = {"step": step, "seconds": pace.seconds(), "pending": [pair.tolist() for pair in pending]}
+            here = {
+                "step": step,
+                "seconds": pace.seconds(),
+                "loss": last_loss,
+                "pending": [pair.tolist() for pair in pending],
+                "finished": training.budget if pace.progress >= 1 else None,
+            }
             save_checkpoint(run_dir / CHECKPOINTS, model.network, average.network, optimizer.optimizer, here)
             card = model_card(
                 config, step, pace.seconds(), last_loss, len(data.images), model, accelerator.num_processes
@@ -127,6 +130,9 @@ def train(config: RunConfig, data: Dataset, run_dir: Path, accelerator: Accelera
                     trained_for = pace.seconds() - saving.spent - drawing.spent
                     speed = (step - logged) * training.batch_size / (trained_for - logged_at)
                     logged, logged_at = step, trained_for
+                    # a step asks the network once and goes back through it, which takes twice as long
+                    forward = accelerator.num_processes / (3 * speed)  # seconds an image
+                    pace.closing = saving.cost + (drawing.cost or forward * evaluations(config.model))
                     journal.write(
                         {
                             "step": step,

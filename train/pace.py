@@ -12,7 +12,7 @@ from accelerate import Accelerator
 
 from train.config import TrainConfig
 
-CLOSING = 0.02, 5.0  # of a run measured in minutes: what is left for the last sheet, as a share and at most in seconds
+MAX_CLOSING = 0.2  # of a run measured in minutes: the most that is set aside for its last sheet
 SHARE = 0.02  # of the time that saving and drawing may take, each
 
 
@@ -28,6 +28,7 @@ class Pace:
         self.accelerator = accelerator
         self.alone = accelerator.num_processes == 1
         self.progress, self.signal, self.signal_here = 0.0, 0, 0
+        self.closing = 0.0  # seconds that what comes after the last step will take
 
     def seconds(self) -> float:
         """Wall time of the run, over all its parts if it was resumed."""
@@ -38,7 +39,7 @@ class Pace:
         elapsed = 0.0
         if self.training.minutes is not None:
             limit = 60 * self.training.minutes
-            elapsed = self.seconds() / (limit - min(CLOSING[0] * limit, CLOSING[1]))
+            elapsed = self.seconds() / (limit - min(self.closing, MAX_CLOSING * limit))
         if self.alone:
             self.signal = self.signal_here
         elif step % self.training.log_every == 0:

@@ -205,13 +205,9 @@ def fitted(training: "TrainConfig") -> tuple["RunConfig", "Dataset"]:
     if size != data.images.shape[-1]:
         print(f"The images are brought to {size}x{size} pixels.", file=sys.stderr)
         data = conform(data.images, data.labels, data.label_names, size, None)
-    model = ModelConfig(
-        name=training.preset,
-        image_size=size,
-        channels=data.images.shape[1],
-        label_names=data.label_names if training.conditional else (),
-        **preset,
-    )
+    fitting = {"image_size": size, "channels": data.images.shape[1]}
+    labels = data.label_names if training.conditional else []
+    model = ModelConfig.model_validate({"name": training.preset, "label_names": labels} | fitting | preset)
     return RunConfig(training=training, model=model), data
 
 
