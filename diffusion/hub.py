@@ -29,6 +29,7 @@ PATIENCE = 10.0  # seconds
 SLOWEST = 250_000  # bytes/s: a slower transfer is given up
 REVISION = re.compile(r"(?!.*(\.\.|//|/$))[A-Za-z0-9_][A-Za-z0-9._/-]{0,199}")  # branch, tag, commit, refs/pr/1
 COMMIT = re.compile(r"[0-9a-f]{40}")
+ADDRESS = re.compile(r"https?://([\w.-]+|\[[0-9a-fA-F:]+\])(:\d{1,5})?(/[\w./-]*)?", re.ASCII)
 
 # Rows: what an error is (the name of a class it descends from, or its HTTP status), whether it may pass by itself, and
 # the end of the sentence about it; the first that fits. Names, for below the client is httpx or httpx2, by its version.
@@ -49,7 +50,7 @@ PUSHING = (
 ALWAYS = (
     ({"OfflineModeIsEnabled"}, True, "HF_HUB_OFFLINE forbids the network; unset it, or use another model"),
     ({408, 429, 500, 502, 503, 504}, True, "{host} is down or overloaded{status}; try again in a few minutes"),
-    ({"HfHubHTTPError", "FileMetadataError", "UnsupportedProtocol", "InvalidURL"}, True, NO_HUB),
+    ({"HfHubHTTPError", "FileMetadataError"}, True, NO_HUB),
     ({"TimeoutError", "TimeoutException"}, True, "{host} is silent or slow, given up after {seconds:.0f} s; try later"),
     ({"ConnectionError", "ConnectError", "ProxyError"}, True, "{host} cannot be reached; check your network"),
     ({"disk"}, False, "this machine's disk does not play along: {error}"),
@@ -228,7 +229,10 @@ def _cached(repo_id: str, revision: str) -> Path | None:
 
 
 def _endpoint() -> str:
-    return os.environ.get("HF_ENDPOINT", "").rstrip("/") or constants.ENDPOINT
+    url = os.environ.get("HF_ENDPOINT", "").rstrip("/") or constants.ENDPOINT
+    if not ADDRESS.fullmatch(url):
+        raise InputError(f"HF_ENDPOINT is {url!r:.100}; it has to be an address like https://huggingface.co.")
+    return url
 
 
 def _cache_dir() -> str:

@@ -19,7 +19,7 @@ from tests.hub_server import Faults, HubServer
 
 REPO = "alice/digits"
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
-QUICK = 1.0  # seconds of patience with a Hub that will not answer
+QUICK = 0.5  # seconds of patience with a Hub that will not answer
 
 
 @pytest.fixture(scope="module")
@@ -196,7 +196,7 @@ def test_broken_update_leaves_the_cached_branch_usable(server, files, caplog):
     old = resolve_after(server, files)
     server.commit(REPO, {WEIGHTS: files[WEIGHTS] + b" " * 100})
     server.faults = Faults(stall="body", only=WEIGHTS)
-    assert resolve(f"hub:{REPO}", patience=QUICK / 2) == old
+    assert resolve(f"hub:{REPO}", patience=QUICK) == old
     server.close()
     assert resolve(f"hub:{REPO}", patience=QUICK) == old
 
@@ -262,6 +262,15 @@ def test_nobody_there(server):
     why = refusal(f"hub:{REPO}")
     assert "cannot be reached; check your network" in str(why)
     assert why.temporary
+
+
+@pytest.mark.parametrize(
+    "address", ["foo", "localhost:1", "ftp://x", "http://a:b", "http://[", "http://a b", "http://"]
+)
+def test_bad_endpoint(address, server, monkeypatch):
+    monkeypatch.setenv("HF_ENDPOINT", address)
+    with pytest.raises(InputError, match="has to be an address like https"):
+        resolve(f"hub:{REPO}")
 
 
 def test_offline_mode(server, files, monkeypatch):
@@ -399,7 +408,7 @@ def test_push_refuses_before_anything_is_sent(server, model_dir, tmp_path, monke
 def test_push_says_why_not(faults, words, server, model_dir):
     server.faults = faults
     with pytest.raises(ModelUnavailable, match=words) as caught:
-        push(model_dir, REPO, token="hf_x", patience=QUICK / 2)
+        push(model_dir, REPO, token="hf_x", patience=QUICK if faults.stall else hub.PATIENCE)
     assert str(caught.value).startswith(f"{REPO} cannot be uploaded to: ")
     assert "\n" not in str(caught.value)
 
@@ -407,10 +416,10 @@ def test_push_says_why_not(faults, words, server, model_dir):
 def test_push_to_what_is_no_hub(server, model_dir):
     server.faults = Faults(status=200)
     with pytest.raises(ModelUnavailable, match="does not answer like a Hub; check HF_ENDPOINT"):
-        push(model_dir, REPO, token="hf_x", patience=QUICK)
+        push(model_dir, REPO, token="hf_x")
 
 
 def test_push_while_the_hub_is_down(server, model_dir):
     server.close()
     with pytest.raises(ModelUnavailable, match="cannot be reached"):
-        push(model_dir, REPO, token="hf_x", patience=QUICK)
+        push(model_dir, REPO, token="hf_x")
