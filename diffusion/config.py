@@ -6,10 +6,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from diffusion.errors import InputError
 from diffusion.networks import NetworkConfig
-from diffusion.process import CosineVP, ExponentialVE, LinearVP
+from diffusion.process import CosineVP, ExponentialVE, Flow, LinearVP
 from diffusion.samplers import SAMPLERS
 
-ProcessConfig = Annotated[LinearVP | CosineVP | ExponentialVE, Field(discriminator="kind")]
+ProcessConfig = Annotated[LinearVP | CosineVP | ExponentialVE | Flow, Field(discriminator="kind")]
 LabelName = Annotated[str, Field(min_length=1, max_length=60)]
 
 
@@ -25,7 +25,8 @@ class ModelConfig(BaseModel):
     channels: Literal[1, 3] = 1
     label_names: tuple[LabelName, ...] = Field((), max_length=1000)  # empty: unconditional
     process: ProcessConfig = CosineVP()
-    prediction: Literal["eps", "x0", "v", "score"] = "v"
+    prediction: Literal["eps", "x0", "v", "score", "flow", "previous_x"] = "v"
+    variance: Literal["small", "large", "learned", "learned_range"] = "small"  # of a step of ancestral sampling
     network: NetworkConfig
     # what the model looks best with; a person's defaults through every door
     sampler: str = "ddim"

@@ -1,6 +1,5 @@
 """Denoiser: network + process + parameterisation -> ``Prediction``; and clipping, which comes once, after guidance."""
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
@@ -9,11 +8,13 @@ import torch
 from torch import Tensor
 
 from diffusion.prediction import Parameterisation, Prediction
-from diffusion.process import Level, Process
+from diffusion.process import Level, Process, like
+from diffusion.variance import VARIANCES, Variance, VarianceKind
 
 
 class Network(Protocol):
-    """``network(x, t, y) -> output``: x (N, C, H, W), t (N,), y (N,) class indices or None; output like x."""
+    """``network(x, t, y) -> output``: x (N, C, H, W), t (N,), y (N,) class indices or None; output like x, with 2C
+    channels where it learns a variance."""
 
     def __call__(self, x: Tensor, t: Tensor, y: Tensor | None = None) -> Tensor: ...
 
@@ -32,21 +33,39 @@ class Denoiser:
     process: Process
     parameterisation: Parameterisation
     network_dtype: torch.dtype = torch.float32
+    variance: VarianceKind = VARIANCES["small"]
 
     def __call__(self, x: Tensor, level: Level, labels: Tensor | None = None) -> Prediction:
         """x (N, C, H, W) at ``level``, labels (N,) int64 or None -> x0 and eps like x."""
-        c_in = 1 / math.hypot(level.alpha, level.sigma)  # Karras et al. 2022, c_in: 1 on VP, what makes VE learnable
-        t = self.process.embed_time(level.t).to(x.device, self.network_dtype).expand(len(x))
-        output = self.network((x * c_in).to(self.network_dtype), t, labels).to(x.dtype)
-        return Prediction(*self.parameterisation.invert(x, output, level.alpha, level.sigma))
+        return self.read(x, level, *self.ask(x, level, labels))
+
+    def ask(self, x: Tensor, level: Level, labels: Tensor | None = None) -> tuple[Tensor, Variance]:
+        """The network's raw output, like x, and what it says of the variance."""
+        network_input, t = conditioned(self.process, x, level, self.network_dtype)
+        output = self.network(network_input, t, labels).to(x.dtype)
+        output, raw = output.chunk(2, dim=1) if self.variance.learned else (output, None)
+        return output, Variance(self.variance, raw)
+
+    def read(self, x: Tensor, level: Level, output: Tensor, variance: Variance) -> Prediction:
+        """What the raw output means."""
+        return Prediction(*self.parameterisation.invert(x, output, level, self.process), variance)
 
 
-def clipped(denoise: Denoise, denoised_fn: Callable[[Tensor], Tensor] = lambda x0: x0.clamp(-1, 1)) -> Denoise:
-    """Apply ``denoised_fn`` to the predicted x0 (to [-1, 1] by default) and derive eps anew, so that both agree."""
+def conditioned(process: Process, x: Tensor, level: Level, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+    """What a network is shown: x (N, C, H, W) scaled to unit variance, and the time (N,)."""
+    c_in = (level.alpha**2 + level.sigma**2) ** -0.5  # Karras et al. 2022, c_in: 1 on VP, what makes VE learnable
+    t = process.embed_time(level.t).to(x.device, dtype).flatten().expand(len(x))
+    return (x * like(c_in, x)).to(dtype), t
+
+
+def clipped(denoise: Denoise, denoised_fn: Callable[[Tensor], Tensor] | None = None) -> Denoise:
+    """Clip the predicted x0 to [-1, 1], after ``denoised_fn`` if there is one, and derive eps anew, so that both
+    agree."""
 
     def denoise_clipped(x: Tensor, level: Level, labels: Tensor | None = None) -> Prediction:
         prediction = denoise(x, level, labels)
-        x0 = denoised_fn(prediction.x0)
+        x0 = prediction.x0 if denoised_fn is None else denoised_fn(prediction.x0)
+        x0 = x0.clamp(-1, 1)
         return prediction._replace(x0=x0, eps=(x - level.alpha * x0) / level.sigma)
 
     return denoise_clipped

@@ -54,6 +54,12 @@ def parser() -> Parser:
     p.add_argument("--num-images", metavar="N", help="1 to 100000; default 16, or 10 for each of several labels")
     p.add_argument("--sampler", metavar="NAME", help=f"{samplers}; default: the model's own")
     p.add_argument("--steps", metavar="N", help="1 to 1000; default: the model's, or the sampler's where it is another")
+    p.add_argument(
+        "--respacing",
+        metavar="SPEC",
+        help='instead of --steps, which steps of the training to take: "100", "10,15,20" (in equal sections, the '
+        'cleanest first) or "ddim50" (at a whole stride)',
+    )
     p.add_argument("--guidance-scale", metavar="G", help="0 ignores the label, 1 is no guidance, up to 20 pulls harder")
     p.add_argument("--eta", metavar="E", help="0 (deterministic) to 1 (as noisy as DDPM), for the sampler ddim")
     p.add_argument("--seed", metavar="S", help="0 to 4294967295; the same seed gives the same images (default 0)")

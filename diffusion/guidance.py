@@ -1,18 +1,31 @@
-"""Guidance: denoiser -> denoiser."""
+"""Guidance: denoiser -> denoiser.
+
+classifier_free     u + scale (c - u)                 one network, asked with and without the label
+classifier          eps - sigma scale grad log p      any network and a classifier of noisy images; any sampler
+classifier_mean     mean + variance scale grad log p  the same for ancestral sampling, whose steps have a mean
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from itertools import pairwise
 
 import torch
 from torch import Tensor
 
-from diffusion.denoiser import Denoise
+from diffusion.denoiser import Denoise, conditioned
+from diffusion.errors import InputError
 from diffusion.prediction import Prediction
-from diffusion.process import Level
+from diffusion.process import Level, Process, transition
+
+LogProb = Callable[[Tensor, Level], Tensor]  # x (N, C, H, W) at a level -> log p(y | x), (N,), with the labels y bound
 
 
 def classifier_free(denoise: Denoise, scale: float, null_label: int) -> Denoise:
     """Classifier-free guidance, ``u + scale (c - u)`` (Ho & Salimans 2022, eq. 6 with scale = 1 + w).
 
     scale 1 is no guidance, 0 is unconditional, more pulls harder towards the label. Both halves share one call on 2N
-    images; where only one is needed, the call is on N.
+    images; where only one is needed, the call is on N. A learned variance is the conditional half's.
     """
 
     def guided(x: Tensor, level: Level, labels: Tensor | None = None) -> Prediction:
@@ -21,8 +34,86 @@ def classifier_free(denoise: Denoise, scale: float, null_label: int) -> Denoise:
             return denoise(x, level, nulls)
         if scale == 1 or bool((labels == null_label).all()):
             return denoise(x, level, labels)
-        both = denoise(torch.cat([x, x]), level, torch.cat([labels, nulls]))
-        (x0_c, x0_u), (eps_c, eps_u) = both.x0.chunk(2), both.eps.chunk(2)
-        return Prediction(torch.lerp(x0_u, x0_c, scale), torch.lerp(eps_u, eps_c, scale))
+        c, u = denoise(torch.cat([x, x]), level, torch.cat([labels, nulls])).halves()
+        return c._replace(x0=torch.lerp(u.x0, c.x0, scale), eps=torch.lerp(u.eps, c.eps, scale))
 
     return guided
+
+
+def classifier(denoise: Denoise, log_prob: LogProb, scale: float) -> Denoise:
+    """Classifier guidance in score form (Dhariwal & Nichol 2021, algorithm 2): the score of p(x) p(y | x)^scale.
+
+    The score is -eps / sigma, so eps moves by -sigma scale grad; x being what it is, x0 moves by sigma^2 / alpha scale
+    grad. Exact in the limit of small steps, for every sampler. scale 0 is no guidance.
+    """
+
+    def guided(x: Tensor, level: Level, labels: Tensor | None = None) -> Prediction:
+        prediction = denoise(x, level, labels)
+        push = level.sigma * scale * gradient(log_prob, x, level)
+        return prediction._replace(x0=prediction.x0 + level.sigma / level.alpha * push, eps=prediction.eps - push)
+
+    return guided
+
+
+def classifier_mean(denoise: Denoise, log_prob: LogProb, scale: float, levels: list[Level]) -> Denoise:
+    """Classifier guidance in mean form (Dhariwal & Nichol 2021, algorithm 1), for ``ddpm`` over these levels: the mean
+    of a step moves by its variance * scale * grad, the gradient being taken at x.
+
+    The mean is A x + B x0, so moving x0 by 1 / B of that is the same thing. The variance is the one that the step will
+    draw with, fixed or learned; the last step draws nothing and is not moved.
+    """
+    following = dict(pairwise(levels))
+
+    def guided(x: Tensor, level: Level, labels: Tensor | None = None) -> Prediction:
+        prediction, lo = denoise(x, level, labels), following[level]
+        if lo.sigma == 0:
+            return prediction
+        step = transition(level, lo)
+        variance = torch.as_tensor(prediction.variance.log(step), dtype=x.dtype).exp()
+        x0 = prediction.x0 + variance / step.B * scale * gradient(log_prob, x, level)
+        return prediction._replace(x0=x0, eps=(x - level.alpha * x0) / level.sigma)
+
+    return guided
+
+
+def gradient(log_prob: LogProb, x: Tensor, level: Level) -> Tensor:
+    """The gradient of each image's log-probability by its x, like x; also where gradients are switched off."""
+    with torch.enable_grad():
+        x = x.detach().requires_grad_()
+        return torch.autograd.grad(log_prob(x, level).sum(), x)[0]
+
+
+@dataclass(frozen=True)
+class NoisyClassifier:
+    """A network that reads noisy images: ``network(x, t) -> logits`` (N, num_classes), trained on ``process``. It may
+    steer any model of the same process."""
+
+    network: Callable[[Tensor, Tensor], Tensor]
+    process: Process
+    num_classes: int
+
+    def logits(self, x: Tensor, level: Level) -> Tensor:
+        """x (N, C, H, W) at a level (a batch of levels in training) -> (N, num_classes)."""
+        return self.network(*conditioned(self.process, x, level, torch.float32))
+
+    def log_prob(self, x: Tensor, level: Level, labels: Tensor) -> Tensor:
+        """log p(label | x), (N,); 0 for an image without a label (-1), which is left to itself."""
+        log_probs = self.logits(x, level).log_softmax(1)
+        chosen = log_probs.gather(1, labels.clamp(min=0)[:, None])[:, 0]
+        return torch.where(labels < 0, torch.zeros_like(chosen), chosen)
+
+    def steer(self, denoise: Denoise, labels: Tensor, scale: float, levels: list[Level] | None = None) -> Denoise:
+        """Guidance towards the labels (N,), -1 for none: in mean form over these levels, in score form without."""
+        log_prob = partial(self.log_prob, labels=labels)
+        if levels is None:
+            return classifier(denoise, log_prob, scale)
+        return classifier_mean(denoise, log_prob, scale, levels)
+
+    def fitting(self, process: Process, num_classes: int) -> int:
+        """The number of classes it steers a model towards that knows so many itself (0: none). Raises InputError where
+        the two do not fit."""
+        if process != self.process:
+            raise InputError("the classifier was trained on another process than the model: it cannot steer it.")
+        if num_classes not in (0, self.num_classes):
+            raise InputError(f"the classifier knows {self.num_classes} labels, the model {num_classes}.")
+        return self.num_classes

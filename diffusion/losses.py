@@ -1,10 +1,25 @@
-"""Training losses, one value per image."""
+"""Training losses, one value per image.
+
+    loss          squared error    bound's weight, for a chain of T steps
+    mse           yes              1       where the variance is learned; otherwise none
+    rescaled_mse  yes              T/1000  where the variance is learned; otherwise none
+    kl            no               1       the mean term of the bound
+    rescaled_kl   no               T       an estimate of the whole bound
+
+Beside a squared error the bound sees the mean detached and trains the variance alone (Nichol & Dhariwal 2021, section
+3.1: L_hybrid with lambda = 0.001). Names and weights are guided-diffusion's; the bound is in bits per dimension.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from diffusion.prediction import Parameterisation
-from diffusion.process import Process
+from diffusion.bound import bound_step, decoder_cost, step_divergence
+from diffusion.denoiser import Denoiser
+from diffusion.prediction import Parameterisation, Prediction
+from diffusion.process import Process, like
 
 
 def stratified_times(n: int, t_min: float, generator: torch.Generator | None = None) -> Tensor:
@@ -22,22 +37,62 @@ def drop_labels(labels: Tensor, p: float, null_label: int, generator: torch.Gene
     return torch.where(dropped, null_label, labels)
 
 
-def denoising_loss(
-    network: nn.Module,
-    process: Process,
-    parameterisation: Parameterisation,
-    x0: Tensor,
-    labels: Tensor | None,
-    t: Tensor,
-    eps: Tensor,
-) -> Tensor:
-    """Mean squared error on the parameterisation's target: x0, eps (N, C, H, W), t (N,) in (0, 1] -> (N,) float32.
+class Loss(NamedTuple):
+    """A row: ``loss(denoiser, x0, labels, t, eps)``."""
 
-    For ``eps`` it is Ho et al. 2020, eq. 14; for ``score`` denoising score matching weighted by sigma^2.
-    """
-    alpha, sigma = (c.to(x0.device).view(-1, 1, 1, 1) for c in process.alpha_sigma(t))  # float64, (N, 1, 1, 1)
-    x = alpha.to(x0.dtype) * x0 + sigma.to(x0.dtype) * eps
-    c_in = torch.rsqrt(alpha**2 + sigma**2).to(x0.dtype)
-    output = network(x * c_in, process.embed_time(t).to(x0.device, x0.dtype), labels)
-    target = parameterisation.target(x0, eps, alpha, sigma)
-    return (output.float() - target.float()).square().flatten(1).mean(1)
+    squared_error: bool
+    bound_weight: Callable[[int], float]
+
+    def __call__(self, denoiser: Denoiser, x0: Tensor, labels: Tensor | None, t: Tensor, eps: Tensor) -> Tensor:
+        """x0, eps (N, C, H, W), labels (N,) int64, t (N,) in [t_min, 1] -> (N,) float32.
+
+        The squared error is that of the parameterisation's target: for ``eps`` Ho et al. 2020, eq. 14, for ``score``
+        denoising score matching weighted by sigma^2. The bound knows only the chain's own times, so where it has a part
+        t is brought to one of them.
+        """
+        bounded = not self.squared_error or denoiser.variance.learned
+        t = (on_chain(t, denoiser.process) if bounded else t).view(-1, 1, 1, 1)
+        level = denoiser.process.level(t)
+        x = like(level.alpha, x0) * x0 + like(level.sigma, x0) * eps
+        output, variance = denoiser.ask(x, level, labels)
+
+        loss = x0.new_zeros(len(x0), dtype=torch.float32)
+        if self.squared_error:
+            target = denoiser.parameterisation.target(x0, eps, level, denoiser.process)
+            loss = (output.float() - target.float()).square().flatten(1).mean(1)
+            output = output.detach()
+        if bounded:
+            prediction = denoiser.read(x, level, output, variance)
+            term = bound_term(denoiser.process, x0, x, t, prediction).float()
+            loss = loss + self.bound_weight(denoiser.process.steps) * term
+        return loss
+
+
+LOSSES = {
+    "mse": Loss(True, lambda steps: 1.0),
+    "rescaled_mse": Loss(True, lambda steps: steps / 1000),
+    "kl": Loss(False, lambda steps: 1.0),
+    "rescaled_kl": Loss(False, lambda steps: float(steps)),
+}
+
+
+def bound_term(process: Process, x0: Tensor, x: Tensor, t: Tensor, prediction: Prediction) -> Tensor:
+    """The bound's term for each image, (N,) in bits per dimension; x is x0 at the chain's own times t (N, 1, 1, 1)."""
+    n = (t * process.steps).round()
+    levels = [process.level((n + offset).clamp(max=process.steps) / process.steps) for offset in (0, -1, 1)]
+    step = bound_step(*levels)
+    first = (n == 1).flatten().to(x0.device)
+    return torch.where(first, decoder_cost(x0, x, prediction, step), step_divergence(x0, x, prediction, step))
+
+
+def on_chain(t: Tensor, process: Process) -> Tensor:
+    """Times in [t_min, 1] brought to the process's n / steps, n = 1 to steps, so that each gets an equal share."""
+    share = (t - process.t_min) / (1 - process.t_min)
+    return ((share * process.steps).floor().clamp(max=process.steps - 1) + 1) / process.steps
+
+
+def denoising_loss(
+    network: nn.Module, process: Process, parameterisation: Parameterisation, *batch: Tensor | None
+) -> Tensor:
+    """The squared error with a fixed variance: ``LOSSES["mse"]`` for the batch x0, labels, t, eps."""
+    return LOSSES["mse"](Denoiser(network, process, parameterisation), *batch)

@@ -1,7 +1,7 @@
 """Model: network + process + parameterisation + label names, as one thing that can be saved, loaded and sampled."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -13,12 +13,16 @@ from torch import Tensor, nn
 from diffusion.config import ModelConfig
 from diffusion.denoiser import Denoiser, clipped
 from diffusion.errors import InputError
-from diffusion.guidance import classifier_free
+from diffusion.guidance import NoisyClassifier, classifier_free
+from diffusion.inversion import invert
 from diffusion.networks import build_network
 from diffusion.noise import ImageNoise
 from diffusion.prediction import PARAMETERISATIONS
+from diffusion.process import Level
 from diffusion.request import check_settings
+from diffusion.respacing import respaced
 from diffusion.samplers import SAMPLERS, Step
+from diffusion.variance import VARIANCES
 
 CONFIG, WEIGHTS, CARD = "config.json", "model.safetensors", "README.md"
 MAX_CONFIG_BYTES = 1_000_000
@@ -27,15 +31,17 @@ MAX_CONFIG_BYTES = 1_000_000
 class Model:
     """A diffusion model. ``Model(config)`` has fresh weights; ``load_model`` reads saved ones.
 
-    Attributes: ``config``, ``network`` (nn.Module, float32), ``process``, ``parameterisation``, ``device``.
+    Attributes: ``config``, ``network`` (nn.Module, float32), ``process``, ``parameterisation``, ``variance``, the kind
+    of it, and ``device``.
     """
 
     def __init__(self, config: ModelConfig, network: nn.Module | None = None, device: str | torch.device = "cpu"):
         self.config = config
         self.process = config.process
         self.parameterisation = PARAMETERISATIONS[config.prediction]
+        self.variance = VARIANCES[config.variance]
         self.device = torch.device(device)
-        network = network or build_network(config.network, config.channels, config.num_classes)
+        network = network or fresh_network(config)
         self.network = network.to(self.device, memory_format=torch.channels_last).eval()
 
     def denoiser(self) -> Denoiser:
@@ -43,7 +49,13 @@ class Model:
         network = self.network
         if use_bfloat16(self.device):
             network = torch.autocast(self.device.type, torch.bfloat16)(network)
-        return Denoiser(network, self.process, self.parameterisation)
+        return Denoiser(network, self.process, self.parameterisation, variance=self.variance)
+
+    def levels(self, sampler: str, steps: int, respacing: str | None = None) -> list[Level]:
+        """The levels that ``sample`` walks with these settings, ``steps`` + 1 of them."""
+        if respacing is not None:
+            return respaced(self.process, respacing)
+        return self.process.levels(steps, SAMPLERS[sampler].spacing)
 
     def sample(
         self,
@@ -56,28 +68,70 @@ class Model:
         eta: float | None = None,
         seed: int = 0,
         first_index: int = 0,
+        respacing: str | None = None,
+        denoised_fn: Callable[[Tensor], Tensor] | None = None,
+        classifier: NoisyClassifier | None = None,
+        classifier_scale: float | None = None,
+        start: Tensor | None = None,
     ) -> Iterator[Step]:
         """Sample step by step: an iterator of ``Step(index, level, x, x0)``, x and x0 (N, C, H, W) float32.
 
         labels: one class index an image, -1 unconditional; without them ``num_images`` unconditional ones. What is None
         is the model's default. ``first_index`` is the first image's number within its seed: (first_index=3, one label)
         draws what is the fourth image otherwise. Raises ``InputError`` on bad values.
+
+        respacing: "100", "10,15,20" or "ddim50" instead of ``steps`` (``respacing.py``). denoised_fn is applied to each
+        predicted x0, before it is clipped to [-1, 1]. classifier: steers towards the labels, times ``classifier_scale``
+        (1 by default); the labels are then its own where the model has none. start: x at the first level, (N, C, H, W)
+        as ``invert`` gives it, instead of noise.
         """
         settings = check_settings(
-            self.config, sampler=sampler, steps=steps, guidance_scale=guidance_scale, eta=eta, seed=seed
+            self.config,
+            sampler=sampler,
+            steps=steps,
+            guidance_scale=guidance_scale,
+            eta=eta,
+            seed=seed,
+            respacing=respacing,
+            classifier_scale=classifier_scale,
         )
         chosen = SAMPLERS[settings["sampler"]]
         options = {name: settings[name] for name in chosen.options}
-        y = self._labels(labels, num_images)
+        known = self.config.num_classes
+        if classifier is not None:
+            known = classifier.fitting(self.process, known)
+        elif classifier_scale is not None:
+            raise InputError("classifier_scale belongs to a classifier, and none was given.")
+        classes = self._classes(labels, num_images, known)
         shape = (self.config.channels, self.config.image_size, self.config.image_size)
-        noise = ImageNoise(settings["seed"], len(y), shape, first_index, self.device)
+        noise = ImageNoise(settings["seed"], len(classes), shape, first_index, self.device)
+        levels = self.levels(settings["sampler"], settings["steps"], respacing)
 
         denoise = self.denoiser()
         if self.config.num_classes:
             denoise = classifier_free(denoise, settings["guidance_scale"], self.config.num_classes)
-        levels = self.process.levels(settings["steps"], chosen.spacing)
-        start = levels[0].sigma * noise()
-        return chosen.function(partial(clipped(denoise), labels=y), start, levels, noise, **options)
+        if classifier is not None:
+            scale = settings.get("classifier_scale", 1.0)
+            denoise = classifier.steer(denoise, classes, scale, levels if chosen.ancestral else None)
+        denoise = partial(clipped(denoise, denoised_fn), labels=self._network_labels(classes))
+        x = levels[0].sigma * noise() if start is None else start.to(self.device)
+        return chosen.function(denoise, x, levels, noise, **options)
+
+    def invert(
+        self,
+        images: Tensor,
+        labels: Sequence[int] | None = None,
+        *,
+        steps: int | None = None,
+        respacing: str | None = None,
+    ) -> Iterator[Step]:
+        """Walk from images (N, C, H, W) in [-1, 1] to the noise that ``sample(sampler="ddim", guidance_scale=1,
+        start=...)`` draws them from: reverse DDIM, without guidance. Other arguments as for ``sample``."""
+        settings = check_settings(self.config, sampler="ddim", steps=steps, respacing=respacing)
+        levels = self.levels("ddim", settings["steps"], respacing)
+        classes = self._classes(labels, len(images), self.config.num_classes)
+        denoise = partial(clipped(self.denoiser()), labels=self._network_labels(classes))
+        return invert(denoise, images.to(self.device), levels, self.process)
 
     def generate(self, labels: Sequence[int] | None = None, **settings) -> Tensor:
         """The finished images, (N, C, H, W) in [-1, 1]: the last step of ``sample`` with the same arguments."""
@@ -85,17 +139,21 @@ class Model:
             x = step.x
         return x.clamp(-1, 1)
 
-    def _labels(self, labels: Sequence[int] | None, num_images: int | None) -> Tensor:
-        classes = self.config.num_classes
+    def _classes(self, labels: Sequence[int] | None, num_images: int | None, known: int) -> Tensor:
+        """The class of each image, (N,) int64, checked; -1 for none."""
         if labels is None:
             labels = [-1] * (1 if num_images is None else num_images)
         for label in labels:
-            if not -1 <= label < classes:
+            if not -1 <= label < known:
                 raise InputError(
-                    f"Label {label} is unknown; this model has {classes} labels, 0 to {classes - 1} (-1: none)."
+                    f"Label {label} is unknown; this model has {known} labels, 0 to {known - 1} (-1: none)."
                 )
-        y = torch.as_tensor(list(labels), dtype=torch.long, device=self.device)
-        return torch.where(y < 0, classes, y)
+        return torch.as_tensor(list(labels), dtype=torch.long, device=self.device)
+
+    def _network_labels(self, classes: Tensor) -> Tensor | None:
+        """Classes as the network takes them: with its null label, or not at all."""
+        null_label = self.config.num_classes
+        return torch.where(classes < 0, null_label, classes) if null_label else None
 
     def save(self, directory: str | Path, readme: str | None = None, half: bool = False) -> None:
         """Write ``config.json``, ``model.safetensors`` and (if given) ``README.md``, each whole or not at all.
@@ -115,6 +173,12 @@ class Model:
         write_atomically(directory / WEIGHTS, to_safetensors(tensors, metadata={"format": "pt"}))
 
 
+def fresh_network(config: ModelConfig) -> nn.Module:
+    """The network of a configuration, with fresh weights."""
+    doubled = {"learned_variance": True} if VARIANCES[config.variance].learned else {}
+    return build_network(config.network, config.channels, config.num_classes, **doubled)
+
+
 def load_model(ref: str | Path, device: str | torch.device | None = None) -> Model:
     """Load a model by reference: a bundled name ("unet"), a path, or "hub:owner/name[@revision]".
 
@@ -126,7 +190,7 @@ def load_model(ref: str | Path, device: str | torch.device | None = None) -> Mod
     directory = resolve(str(ref))
     config = read_config(directory)
     with torch.device("meta"):  # shapes only: nothing is allocated before the file is known to fit
-        network = build_network(config.network, config.channels, config.num_classes)
+        network = fresh_network(config)
     tensors = _read_tensors(directory / WEIGHTS, network.state_dict())
     network.load_state_dict(tensors, assign=True)
     return Model(config, network, device or default_device())

@@ -4,55 +4,76 @@ A parameterisation is one row (c0, c1): the target is ``c0 x0 + c1 eps``. Togeth
 is a 2x2 system, so one inverse turns any output into (x0, eps). The row that makes the loss is the row that is
 inverted.
 
-    name   c0      c1        output is           used by
-    eps    0       1         the target          Ho et al. 2020
-    x0     1       0         the target          DALL-E 2's prior
-    v     -sigma   alpha     the target          Salimans & Ho 2022
-    score  0      -1/sigma   sigma * target      Song et al. 2021: the network's raw output is divided by sigma
+    name        c0        c1        output is           used by
+    eps         0         1         the target          Ho et al. 2020
+    x0          1         0         the target          DALL-E 2's prior
+    v          -sigma     alpha     the target          Salimans & Ho 2022
+    score       0        -1/sigma   sigma * target      Song et al. 2021: the network's raw output is divided by sigma
+    flow       -1         1         the target          Lipman et al. 2023: on the process Flow it is dx/dt
+    previous_x  alpha_lo  A sigma   the target          Ho et al. 2020, section 3.2: the posterior's mean A x + B x0,
+                                                        one step (lo) down the chain of the process
 """
 
 from collections.abc import Callable
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 from torch import Tensor
 
-Number = TypeVar("Number", float, Tensor)  # coefficients are Python floats when sampling, float64 tensors in training
+from diffusion.process import Level, Number, Process, like, transition
+from diffusion.variance import Variance
 
 
 class Prediction(NamedTuple):
-    """What a denoiser says about a noisy x: the clean image, the noise and, if learned, a variance; all like x."""
+    """What a denoiser says about a noisy x: the clean image and the noise, both like x, and the variance of a reverse
+    step, which only ``ddpm`` and the variational bound read."""
 
     x0: Tensor
     eps: Tensor
-    variance: Tensor | None = None
+    variance: Variance = Variance()
+
+    def halves(self) -> tuple["Prediction", "Prediction"]:
+        """The predictions for the first and for the second half of a batch."""
+        (x0, x0_2), (eps, eps_2) = self.x0.chunk(2), self.eps.chunk(2)
+        raw, raw_2 = (None, None) if self.variance.raw is None else self.variance.raw.chunk(2)
+        kind = self.variance.kind
+        return Prediction(x0, eps, Variance(kind, raw)), Prediction(x0_2, eps_2, Variance(kind, raw_2))
 
 
 class Parameterisation(NamedTuple):
-    """A row: ``coefficients(alpha, sigma) -> (c0, c1)``; the raw output is ``target * output_scale(sigma)``."""
+    """A row: ``coefficients(level, process) -> (c0, c1)``, numbers like those of the level; the raw output is
+    ``target * output_scale(sigma)``."""
 
-    coefficients: Callable[[Number, Number], tuple[Number, Number]]
+    coefficients: Callable[[Level, Process], tuple[Number, Number]]
     output_scale: Callable[[Number], Number] = lambda sigma: sigma * 0 + 1
 
-    def target(self, x0: Tensor, eps: Tensor, alpha: Tensor, sigma: Tensor) -> Tensor:
-        """What the network's raw output is compared with. Scaling by sigma makes the plain squared error of ``score``
-        denoising score matching weighted by sigma^2 (Song et al. 2021, eq. 7)."""
-        c0, c1 = self.coefficients(alpha, sigma)
-        scale = self.output_scale(sigma)
-        return (scale * c0).to(x0.dtype) * x0 + (scale * c1).to(x0.dtype) * eps
+    def target(self, x0: Tensor, eps: Tensor, level: Level, process: Process) -> Tensor:
+        """What the network's raw output is compared with, (N, C, H, W). Scaling by sigma makes the plain squared error
+        of ``score`` denoising score matching weighted by sigma^2 (Song et al. 2021, eq. 7)."""
+        c0, c1 = self.coefficients(level, process)
+        scale = self.output_scale(level.sigma)
+        return like(scale * c0, x0) * x0 + like(scale * c1, x0) * eps
 
-    def invert(self, x: Tensor, output: Tensor, alpha: float, sigma: float) -> tuple[Tensor, Tensor]:
+    def invert(self, x: Tensor, output: Tensor, level: Level, process: Process) -> tuple[Tensor, Tensor]:
         """(x0, eps) from the noisy x and the network's raw output, both (N, C, H, W)."""
-        c0, c1 = self.coefficients(alpha, sigma)
-        scale = self.output_scale(sigma)
+        alpha, sigma = level.alpha, level.sigma
+        c0, c1 = self.coefficients(level, process)
         det = alpha * c1 - sigma * c0
-        x0 = x * (c1 / det) - output * (sigma / (det * scale))
-        eps = output * (alpha / (det * scale)) - x * (c0 / det)
+        scaled = det * self.output_scale(sigma)
+        x0 = x * like(c1 / det, x) - output * like(sigma / scaled, x)
+        eps = output * like(alpha / scaled, x) - x * like(c0 / det, x)
         return x0, eps
 
 
+def _previous_x(level: Level, process: Process) -> tuple[Number, Number]:
+    lo = process.before(level)
+    return lo.alpha, transition(level, lo).A * level.sigma  # A x + B x0, where B = alpha_lo - A alpha
+
+
 PARAMETERISATIONS = {
-    "eps": Parameterisation(lambda alpha, sigma: (alpha * 0, alpha * 0 + 1)),
-    "x0": Parameterisation(lambda alpha, sigma: (alpha * 0 + 1, alpha * 0)),
-    "v": Parameterisation(lambda alpha, sigma: (-sigma, alpha)),
-    "score": Parameterisation(lambda alpha, sigma: (alpha * 0, -1 / sigma), output_scale=lambda sigma: sigma),
+    "eps": Parameterisation(lambda at, _: (at.alpha * 0, at.alpha * 0 + 1)),
+    "x0": Parameterisation(lambda at, _: (at.alpha * 0 + 1, at.alpha * 0)),
+    "v": Parameterisation(lambda at, _: (-at.sigma, at.alpha)),
+    "score": Parameterisation(lambda at, _: (at.alpha * 0, -1 / at.sigma), output_scale=lambda sigma: sigma),
+    "flow": Parameterisation(lambda at, _: (at.alpha * 0 - 1, at.alpha * 0 + 1)),
+    "previous_x": Parameterisation(_previous_x),
 }

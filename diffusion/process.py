@@ -8,10 +8,11 @@ float64 throughout; they are cast where they meet the network.
     LinearVP       DDPM's 1000 linear betas                            Ho et al. 2020; guided-diffusion
     CosineVP       a squared cosine                                    Nichol & Dhariwal 2021; the default model
     ExponentialVE  1, sqrt((s^2t - 1) / (2 ln s))                      Song et al. 2021 (score SDE)
+    Flow           1 - t, t                                            Lipman et al. 2023 (flow matching)
 """
 
 import math
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, TypeVar
 
 import torch
 from pydantic import ConfigDict, Field
@@ -19,10 +20,12 @@ from pydantic.dataclasses import dataclass
 from torch import Tensor
 
 _settings = dataclass(frozen=True, config=ConfigDict(extra="forbid"))
+Number = TypeVar("Number", float, Tensor)
 
 
 class Level(NamedTuple):
-    """One noise level of a sampling grid: the process at one time, as Python floats (float64)."""
+    """The process at one time, float64: Python floats in a sampling grid; in training, where each image has a time of
+    its own, tensors (N, 1, 1, 1). The annotations speak of the former."""
 
     t: float
     alpha: float
@@ -37,7 +40,8 @@ class Level(NamedTuple):
 
 
 class Transition(NamedTuple):
-    """``q(x_lo | x_hi, x0)``: mean ``A x_hi + B x0`` and the two variances a reverse step may use."""
+    """``q(x_lo | x_hi, x0)``: mean ``A x_hi + B x0`` and the two variances a reverse step may use; numbers like those
+    of the levels."""
 
     A: float
     B: float
@@ -53,14 +57,21 @@ def transition(hi: Level, lo: Level) -> Transition:
     on VE they give NCSN's ancestral step (Song et al. 2021, appendix F).
     """
     ratio = hi.alpha / lo.alpha
-    forward = max(hi.sigma**2 - ratio**2 * lo.sigma**2, 0.0)  # variance of x_hi given x_lo
+    forward = hi.sigma**2 - ratio**2 * lo.sigma**2  # variance of x_hi given x_lo
+    forward = (forward + abs(forward)) / 2  # not below 0, be it a float or a tensor
     share = lo.sigma**2 / hi.sigma**2
     return Transition(A=ratio * share, B=lo.alpha * forward / hi.sigma**2, small=forward * share, large=forward)
+
+
+def like(coefficient: Number, x: Tensor) -> Number:
+    """A coefficient as it meets x: tensors in its dtype and on its device, Python floats as they are."""
+    return coefficient.to(x) if isinstance(coefficient, Tensor) else coefficient
 
 
 class Process:
     """What all forward processes share. A subclass gives ``alpha_sigma``, ``sde`` and ``embed_time``."""
 
+    steps: int = 1000  # of the process as a chain, t = n / steps: what previous-x, respacing and the bound speak of
     t_min = 1e-3  # the cleanest time a network is trained on; a sampling grid steps from there to t = 0 at once
     lam_min = -5.1  # just below DDPM's noisiest step: what lies beyond (the cosine's end, -9.9) only costs steps
 
@@ -76,12 +87,19 @@ class Process:
         """What the network is told about the time t; float64, of t's shape."""
         raise NotImplementedError
 
-    def level(self, t: float) -> Level:
-        """The noise level at time t in [0, 1]."""
+    def level(self, t: Number) -> Level:
+        """The noise level at time t in [0, 1]; of floats for a float, of tensors of t's shape for a tensor."""
+        if isinstance(t, Tensor):
+            return Level(t, *self.alpha_sigma(t), *self.sde(t))
         if not 0 <= t <= 1:
             raise ValueError(f"t must lie in [0, 1], not {t}")
         values = (*self.alpha_sigma(t), *self.sde(t))
         return Level(float(t), *(value.item() for value in values))
+
+    def before(self, level: Level) -> Level:
+        """The level one step of the chain cleaner; the clean one for the first step and whatever lies within it."""
+        earlier = level.t - 1 / self.steps
+        return self.level(earlier.clamp(min=0) if isinstance(earlier, Tensor) else max(earlier, 0.0))
 
     def levels(self, steps: int, spacing: str = "time") -> list[Level]:
         """A sampling grid: ``steps + 1`` levels from noise (t = 1, or close to it) to clean (t = 0).
@@ -91,12 +109,16 @@ class Process:
         """
         if steps < 1:
             raise ValueError(f"steps must be at least 1, not {steps}")
-        times = 1 - torch.arange(steps + 1, dtype=torch.float64) / steps
+        times = torch.arange(steps, -1, -1, dtype=torch.float64) / steps
         if spacing == "lambda" and steps > 1:
             ends = self._lam(torch.tensor([1.0, self.t_min], dtype=torch.float64))
             first = ends[0].clamp(min=self.lam_min)
             lam = torch.lerp(first, ends[1], torch.arange(steps, dtype=torch.float64) / (steps - 1))
             times = torch.cat([self.time_of(lam), times[-1:]])
+        return self.levels_at(times)
+
+    def levels_at(self, times: Tensor) -> list[Level]:
+        """The levels at some times (M,) in [0, 1]."""
         table = zip(times, *self.alpha_sigma(times), *self.sde(times), strict=True)
         return [Level(*(value.item() for value in row)) for row in table]
 
@@ -119,8 +141,6 @@ class VP(Process):
 
     The network is told DDPM's own index, 0 to steps - 1, continued to fractions.
     """
-
-    steps: int = 1000
 
     def log_alpha_squared(self, t: Tensor) -> tuple[Tensor, Tensor]:
         """L(t) and dL/dt, float64."""
@@ -195,6 +215,31 @@ class ExponentialVE(Process):
 
     def embed_time(self, t: Tensor | float) -> Tensor:
         return _float64(t)
+
+
+@_settings
+class Flow(Process):
+    """The straight line from image to noise, alpha = 1 - t, sigma = t (Lipman et al. 2023; Liu et al. 2023).
+
+    It is held at t = 0.9999: at the very end nothing is left of the image, so an eps-row could not be inverted there,
+    and the drift f = -1 / (1 - t) and g^2 = 2 t / (1 - t) would be infinite.
+    """
+
+    kind: Literal["flow"] = "flow"
+
+    def alpha_sigma(self, t: Tensor | float) -> tuple[Tensor, Tensor]:
+        t = self._held(t)
+        return 1 - t, t
+
+    def sde(self, t: Tensor | float) -> tuple[Tensor, Tensor]:
+        t = self._held(t)
+        return -1 / (1 - t), 2 * t / (1 - t)
+
+    def embed_time(self, t: Tensor | float) -> Tensor:
+        return _float64(t) * self.steps
+
+    def _held(self, t: Tensor | float) -> Tensor:
+        return _float64(t).clamp(max=0.9999)
 
 
 def _float64(t: Tensor | float) -> Tensor:

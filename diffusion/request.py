@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationIn
 
 from diffusion.config import ModelConfig
 from diffusion.errors import InputError
+from diffusion.respacing import PATTERN, respaced_indices
 from diffusion.samplers import SAMPLERS
 
 
@@ -30,6 +31,8 @@ class Settings(BaseModel):
     guidance_scale: float | None = between(0, 20, "a number")  # 0 ignores the label, 1 is no guidance
     eta: float | None = between(0, 1, "a number")  # only where the sampler has it
     seed: int | None = between(0, 2**32 - 1, "a whole number")
+    respacing: str | None = Field(None, max_length=200, description='like "100", "10,15,20" or "ddim50"')
+    classifier_scale: float | None = between(0, 100, "a number")  # 0 is no guidance; only beside a classifier
 
     def __init__(self, **values: Any):
         try:
@@ -52,23 +55,38 @@ class Settings(BaseModel):
             raise ValueError("unknown sampler")
         return value
 
+    @field_validator("respacing")
+    @classmethod
+    def _respacing_can_be_read(cls, value: str | None) -> str | None:
+        if value is not None and not PATTERN.fullmatch(value):
+            raise ValueError("unreadable respacing")
+        return value
+
     def filled(self, config: ModelConfig) -> dict[str, Any]:
-        """The five settings with the model's defaults in the place of None; ``eta`` stays None where there is none.
+        """The first five settings with the model's defaults in the place of None; ``eta`` stays None where there is
+        none. ``respacing`` and ``classifier_scale`` are among them only where they were given.
 
         Steps follow the sampler: the model's number belongs to the model's sampler, another sampler brings its own.
+        Where there is a respacing they are its own.
         """
         sampler = self.sampler or config.sampler
         steps = config.steps if sampler == config.sampler else SAMPLERS[sampler].default_steps
+        if self.respacing is not None:
+            steps = len(respaced_indices(self.respacing, config.process.steps))
+            if self.steps not in (None, steps):
+                raise InputError(f"respacing {self.respacing!r} has {steps} steps, not {self.steps}: leave steps out.")
         has_eta = "eta" in SAMPLERS[sampler].options
         if self.eta is not None and not has_eta:
             having = " or ".join(name for name, row in SAMPLERS.items() if "eta" in row.options)
             raise InputError(f"eta belongs to the sampler {having}; leave it out with {sampler}.")
+        extras = {name: getattr(self, name) for name in ("respacing", "classifier_scale")}
         return {
             "sampler": sampler,
             "steps": steps if self.steps is None else self.steps,
             "guidance_scale": config.guidance_scale if self.guidance_scale is None else self.guidance_scale,
             "eta": (self.eta or 0.0) if has_eta else None,
             "seed": self.seed or 0,
+            **{name: value for name, value in extras.items() if value is not None},
         }
 
 
@@ -81,9 +99,8 @@ class Request(Settings):
 
 
 def check_settings(config: ModelConfig, **values: Any) -> dict[str, Any]:
-    """The values checked and the model's defaults filled in: sampler, steps, guidance_scale, eta, seed.
-
-    Raises InputError.
+    """The values checked and the model's defaults filled in: sampler, steps, guidance_scale, eta, seed, and those of
+    ``Settings.filled``'s two others that were given. Raises InputError.
     """
     return Settings(**values).filled(config)
 

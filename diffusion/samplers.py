@@ -32,20 +32,21 @@ class Step(NamedTuple):
 
 @torch.no_grad()
 def ddpm(denoise: BoundDenoise, x: Tensor, levels: list[Level], noise: Noise) -> Iterator[Step]:
-    """Ancestral sampling with the posterior's own variance, "fixedsmall" (Ho et al. 2020, algorithm 2)."""
+    """Ancestral sampling (Ho et al. 2020, algorithm 2), with the variance that the prediction asks for: the posterior's
+    own unless it says otherwise, "fixedsmall"."""
     for i, (hi, lo) in enumerate(pairwise(levels)):
-        x0 = denoise(x, hi).x0
+        x0, _, variance = denoise(x, hi)
         step = transition(hi, lo)
         x = step.A * x + step.B * x0
         if lo.sigma > 0:
-            x = x + math.sqrt(step.small) * noise()
+            x = x + (torch.as_tensor(variance.log(step), dtype=x.dtype) / 2).exp() * noise()
         yield Step(i, lo, x, x0)
 
 
 @torch.no_grad()
 def ddim(denoise: BoundDenoise, x: Tensor, levels: list[Level], noise: Noise, eta: float = 0.0) -> Iterator[Step]:
     """DDIM (Song et al. 2021, eq. 12): eta = 0 is deterministic, 1 is ``ddpm``. On reversed levels, with eta = 0, it is
-    the inversion from image to noise."""
+    the inversion from image to noise (``inversion.py``)."""
     for i, (hi, lo) in enumerate(pairwise(levels)):
         x0, eps, _ = denoise(x, hi)
         fresh = eta * math.sqrt(transition(hi, lo).small) if eta else 0.0
@@ -110,10 +111,13 @@ class Sampler(NamedTuple):
     options: tuple[str, ...] = ()
     spacing: str = "time"  # of ``Process.levels``
     evaluations: Callable[[int], int] = lambda steps: steps  # denoiser calls for so many steps
+    ancestral: bool = False  # its steps have a mean and a variance: classifier guidance moves the mean
 
 
 SAMPLERS = {
-    "ddpm": Sampler(ddpm, "DDPM", "Removes a little noise and adds a little back, at every step; wants many.", 100),
+    "ddpm": Sampler(
+        ddpm, "DDPM", "Removes a little noise and adds a little back, at every step; wants many.", 100, ancestral=True
+    ),
     "ddim": Sampler(
         ddim, "DDIM", "Points at the clean image and moves straight towards it; a few steps do.", 20, ("eta",)
     ),

@@ -7,6 +7,7 @@ right: ``State`` holds x and the x0 predicted from that very x, from pure noise 
 import math
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from torch import Tensor
@@ -15,7 +16,6 @@ from diffusion.images import to_uint8
 from diffusion.model import Model
 from diffusion.noise import ImageNoise
 from diffusion.process import Level
-from diffusion.samplers import SAMPLERS
 
 
 @dataclass(frozen=True)
@@ -38,14 +38,17 @@ def trajectory(
     eta: float | None,
     seed: int,
     first_index: int = 0,
+    respacing: str | None = None,
+    **others: Any,
 ) -> Generator[State, None, None]:
-    """The steps + 1 states of ``model.sample`` with the same arguments (checked ones: ``request.check_settings``).
+    """The steps + 1 states of ``model.sample`` with the same arguments (checked ones: ``request.check_settings``);
+    ``others`` are what else it takes.
 
     State i comes as soon as the network has looked at level i. Closing the generator ends the sampling.
     """
     config = model.config
     shape = (config.channels, config.image_size, config.image_size)
-    level = model.process.levels(steps, SAMPLERS[sampler].spacing)[0]
+    level = model.levels(sampler, steps, respacing)[0]
     x = level.sigma * ImageNoise(seed, len(labels), shape, first_index, model.device)()  # the start that sample() draws
     sampling = model.sample(
         labels,
@@ -55,6 +58,8 @@ def trajectory(
         eta=eta,
         seed=seed,
         first_index=first_index,
+        respacing=respacing,
+        **others,
     )
     for step in sampling:
         yield State(step.index, level, x, step.x0)

@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 
 from diffusion.prediction import Prediction
-from diffusion.process import CosineVP, ExponentialVE, Level, LinearVP
+from diffusion.process import CosineVP, ExponentialVE, Flow, Level, LinearVP
 
-PROCESSES = {"linear": LinearVP(), "cosine": CosineVP(), "ve": ExponentialVE()}
+PROCESSES = {"linear": LinearVP(), "cosine": CosineVP(), "ve": ExponentialVE(), "flow": Flow()}
 
 
 @dataclass(frozen=True)

@@ -25,12 +25,11 @@ class Recorder:
 @pytest.mark.parametrize("name", PARAMETERISATIONS)
 def test_a_network_that_knows_the_answer_is_read_right(process, name):
     data, level, row = Gaussian(), process.level(0.4), PARAMETERISATIONS[name]
-    alpha, sigma = process.alpha_sigma(torch.full((1, 1, 1, 1), 0.4, dtype=torch.float64))
     scale = math.hypot(level.alpha, level.sigma)
 
     def network(x, t, y=None):
         exact = data.denoise(x * scale, level)  # what it is shown is scaled to unit variance
-        return row.target(exact.x0, exact.eps, alpha, sigma)
+        return row.target(exact.x0, exact.eps, level, process)
 
     x = data.start(level)
     prediction = Denoiser(network, process, row, torch.float64)(x, level)
@@ -59,8 +58,8 @@ def test_clipping_keeps_x0_and_eps_in_step():
     x0, eps, _ = clipped(denoise)(x, level)
     assert x0.abs().max() <= 1
     torch.testing.assert_close(level.alpha * x0 + level.sigma * eps, x)
-    halved = clipped(denoise, denoised_fn=lambda x0: x0 / 2)(x, level)
-    torch.testing.assert_close(halved.x0, 1.5 * x)
+    halved = clipped(denoise, denoised_fn=lambda x0: x0 / 6)(x, level)
+    torch.testing.assert_close(halved.x0, (x / 2).clamp(-1, 1))
 
 
 def guided(scale, labels):

@@ -37,7 +37,7 @@ def v_of(x, t):
 def denoise(process):
     def denoise(x, level):
         t = process.embed_time(level.t)
-        return Prediction(*PARAMETERISATIONS["v"].invert(x, v_of(x, t), level.alpha, level.sigma))
+        return Prediction(*PARAMETERISATIONS["v"].invert(x, v_of(x, t), level, process))
 
     return denoise
 

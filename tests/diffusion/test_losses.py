@@ -14,7 +14,6 @@ each_process = pytest.mark.parametrize("process", PROCESSES.values(), ids=PROCES
 def test_the_exact_denoiser_reaches_the_known_optimum_and_nothing_beats_it(process, name):
     """On N(m, c^2) the best guess of c0 x0 + c1 eps misses by its variance, (c0 sigma - c1 alpha)^2 c^2 / s^2."""
     data, row, n, level = Gaussian(), PARAMETERISATIONS[name], 40_000, process.level(0.5)
-    alpha, sigma = process.alpha_sigma(torch.full((n, 1, 1, 1), 0.5))
     generator = torch.Generator().manual_seed(0)
     x0 = data.mean + data.std * torch.randn(n, 1, 1, 1, dtype=torch.float64, generator=generator)
     eps = torch.randn(n, 1, 1, 1, dtype=torch.float64, generator=generator)
@@ -23,11 +22,11 @@ def test_the_exact_denoiser_reaches_the_known_optimum_and_nothing_beats_it(proce
     def loss(offset):
         def network(x, t, y):
             exact = data.denoise(x * unscale, level)
-            return row.target(exact.x0, exact.eps, alpha, sigma) + offset
+            return row.target(exact.x0, exact.eps, level, process) + offset
 
         return denoising_loss(network, process, row, x0, None, torch.full((n,), 0.5), eps).double().mean().item()
 
-    c0, c1 = row.coefficients(level.alpha, level.sigma)
+    c0, c1 = row.coefficients(level, process)
     scale = row.output_scale(level.sigma)
     optimum = (scale * (c0 * level.sigma - c1 * level.alpha) * data.std / data.spread(level)) ** 2
     assert loss(0.0) == pytest.approx(optimum, rel=0.03)  # 40,000 draws: a standard error of 0.7%
