@@ -8,6 +8,7 @@ The strings are those of guided-diffusion (``space_timesteps``), for a process o
 """
 
 import re
+from itertools import accumulate, repeat
 
 import torch
 
@@ -39,7 +40,8 @@ def respaced_indices(spec: str, steps: int) -> list[int]:
         if not 1 <= count <= length:
             raise InputError(f"each number of the respacing {spec!r} must be from 1 to {length}, not {count}.")
         stride = (length - 1) / (count - 1) if count > 1 else 1.0
-        indices += [start + round(stride * k) for k in range(count)]
+        # added up, not multiplied: where a half is to be rounded the two differ, and the original adds
+        indices += [start + round(position) for position in accumulate(repeat(stride, count - 1), initial=0.0)]
         start += length
     return indices
 

@@ -142,6 +142,16 @@ def test_images_take_the_labels_in_turn(arguments, labels, model_dir, tmp_path, 
         assert held["labels"].tolist() == labels
 
 
+def test_respacing_takes_its_steps_of_the_training(model_dir, tmp_path, capsys):
+    arguments = ["--model", model_dir, "--label", "9", "--respacing", "ddim5", "--num-images", "2"]
+    assert run(capsys, *arguments, "--output", str(tmp_path / "x.npz"))[0] == 0
+    with np.load(tmp_path / "x.npz") as held:
+        settings = json.loads(str(held["settings"]))
+        assert np.array_equal(held["images"], to_uint8(tiny_model().generate([9, 9], respacing="ddim5")))
+    assert settings["respacing"] == "ddim5"
+    assert settings["steps"] == 5
+
+
 def test_several_labels_make_the_columns_of_the_sheet(model_dir, tmp_path, capsys):
     assert (
         run(capsys, "--model", model_dir, "--label", "all", "--num-images", "20", "--output", str(tmp_path / "x.png"))[
@@ -191,6 +201,8 @@ def test_gif_ends_with_the_finished_sheet(model_dir, tmp_path, capsys):
         (["--guidance-scale", "inf"], "guidance_scale must be"),
         (["--eta", "2"], "eta must be"),
         (["--sampler", "heun", "--eta", "0.5"], "eta belongs to"),
+        (["--respacing", "fast"], 'respacing must be like "100", "10,15,20" or "ddim50"'),
+        (["--respacing", "ddim5", "--steps", "6"], "leave steps out"),
         (["--seed", "-1"], "seed must be"),
         (["--seed", "4294967296"], "seed must be"),
         (["--model", "no-such-model"], "no-such-model"),

@@ -5,6 +5,8 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from diffusion import SAMPLERS, InputError, Model, ModelConfig, load_model
+from diffusion.prediction import PARAMETERISATIONS
+from diffusion.variance import VARIANCES
 
 TINY = {"kind": "unet", "patch": 4, "channels": (8,), "attention": (False,), "blocks": 1}
 
@@ -41,8 +43,8 @@ def test_half_precision_halves_the_file_and_hardly_changes_the_pictures(saved, t
 
 
 @pytest.mark.parametrize("sampler", SAMPLERS)
-@pytest.mark.parametrize("process", ["linear_vp", "cosine_vp", "exponential_ve"])
-@pytest.mark.parametrize("prediction", ["eps", "x0", "v", "score"])
+@pytest.mark.parametrize("process", ["linear_vp", "cosine_vp", "exponential_ve", "flow"])
+@pytest.mark.parametrize("prediction", PARAMETERISATIONS)
 def test_every_sampler_draws_from_every_kind_of_model(sampler, process, prediction):
     model = tiny(process={"kind": process}, prediction=prediction)
     steps = list(model.sample([0, 2, -1], sampler=sampler, steps=3, guidance_scale=2.0))
@@ -50,6 +52,50 @@ def test_every_sampler_draws_from_every_kind_of_model(sampler, process, predicti
     assert steps[-1].x.shape == (3, 1, 8, 8)
     assert steps[-1].x.isfinite().all()
     assert steps[-1].x0.abs().max() <= 1
+
+
+@pytest.mark.parametrize("guidance_scale", [1.0, 2.0])
+def test_variances_change_what_ddpm_draws_and_nothing_else(guidance_scale):
+    class Doubled(torch.nn.Module):
+        def forward(self, x, t, y=None):
+            output = torch.cat([torch.sin(3 * x), torch.cos(x)], dim=1)
+            return output if self.learned else output[:, :1]
+
+    drawn = {"ddpm": [], "ddim": []}
+    for kind, row in VARIANCES.items():
+        network = Doubled()
+        network.learned = row.learned
+        model = Model(ModelConfig.model_validate({**tiny().config.model_dump(), "variance": kind}), network)
+        for sampler, images in drawn.items():
+            images.append(model.generate([0, 1], sampler=sampler, guidance_scale=guidance_scale, steps=5))
+    for images in drawn["ddim"]:
+        assert torch.equal(images, drawn["ddim"][0])
+    for i, images in enumerate(drawn["ddpm"]):
+        assert images.isfinite().all()
+        for others in drawn["ddpm"][:i]:
+            assert not torch.equal(images, others)
+
+
+def test_denoised_fn_sees_every_x0_before_it_is_clipped():
+    seen = []
+
+    def brighter(x0):
+        seen.append(x0)
+        return x0 + 5
+
+    steps = list(tiny().sample([0], denoised_fn=brighter))
+    assert len(seen) == len(steps) == 4
+    assert all((step.x0 == 1).all() for step in steps)
+    assert max(x0.max() for x0 in seen) < 5
+
+
+def test_start_is_where_sampling_starts():
+    model = tiny()
+    first = model.levels("ddim", 4)[0]
+    noise = torch.randn(2, 1, 8, 8)
+    images = model.generate([0, 1], start=first.sigma * noise)
+    assert torch.equal(images, model.generate([0, 1], start=first.sigma * noise, seed=9))
+    assert not torch.equal(images, model.generate([0, 1]))
 
 
 @pytest.mark.parametrize("sampler", SAMPLERS)
@@ -100,6 +146,9 @@ def test_an_unconditional_model_needs_no_labels():
         {"eta": 1.5},
         {"seed": -1},
         {"seed": 2**32},
+        {"respacing": "fast"},
+        {"respacing": "ddim7", "steps": 8},
+        {"classifier_scale": 1},
     ],
     ids=str,
 )

@@ -4,7 +4,7 @@ from itertools import pairwise
 import pytest
 import torch
 
-from diffusion.process import CosineVP, ExponentialVE, Level, LinearVP, transition
+from diffusion.process import CosineVP, ExponentialVE, Flow, Level, LinearVP, transition
 from tests.diffusion.gaussian import PROCESSES
 
 TIMES = torch.linspace(0.02, 0.98, 49, dtype=torch.float64)
@@ -34,6 +34,45 @@ def test_exponential_ve():
     alpha, sigma = ExponentialVE().alpha_sigma(TIMES)
     assert (alpha == 1).all()
     torch.testing.assert_close(sigma**2, (25.0 ** (2 * TIMES) - 1) / (2 * math.log(25)), rtol=1e-12, atol=0)
+
+
+def test_flow_is_the_straight_line():
+    alpha, sigma = Flow().alpha_sigma(TIMES)
+    torch.testing.assert_close(alpha, 1 - TIMES, rtol=1e-15, atol=0)
+    torch.testing.assert_close(sigma, TIMES, rtol=1e-15, atol=0)
+    f, g2 = Flow().sde(TIMES)
+    x, eps = 0.7, -0.3  # the probability flow, dx/dt = f x + g^2 / (2 sigma) eps, is the line's own slope, eps - x0
+    x0 = (x - TIMES * eps) / (1 - TIMES)
+    torch.testing.assert_close(f * x + g2 / (2 * TIMES) * eps, eps - x0, rtol=1e-12, atol=1e-12)
+
+
+def test_flow_at_its_very_end_is_noise_and_finite():
+    end = Flow().level(1.0)
+    assert 0 < end.alpha < 2e-4
+    assert end.sigma == pytest.approx(1, abs=2e-4)
+    assert all(map(math.isfinite, end))
+    assert end.lam == pytest.approx(-9.2, abs=0.1)  # about where the cosine ends
+
+
+def test_levels_of_tensors_are_those_of_floats():
+    t = torch.tensor([0.0, 0.25, 1.0], dtype=torch.float64)
+    for process in PROCESSES.values():
+        together = process.level(t.view(-1, 1, 1, 1))
+        for k in range(3):
+            alone = process.level(t[k].item())
+            assert [value[k].item() for value in together] == pytest.approx(list(alone), rel=1e-12)
+        assert process.before(together).t.flatten().tolist() == pytest.approx([0, 0.249, 0.999])
+        assert process.before(process.level(0.0005)).sigma == 0
+        assert process.before(process.level(0.25)).t == pytest.approx(0.249)
+
+
+def test_transition_takes_tensors_too():
+    process = LinearVP()
+    hi, lo = torch.tensor([1.0, 0.5, 0.001]).double(), torch.tensor([0.9, 0.5, 0.0]).double()
+    together = transition(process.level(hi), process.level(lo))
+    for k in range(3):
+        alone = transition(process.level(hi[k].item()), process.level(lo[k].item()))
+        assert [value[k].item() for value in together] == pytest.approx(list(alone), rel=1e-9, abs=1e-15)
 
 
 @pytest.mark.parametrize("process", PROCESSES.values(), ids=PROCESSES)

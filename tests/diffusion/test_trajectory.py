@@ -11,7 +11,7 @@ from diffusion.trajectory import displayed, kept_indices, trajectory
 from tests.tiny import tiny_model
 
 
-@pytest.mark.parametrize("process", ["cosine_vp", "linear_vp", "exponential_ve"])
+@pytest.mark.parametrize("process", ["cosine_vp", "linear_vp", "exponential_ve", "flow"])
 @pytest.mark.parametrize("sampler", SAMPLERS)
 def test_every_x0_is_what_the_network_predicts_from_the_x_beside_it(sampler, process):
     model = tiny_model(process={"kind": process})

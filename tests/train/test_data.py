@@ -17,6 +17,7 @@ import pytest
 import torch
 from PIL import Image
 
+from diffusion import pictures
 from diffusion.errors import InputError
 from train import data
 from train.data import DIGITS, conform, load_dataset
@@ -99,7 +100,7 @@ def test_unreadable_files_are_counted_and_passed_over(image_folder, caplog, monk
     (image_folder / "dog" / "notes.txt").write_text("no picture")
     (image_folder / "dog" / ".DS_Store").write_bytes(b"hidden, so not even counted")
     Image.new("L", (100, 100)).save(image_folder / "cat" / "bomb.png")
-    monkeypatch.setattr(data, "MAX_PIXELS", 9_999)
+    monkeypatch.setattr(pictures, "MAX_PIXELS", 9_999)
     with caplog.at_level(logging.WARNING):
         dataset = load_dataset(f"folder:{image_folder}")
     assert dataset.labels.tolist() == [0, 0, 1, 1]

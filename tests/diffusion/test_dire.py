@@ -1,0 +1,206 @@
+import csv
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from diffusion import Model, ModelConfig, dire
+from diffusion.dire import reconstruct
+from tests.tiny import NETWORK, tiny_model
+
+
+class Memory(torch.nn.Module):
+    """The exact eps of a world that holds but a few pictures: it can draw these and nothing else. Nothing to train."""
+
+    def __init__(self, pictures, process):
+        super().__init__()
+        self.pictures, self.process = pictures, process
+
+    def forward(self, x, t, y=None):
+        alpha, sigma = (c.float().view(-1, 1, 1, 1) for c in self.process.alpha_sigma((t.double() + 1) / 1000))
+        known = self.pictures.flatten(1)
+        distance = (x.flatten(1)[:, None] - alpha.flatten()[:, None, None] * known).square().sum(2)
+        weights = (-distance / (2 * sigma.flatten()[:, None] ** 2)).softmax(1)
+        return (x - alpha * (weights @ known).view_as(x)) / sigma
+
+
+def memory(pictures):
+    config = ModelConfig(name="memory", image_size=8, network=NETWORK, prediction="eps")
+    return Model(config, Memory(pictures, config.process))
+
+
+def test_what_the_model_can_draw_comes_back_and_what_it_cannot_does_not():
+    generator = torch.Generator().manual_seed(0)
+    pictures = torch.rand(4, 1, 8, 8, generator=generator) * 2 - 1
+    model = memory(pictures)
+    drawn = model.generate(num_images=12, sampler="ddim", steps=20, seed=3)
+    others = torch.rand(12, 1, 8, 8, generator=generator) * 2 - 1
+    of_drawn, of_others = (
+        (reconstruct(model, images, steps=20) - images).abs().flatten(1).mean(1) for images in (drawn, others)
+    )
+    assert of_drawn.max() < 0.02
+    assert of_others.min() > 0.2
+
+
+@pytest.fixture(scope="module")
+def model_dir(tmp_path_factory):
+    directory = tmp_path_factory.mktemp("models") / "tiny"
+    tiny_model().save(directory)
+    return str(directory)
+
+
+@pytest.fixture
+def images(tmp_path):
+    """Five pictures of several kinds in sub-folders, two files that are none, and a hidden one."""
+    root, draw = tmp_path / "images", np.random.default_rng(0)
+    (root / "a" / "deep").mkdir(parents=True)
+    (root / "b").mkdir()
+    Image.fromarray(draw.integers(0, 256, (8, 8), np.uint8)).save(root / "a" / "one.png")
+    Image.fromarray(draw.integers(0, 256, (30, 20, 3), np.uint8)).save(root / "a" / "two.jpg")
+    Image.fromarray(draw.integers(0, 256, (8, 8), np.uint8)).save(root / "a" / "two.gif")
+    Image.fromarray(draw.integers(0, 256, (9, 9, 4), np.uint8)).save(root / "a" / "deep" / "three.PNG")
+    Image.fromarray(draw.integers(0, 256, (8, 8), np.uint8)).save(root / "top.bmp")
+    (root / "b" / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n not really")
+    (root / "b" / "notes.txt").write_text("no picture")
+    (root / ".DS_Store").write_bytes(b"hidden")
+    return root
+
+
+DONE = ["a/deep/three.PNG", "a/one.png", "a/two.gif", "a/two.jpg", "top.bmp"]
+
+
+def run(capsys, *arguments):
+    try:
+        code = dire.main([str(argument) for argument in arguments])
+    except SystemExit as exit:
+        code = exit.code
+    return code, capsys.readouterr().err
+
+
+def rows(output):
+    with open(output / "errors.csv", newline="") as file:
+        return list(csv.reader(file))
+
+
+def test_a_folder(model_dir, images, tmp_path, capsys):
+    output = tmp_path / "new" / "out"
+    code, err = run(capsys, "--model", model_dir, "--images", images, "--output", output, "--steps", 5)
+    assert code == 0, err
+    header, *table = rows(output)
+    assert header == ["path", "error"]
+    assert [path for path, _ in table] == DONE
+    names = {"a/deep/three.PNG", "a/one.png", "a/two.gif.png", "a/two.jpg.png", "top.bmp.png"}
+    for folder in ("reconstruction", "error"):
+        found = {path.relative_to(output / folder).as_posix() for path in (output / folder).rglob("*.*")}
+        assert found == names
+    assert "passed over: b/broken.png (" in err
+    assert "passed over: b/notes.txt (" in err
+    assert "5 images, 2 files passed over" in err
+
+    x = torch.from_numpy(np.asarray(Image.open(images / "a" / "one.png")).copy())[None, None].float() / 127.5 - 1
+    difference = (x - reconstruct(tiny_model(), x, steps=5)).abs()
+    assert float(table[1][1]) == pytest.approx(difference.mean().item(), abs=1e-4)
+    shown = np.asarray(Image.open(output / "error" / "a" / "one.png"), int)
+    assert np.abs(shown - difference[0, 0].numpy() * 127.5).max() < 1
+    back = np.asarray(Image.open(output / "reconstruction" / "a" / "one.png"), int)
+    original = np.asarray(Image.open(images / "a" / "one.png"), int)
+    assert np.abs(np.abs(back - original) - shown).max() <= 1
+
+
+def test_a_stopped_run_goes_on_where_it_was(model_dir, images, tmp_path, capsys, monkeypatch):
+    output = tmp_path / "out"
+    arguments = [
+        "--model",
+        model_dir,
+        "--images",
+        images,
+        "--output",
+        output,
+        "--respacing",
+        "ddim5",
+        "--batch-size",
+        2,
+    ]
+    whole = tmp_path / "whole"
+    assert run(capsys, *[whole if a == output else a for a in arguments])[0] == 0
+    calls = []
+
+    def interrupted(model, x, **chain):
+        calls.append(len(x))
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return reconstruct(model, x, **chain)
+
+    monkeypatch.setattr(dire, "reconstruct", interrupted)
+    code, err = run(capsys, *arguments)
+    assert code == 130
+    assert "goes on from here" in err
+    with open(output / "errors.csv", "a") as table:
+        table.write("a/two.gif,0.1")  # what a crash may leave
+    assert run(capsys, *arguments)[0] == 0
+    assert calls == [2, 2, 2, 1]
+    assert [path for path, _ in rows(output)] == ["path", *DONE]
+    for mine, theirs in zip(rows(output)[1:], rows(whole)[1:], strict=True):
+        assert float(mine[1]) == pytest.approx(float(theirs[1]), abs=1e-4)
+    assert run(capsys, *arguments)[0] == 0
+    assert len(calls) == 4  # nothing was left
+    code, err = run(capsys, *arguments[:-4], "--steps", 9)
+    assert code == 2
+    assert "must be a new folder" in err
+    assert json.loads((output / "settings.json").read_text())["respacing"] == "ddim5"
+
+
+def test_the_output_may_lie_among_the_images(model_dir, images, capsys):
+    arguments = ["--model", model_dir, "--images", images, "--output", images / "out", "--steps", 3]
+    assert run(capsys, *arguments)[0] == 0
+    assert run(capsys, *arguments)[0] == 0
+    assert [path for path, _ in rows(images / "out")[1:]] == DONE
+
+
+def test_rgb_models_get_rgb(tmp_path, images, capsys):
+    tiny_model(channels=3, label_names=()).save(tmp_path / "rgb")
+    output = tmp_path / "out"
+    assert run(capsys, "--model", tmp_path / "rgb", "--images", images, "--output", output, "--steps", 3)[0] == 0
+    assert Image.open(output / "error" / "a" / "one.png").mode == "RGB"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--images", "nowhere"], "images must be a folder; nowhere is not there."),
+        (["--images", "IMAGES/top.bmp"], "is a file."),
+        (["--images", "EMPTY"], "images must be a folder with pictures in it"),
+        (["--images", "IMAGES/b"], "has 2 files and none."),
+        (["--images", "IMAGES", "--output", "IMAGES"], "output must not be the folder of the images"),
+        (["--images", "IMAGES", "--steps", "0"], "steps must be a whole number from 1 to 1000, not '0'."),
+        (["--images", "IMAGES", "--batch-size", "many"], "batch_size must be a whole number from 1 to 4096"),
+        (["--images", "IMAGES", "--respacing", "fast"], 'respacing must be like "100"'),
+        (["--images", "IMAGES", "--respacing", "ddim5", "--steps", "9"], "leave steps out."),
+        (["--images", "IMAGES", "--model", "no/such/model"], "no/such/model"),
+        (["--images", "IMAGES", "--device", "abacus"], "device 'abacus' cannot be used here"),
+        ([], "required: --images"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_code_2(arguments, sentence, model_dir, images, tmp_path, capsys):
+    (tmp_path / "empty").mkdir()
+    places = {"IMAGES": str(images), "EMPTY": str(tmp_path / "empty")}
+    for name, place in places.items():
+        arguments = [argument.replace(name, place) for argument in arguments]
+    code, err = run(capsys, "--model", model_dir, "--output", tmp_path / "out", *arguments)
+    assert code == 2
+    assert sentence in err
+    assert "Traceback" not in err
+    if "none." not in sentence:  # there the progress comes before
+        assert err.count("\n") == 1
+
+
+def test_by_subprocess(model_dir, images, tmp_path):
+    command = [sys.executable, "-m", "diffusion.dire", "--model", model_dir, "--images", str(images), "--steps", "3"]
+    done = subprocess.run([*command, "--output", str(tmp_path / "out")], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == ""
+    assert len(rows(tmp_path / "out")) == 6
