@@ -13,6 +13,13 @@ def zero_module(module: nn.Module) -> nn.Module:
     return module
 
 
+def embedding_table(count: int, dim: int) -> nn.Embedding:
+    """A fresh ``nn.Embedding``, which on the meta device does without its ``normal_``: that would import the compiler,
+    for seconds."""
+    weight = torch.empty(count, dim)
+    return nn.Embedding(count, dim, _weight=weight if weight.is_meta else nn.init.normal_(weight))
+
+
 def sinusoidal(t: Tensor, dim: int, max_period: float = 10_000.0) -> Tensor:
     """Sinusoidal features (Vaswani et al. 2017, section 3.5): t (N,), meant for a range of about 1000 -> (N, dim)."""
     frequencies = torch.exp(-math.log(max_period) * torch.arange(dim // 2, device=t.device) / (dim // 2))

@@ -6,7 +6,7 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
-from diffusion.networks.layers import SelfAttention, group_norm, sinusoidal, zero_module
+from diffusion.networks.layers import SelfAttention, embedding_table, group_norm, sinusoidal, zero_module
 
 Width = Annotated[int, Field(ge=8, le=1024, multiple_of=8)]
 
@@ -90,7 +90,7 @@ class UNet(nn.Module):
         folded = channels * config.patch**2
 
         self.time = nn.Sequential(nn.Linear(first, embedding), nn.SiLU(), nn.Linear(embedding, embedding))
-        self.label = nn.Embedding(num_classes + 1, embedding) if num_classes else None
+        self.label = embedding_table(num_classes + 1, embedding) if num_classes else None
         self.input = nn.Conv2d(folded, first, 3, padding=1)
 
         self.down = nn.ModuleList()
