@@ -34,6 +34,7 @@ logger = logging.getLogger(__name__)
 FALLBACK = "unet"  # draws while the operator's model from the Hub is not there
 MOST_FRAMES = 120  # of one run: a scrubber has no more places than that
 INTERVAL = 0.05  # seconds between updates: 20 a second are a smooth film
+PULSE = 0.25  # seconds after which an update comes even without a frame: to count steps, and for Stop to take hold
 
 
 @dataclass(frozen=True)
@@ -153,13 +154,14 @@ class Engine:
         total = settings["steps"]
         kept = kept_indices(total, MOST_FRAMES)
         frames: list[Frame] = []
-        started, due = time.perf_counter(), 0.0
+        started = time.perf_counter()
+        due = started  # when the next update may come; the first at once
         with closing(trajectory(model, labels, **settings)) as path:
             for state in path:
                 if state.index in kept:
                     frames.append(_frame(state))
                 now = time.perf_counter()
-                if frames and now >= due and state.index < total:
+                if state.index < total and now >= (due if frames else due + PULSE):
                     yield Update(frames, state.index, total, now - started)
                     frames = []
                     due = time.perf_counter() + INTERVAL
