@@ -170,9 +170,9 @@ A small CNN that reads 28x28 grey digits; it judges what the models draw. Its {n
 are the features of the Fréchet distance. Half precision, {bytes:,} bytes.
 
 - Data: MNIST, 60,000 training images, each batch with random small affine maps and smooth warps
-- Trained for {seconds:.0f} s on {device}: {images_seen:,} images ({epochs:.1f} epochs), seed {seed}
+- Trained for {seconds:.0f} s on {device}: {images_seen:,} images ({epochs:g} epochs), seed {seed}
 - Test accuracy: **{test_accuracy:.2%}** of {test_images:,} images, by the averaged weights at the end of the training
-- Reproduce: `python -m train.evaluator --data-dir data --epochs {epochs:.1f} --seed {seed}`, then
+- Reproduce: `python -m train.evaluator --data-dir data --epochs {epochs:g} --seed {seed}`, then
   `python -m train.evaluate --write-reference --data-dir data`
 """
 
