@@ -1,5 +1,6 @@
 """The training loop, to be read from top to bottom."""
 
+import sys
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -61,6 +62,8 @@ def train(config: RunConfig, data: Dataset, run_dir: Path, accelerator: Accelera
     # Where the run stands
     state = load_checkpoint(run_dir / CHECKPOINTS, model.network, average.network, optimizer) or FRESH
     if state["finished"] == training.budget:
+        if main:
+            print(f"{run_dir} is finished, at step {state['step']}; more --minutes, say, would go on.", file=sys.stderr)
         return run_dir / MODEL
     step, last_loss = state["step"], state["loss"]
     pending = [
