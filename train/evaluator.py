@@ -82,7 +82,7 @@ def load_evaluator(directory: Path = ASSETS) -> Evaluator:
     except (OSError, SafetensorError, RuntimeError) as error:
         reason = " ".join(str(error).split())
         raise InputError(f"The evaluator {path} cannot be read ({reason}): train it with train.evaluator.") from error
-    return evaluator.eval().to(memory_format=torch.channels_last)
+    return evaluator.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
 def to_input(images: torch.Tensor) -> torch.Tensor:
@@ -127,7 +127,7 @@ def train(data: Dataset, epochs: float, minutes: float | None, seed: int) -> tup
     torch.manual_seed(seed)
     generator = torch.Generator(device).manual_seed(seed)
     images, labels = to_input(data.images).to(device), data.labels.to(device)
-    evaluator = Evaluator().to(device, memory_format=torch.channels_last)
+    evaluator = Evaluator().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     averaged = copy.deepcopy(evaluator)
     optimizer = torch.optim.AdamW(evaluator.parameters(), LEARNING_RATE, weight_decay=0.01)
 
