@@ -76,6 +76,14 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; returns its exit status: 0 done, 1 failed, 2 bad input, 130 Ctrl-C, 143 SIGTERM."""
     options = vars(parser().parse_args(arguments))
+    try:
+        return answer(options)
+    except KeyboardInterrupt:  # before the first step; from then on the loop takes it
+        return complain("Interrupted.", 130)
+
+
+def answer(options: dict[str, Any]) -> int:
+    """``run``, with what may go wrong as a sentence and an exit status."""
     start_time = process_start()
 
     from diffusion.errors import InputError
@@ -87,8 +95,6 @@ def main(arguments: list[str] | None = None) -> int:
         return complain(str(error), 2)
     except TrainingStopped as stopped:
         return complain(str(stopped), stopped.code)
-    except KeyboardInterrupt:
-        return complain("Interrupted.", 130)
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             return complain(

@@ -52,10 +52,12 @@ def start(tmp_path, data, monkeypatch):
     monkeypatch.setitem(PRESETS, "tiny", TINY)
 
     def run(name: str = "run", **settings) -> Path:
-        training = {"preset": "tiny", "sheet_seconds": 1000} | TINY["training"] | settings
+        training = {"preset": "tiny"} | TINY["training"] | {"sheet_seconds": 1000} | settings
         if "minutes" in settings:
             training.pop("steps")
-        model = ModelConfig(name="tiny", image_size=8, label_names=("left", "top"), **TINY["model"])
+        network = TINY["model"]["network"] | {"dropout": 0.1}  # which draws numbers, too
+        settings = TINY["model"] | {"network": network}
+        model = ModelConfig(name="tiny", image_size=8, label_names=("left", "top"), **settings)
         (tmp_path / name).mkdir(exist_ok=True)
         config = RunConfig(training=TrainConfig.checked(**training), model=model)
         (tmp_path / name / "config.json").write_text(config.model_dump_json())

@@ -7,7 +7,7 @@ from train.run import main
 
 TINY = {
     "model": {
-        "network": {"kind": "unet", "channels": (8,), "blocks": 1, "attention": (False,), "dropout": 0.1},
+        "network": {"kind": "unet", "channels": (8,), "blocks": 1, "attention": (False,)},
         "steps": 2,
         "guidance_scale": 2.0,
     },
