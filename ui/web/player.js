@@ -62,6 +62,7 @@ function drawNumbers() {
     step: now.step, total: reel.total, noise: Math.round(100 * noiseShare(now)),
   }));
   root.dataset.step = now.step;
+  root.dataset.frames = reel.frames.length;
   track.draw(reel.frames, reel.total, now.step);
 }
 
@@ -138,6 +139,13 @@ function pause() {
   return Math.max(42, 100 - reel.frames.length) / Number(part.speed.value);
 }
 
+// Move on by some frames, but never to one that is not decoded yet.
+function advance(frames) {
+  let place = Math.min(at + frames, reel.last);
+  while (place > at && !(reel.frames[place].x.bitmap && reel.frames[place].x0.bitmap)) place--;
+  if (place > at) show(place);
+}
+
 function tick(now) {
   if (mode === "rest" || !reel) return;
   if (mode === "live") {
@@ -145,7 +153,7 @@ function tick(now) {
     const behind = reel.last - at;
     if (behind > 0 && now - clock >= 30) {
       clock = now;
-      show(at + Math.ceil(behind / 12));
+      advance(Math.ceil(behind / 12));
       drawStatus();
     } else if (behind === 0 && phase !== "running" && phase !== "waiting") {
       setMode("rest");
@@ -161,7 +169,7 @@ function tick(now) {
   } else if (now - clock >= pause()) {
     const frames = Math.max(1, Math.min(4, Math.floor((now - clock) / pause())));
     clock = now;
-    show(at + frames);
+    advance(frames);
   }
   requestAnimationFrame(tick);
 }
