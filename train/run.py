@@ -118,8 +118,8 @@ def run(options: dict[str, Any], start_time: float) -> int:
     PartialState(cpu=not torch.accelerator.is_available() or os.environ.get("ACCELERATE_USE_CPU", "").lower() == "true")
 
     output_dir, resume, repo_id = (options.pop(name, None) for name in ("output_dir", "resume", "push_to_hub"))
-    if repo_id is not None and not re.fullmatch(r"[\w.-]+/[\w.-]+", repo_id):
-        raise InputError(f"--push-to-hub must be OWNER/NAME, not {repo_id!r}.")
+    if repo_id is not None:
+        check_upload(repo_id)
     if resume:
         run_dir = Path(output_dir) if output_dir else latest_run_directory(options["preset"])
         config = resumed_config(run_dir, options)
@@ -150,6 +150,18 @@ def run(options: dict[str, Any], start_time: float) -> int:
             print(push(model_dir, repo_id, message=f"Train {training.preset}"))
     accelerator.end_training()
     return 0
+
+
+def check_upload(repo_id: str) -> None:
+    """Find out before the work what would fail after it. Raises InputError."""
+    from huggingface_hub import get_token
+
+    from diffusion.errors import InputError
+
+    if not re.fullmatch(r"[\w.-]+/[\w.-]+", repo_id):
+        raise InputError(f"--push-to-hub must be OWNER/NAME, not {repo_id!r}.")
+    if not get_token():
+        raise InputError("--push-to-hub needs a token with write access: log in with 'hf auth login', or set HF_TOKEN.")
 
 
 def new_config(options: dict[str, Any]) -> "TrainConfig":

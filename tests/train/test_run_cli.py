@@ -2,11 +2,13 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
+import huggingface_hub
 import numpy as np
 import pytest
 import torch
@@ -14,6 +16,7 @@ from huggingface_hub import ModelCard
 from PIL import Image
 
 from diffusion import load_model
+from tests.hub_server import HubServer
 from tests.train.tiny_run import TINY
 from train.card import with_figures
 from train.presets import PRESETS
@@ -44,6 +47,8 @@ def here(tmp_path, monkeypatch):
     """The preset, an empty directory and one thread, for commands in this process."""
     monkeypatch.setitem(PRESETS, "tiny", TINY)
     monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("HF_TOKEN", raising=False)
+    monkeypatch.setattr(huggingface_hub.constants, "HF_TOKEN_PATH", str(tmp_path / "token"))  # nobody is logged in
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -172,6 +177,7 @@ def test_two_processes_train_as_one(pictures, unbroken, tmp_path):
         (["tiny", "--dataset", "nope"], "nope"),
         (["tiny", "--dataset", "folder:nowhere"], "nowhere"),
         (["tiny", "--push-to-hub", "no owner"], "OWNER/NAME"),
+        (["tiny", "--push-to-hub", "someone/tiny"], "HF_TOKEN"),
         (["tiny", "--init-from", "nowhere", "--dataset", "{pictures}"], "nowhere"),
         (["tiny", "--output-dir", "file"], "not an empty directory"),
         (["tiny", "--output-dir", "file/below", "--dataset", "{pictures}"], "cannot be made"),
@@ -207,3 +213,15 @@ def test_it_starts_as_a_file_too():
     started = command(Path("/"), sys.executable, ROOT / "train/run.py", "--help")
     assert started.returncode == 0
     assert "PRESET" in started.stdout
+
+
+def test_a_finished_run_goes_to_the_hub(unbroken, here, monkeypatch, capsys):
+    shutil.copytree(unbroken, "runs/tiny")
+    for variable, value in {"HF_TOKEN": "hf_x", "NO_PROXY": "127.0.0.1"}.items():
+        monkeypatch.setenv(variable, value)
+    with HubServer() as hub:
+        monkeypatch.setenv("HF_ENDPOINT", hub.url)
+        assert main(["tiny", "--resume", "--push-to-hub", "someone/tiny"]) == 0
+        (files,) = hub.repos["someone/tiny"].commits.values()
+        assert f"{hub.url}/someone/tiny" in capsys.readouterr().out
+    assert files == {path.name: path.read_bytes() for path in (unbroken / "model").iterdir()}
