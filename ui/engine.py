@@ -10,7 +10,7 @@ Everything here may be called from many threads at once.
 import logging
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
@@ -138,7 +138,7 @@ class Engine:
         """What a visitor should know about the default model, as a sentence; None when all is well."""
         return self._status
 
-    def run(self, request: Request) -> Iterator[Update]:
+    def run(self, request: Request) -> Generator[Update, None, None]:
         """Draw, in updates of at most 20 a second; closing the iterator ends the computation.
 
         The model is loaded and everything checked before this returns. Raises InputError.
@@ -150,7 +150,7 @@ class Engine:
         shown = {"model": ref, "label": request.label, "num_images": request.num_images, **settings}
         return self._updates(model, [label] * request.num_images, settings, shown)
 
-    def _updates(self, model: Model, labels: list[int], settings: dict, shown: dict) -> Iterator[Update]:
+    def _updates(self, model: Model, labels: list[int], settings: dict, shown: dict) -> Generator[Update, None, None]:
         total = settings["steps"]
         kept = kept_indices(total, MOST_FRAMES)
         frames: list[Frame] = []

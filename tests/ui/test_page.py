@@ -241,7 +241,7 @@ def test_stop_stops_the_computation(page: Page):
 def test_an_error_is_one_sentence_and_survived(page: Page):
     set_number(page, "Steps", 5000)
     press_generate(page)
-    expect(page.get_by_role("alert").filter(has_text="steps must be a whole number from 1 to 1000")).to_be_visible()
+    expect(page.get_by_role("alert").filter(has_text="Steps must be a whole number from 1 to 1000")).to_be_visible()
     expect_phase(page, "failed")
     set_number(page, "Steps", 2)
     press_generate(page)
