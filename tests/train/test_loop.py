@@ -13,7 +13,7 @@ import torch
 from accelerate import Accelerator
 
 import diffusion.model
-from diffusion import ModelConfig, load_model
+from diffusion import InputError, ModelConfig, load_model
 from tests.train.tiny_run import TINY
 from train import loop
 from train.batches import Batches, image_order
@@ -246,3 +246,8 @@ def test_runs_are_listed_with_what_they_tell(start, tmp_path):
     ]
     assert load_model(runs[0].model).config.label_names == ("left", "top")
     assert list_runs(tmp_path / "nowhere") == []
+
+
+def test_minutes_that_are_over_before_the_first_step_are_refused(start):
+    with pytest.raises(InputError, match="give more --minutes"):
+        start(minutes=1e-9)
