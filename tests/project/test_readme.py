@@ -20,7 +20,7 @@ def test_front_matter_is_a_valid_gradio_space():
     assert (ROOT / data.app_file).is_file()
     assert len(data.short_description) <= 60  # the Hub's own limit
     for name in ("colorFrom", "colorTo"):
-        assert getattr(data, name) in "red yellow green blue indigo purple pink gray".split()
+        assert getattr(data, name) in ["red", "yellow", "green", "blue", "indigo", "purple", "pink", "gray"]
     assert yaml_dump(data.to_dict())
 
 
