@@ -11,7 +11,7 @@ from safetensors.torch import save as to_safetensors
 from torch import Tensor, nn
 
 from diffusion.config import ModelConfig
-from diffusion.denoiser import Denoiser, clipped
+from diffusion.denoiser import Denoise, Denoiser, clipped
 from diffusion.errors import InputError
 from diffusion.guidance import classifier_free
 from diffusion.networks import build_network
@@ -36,7 +36,8 @@ class Model:
         self.parameterisation = PARAMETERISATIONS[config.prediction]
         self.device = torch.device(device)
         network = network or build_network(config.network, config.channels, config.num_classes)
-        self.network = network.to(self.device, memory_format=torch.channels_last).eval()
+        network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks it
+        self.network = network.eval()
 
     def denoiser(self) -> Denoiser:
         """The bare denoiser: no guidance, no clipping."""
@@ -72,7 +73,7 @@ class Model:
         shape = (self.config.channels, self.config.image_size, self.config.image_size)
         noise = ImageNoise(settings["seed"], len(y), shape, first_index, self.device)
 
-        denoise = self.denoiser()
+        denoise: Denoise = self.denoiser()
         if self.config.num_classes:
             denoise = classifier_free(denoise, settings["guidance_scale"], self.config.num_classes)
         levels = self.process.levels(settings["steps"], chosen.spacing)
@@ -184,7 +185,8 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 def default_device() -> torch.device:
     """The accelerator where there is one, else the CPU."""
-    return torch.accelerator.current_accelerator() if torch.accelerator.is_available() else torch.device("cpu")
+    accelerator = torch.accelerator.current_accelerator(check_available=True)
+    return accelerator or torch.device("cpu")
 
 
 def use_bfloat16(device: torch.device) -> bool:
