@@ -133,8 +133,8 @@ def recorded_attention(network: nn.Module) -> Iterator[dict[str, list[Tensor]]]:
     """Collect the maps of every cross-attention while the network runs; its output is untouched.
 
     Yields a dictionary: layer name -> one tensor a call, (N, heads, pixels, M), float32, each pixel's weights over the
-    M tokens of its label summing to 1. Pixels run row by row. Lists only grow: clear them where steps are many. It is
-    empty for a network without cross-attention.
+    M tokens of its label summing to 1. Pixels run row by row. Lists only grow: clear them where steps are many. Empty
+    for a network without cross-attention. Whatever runs the network meanwhile, another thread too, is recorded.
     """
     maps: dict[str, list[Tensor]] = {}
 

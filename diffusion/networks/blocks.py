@@ -78,7 +78,8 @@ class Block(nn.Module):
         super().__init__()
         heads = config.heads_of(out_channels)
         self.residual = ResBlock(in_channels, out_channels, embedding, config)
-        self.attention, self.context = nn.Identity(), None
+        self.attention: nn.Module = nn.Identity()
+        self.context: nn.Module | None = None
         if attends in (True, "self_cross"):
             self.attention = SelfAttention(out_channels, heads, config.groups, config.qkv_order)
         if attends == "transformer":

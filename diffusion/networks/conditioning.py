@@ -32,8 +32,10 @@ class GaussianFourier(nn.Module):
 
     The frequencies W are drawn once, with standard deviation ``scale``, never trained, and saved with the weights.
     They are rounded to what every floating-point format holds exactly: rounded later, when weights are stored in half
-    precision, a frequency of 60 would turn its feature by a fifth of a radian.
+    precision, a frequency of 60 would turn its feature by a tenth of a radian.
     """
+
+    W: Tensor
 
     def __init__(self, width: int, scale: float):
         super().__init__()

@@ -38,15 +38,15 @@ class UNetEncoder(Trunk):
         if num_classes < 1:
             raise ValueError("an encoder needs at least one class to tell")
         last, reads_all = config.channels[-1], sum(self.skip_channels) + config.channels[-1]
+        self.pool: nn.Module
         if config.pool == "adaptive":
             self.pool = AdaptivePool(last, num_classes, config.groups)
         elif config.pool == "attention":
             attention = AttentionPool2d(last, config.pool_size, config.heads_of(last), num_classes)
             self.pool = nn.Sequential(group_norm(last, config.groups), nn.SiLU(), attention)
         else:
-            between = nn.ReLU()
-            if config.pool == "spatial_v2":
-                between = nn.Sequential(group_norm(config.pool_width, 32), nn.SiLU())
+            normed = nn.Sequential(group_norm(config.pool_width, 32), nn.SiLU())
+            between = normed if config.pool == "spatial_v2" else nn.ReLU()
             self.pool = SpatialPool(reads_all, config.pool_width, num_classes, between)
 
     def forward(self, x: Tensor, t: Tensor) -> Tensor:

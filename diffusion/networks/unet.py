@@ -33,6 +33,8 @@ class UNet(Trunk):
     Computes in its weights' dtype (``half()`` and ``bfloat16()`` work as they are) and answers in that of x.
     """
 
+    config: UNetConfig
+
     def __init__(self, config: UNetConfig, channels: int, num_classes: int, learned_variance: bool = False):
         tokens = config.context_tokens if config.attends_to_context else 0
         super().__init__(config, channels * (2 if config.low_res else 1), num_classes, tokens, config.context_width)

@@ -103,6 +103,16 @@ def test_half_precision_only_rounds(name, dtype):
     assert network(batch[0].to(dtype), *batch[1:]).dtype == dtype
 
 
+@pytest.mark.parametrize("name", [*DENOISERS, *ENCODERS])
+def test_autocast_only_rounds(name):
+    network = woken(build((DENOISERS | ENCODERS)[name]))
+    batch = inputs(network) if name in DENOISERS else inputs(network)[:2]
+    with torch.autocast("cpu", torch.bfloat16):
+        rounded = network(*batch)
+    assert rounded.dtype == torch.float32
+    assert 0 < change(network(*batch), rounded) < 0.1
+
+
 @pytest.mark.parametrize("name", ["deep", "guided", "self-cross", "frequency"])
 def test_checkpointing_changes_nothing(name):
     gradients = {}
