@@ -6,6 +6,8 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from diffusion.networks.layers import embedding_table, normal_
+
 TimeKind = Literal["sinusoidal", "fourier", "scalar"]
 
 
@@ -40,7 +42,7 @@ class GaussianFourier(nn.Module):
     def __init__(self, width: int, scale: float):
         super().__init__()
         self.width = width
-        self.register_buffer("W", (scale * torch.randn(width // 2)).bfloat16().float())
+        self.register_buffer("W", normal_(torch.empty(width // 2), scale).bfloat16().float())
 
     def forward(self, t: Tensor) -> Tensor:
         angles = 2 * math.pi * t.float()[:, None] * self.W.float()
@@ -75,7 +77,7 @@ class Conditioned(nn.Module):
         self.num_classes, self.tokens = num_classes, tokens
         self.features = features
         self.time = nn.Sequential(nn.Linear(features.width, width), nn.SiLU(), nn.Linear(width, width))
-        self.label = nn.Embedding(num_classes + 1, tokens * context_width or width) if num_classes else None
+        self.label = embedding_table(num_classes + 1, tokens * context_width or width) if num_classes else None
 
     @property
     def dtype(self) -> torch.dtype:

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from diffusion.networks.attention import TokenAttention, to_pixels, to_tokens
 from diffusion.networks.conditioning import Conditioned, TimeKind, sinusoidal, time_features
-from diffusion.networks.layers import MLP, zero_module
+from diffusion.networks.layers import MLP, normal_, zero_module
 from diffusion.networks.settings import Settings, Width
 
 
@@ -102,9 +102,9 @@ class DiT(Conditioned):
                 nn.init.zeros_(module.bias)
         # 2. what makes the embedding: small, so that time and label start out as hints
         for linear in (self.time[0], self.time[2]):
-            nn.init.normal_(linear.weight, std=0.02)
+            normal_(linear.weight, std=0.02)
         if self.label is not None and not self.tokens:
-            nn.init.normal_(self.label.weight, std=0.02)
+            normal_(self.label.weight, std=0.02)
         # 3. adaLN-Zero: every gate is shut and every block the identity; so is each cross-attention
         for block in self.blocks:
             zero_module(block.modulation)

@@ -11,6 +11,16 @@ def zero_module(module: nn.Module) -> nn.Module:
     return module
 
 
+def normal_(tensor: Tensor, std: float = 1.0) -> Tensor:
+    """Fill with normal numbers. Not on the meta device, where it would only import the compiler, for seconds."""
+    return tensor if tensor.is_meta else nn.init.normal_(tensor, std=std)
+
+
+def embedding_table(count: int, width: int) -> nn.Embedding:
+    """A fresh ``nn.Embedding``, filled by ``normal_``."""
+    return nn.Embedding(count, width, _weight=normal_(torch.empty(count, width)))
+
+
 def group_norm(channels: int, most_groups: int = 8) -> nn.GroupNorm:
     """GroupNorm with ``most_groups`` groups, or the largest number below that divides the channels.
 

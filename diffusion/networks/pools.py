@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from diffusion.networks.attention import split_qkv
-from diffusion.networks.layers import group_norm, zero_module
+from diffusion.networks.layers import group_norm, normal_, zero_module
 
 PoolKind = Literal["adaptive", "attention", "spatial", "spatial_v2"]
 
@@ -37,7 +37,7 @@ class AttentionPool2d(nn.Module):
     def __init__(self, channels: int, size: int, heads: int, outputs: int):
         super().__init__()
         self.heads, self.size = heads, size
-        self.positions = nn.Parameter(torch.randn(channels, size**2 + 1) / channels**0.5)
+        self.positions = nn.Parameter(normal_(torch.empty(channels, size**2 + 1), channels**-0.5))
         self.qkv = nn.Conv1d(channels, 3 * channels, 1)
         self.out = zero_module(nn.Linear(channels, outputs))
 

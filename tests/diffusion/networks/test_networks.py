@@ -1,5 +1,9 @@
 """What every network must do, whatever its settings."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -148,6 +152,19 @@ def test_weights_made_on_no_device_and_loaded_answer_alike(name):
     empty.load_state_dict(network.state_dict(), assign=True)
     batch = inputs(network)
     assert torch.equal(empty(*batch), network(*batch))
+
+
+def test_making_a_network_on_no_device_does_not_import_the_compiler():
+    script = f"""
+import sys
+import torch
+from tests.diffusion.networks.samples import build
+with torch.device("meta"):
+    for settings in {[*DENOISERS.values(), *ENCODERS.values()]}:
+        build(settings)
+assert not {{"sympy", "torch._dynamo", "torch._inductor"}} & set(sys.modules)
+"""
+    subprocess.run([sys.executable, "-c", script], check=True, cwd=Path(__file__).parents[3])
 
 
 def test_an_encoder_learns_no_variance_and_needs_classes():
