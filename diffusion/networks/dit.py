@@ -119,7 +119,8 @@ class DiT(Conditioned):
         the null label, and what None means) -> (N, C, H, W), or (N, 2C, H, W) with a learned variance."""
         embedding, context = self.condition(t, y)
         patches = self.input(x.to(self.dtype))  # (N, width, h, w)
-        positions = sincos_positions(*patches.shape[-2:], self.config.width, x.device)
+        height, width = patches.shape[-2:]
+        positions = sincos_positions(height, width, self.config.width, x.device)
         h = to_tokens(patches) + positions.to(patches.dtype)  # (N, hw, width)
         for block in self.blocks:
             h = block(h, embedding, context)
