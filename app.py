@@ -6,7 +6,6 @@ DIGIT_DIFFUSION_MODEL stand for --host, --port and --model where these are not g
 
 import argparse
 import os
-import sys
 
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # no telemetry; Gradio reads it when it is imported
 
@@ -65,4 +64,4 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -94,7 +94,7 @@ def report(figures: dict) -> str:
     """The figures as a Markdown table."""
     settings, seconds = figures["settings"], figures["seconds"]
     rows = {
-        f"{DIGITS} digits, `{settings['sampler']}`, {settings['steps']} steps, guidance {settings['guidance']:g}": "ours",
+        f"{DIGITS} digits: {settings['sampler']}, {settings['steps']} steps, guidance {settings['guidance']:g}": "ours",
         "the first of these steps": "first step",
         "the same network calls, nothing else": "bare network",
         "peer: the course's UNet2DModel, 50 DDIM steps, no guidance": "peer",

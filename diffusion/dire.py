@@ -16,6 +16,7 @@ import json
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -50,7 +51,7 @@ def reconstruct(model: Model, x: Tensor, steps: int | None = None, respacing: st
     return model.generate([-1] * len(x), start=noise, **back)
 
 
-def run(model: str, images: Path, output: Path, device: str | None, **given: str | None) -> None:
+def run(model: str, images: Path, output: Path, device: str | None, **given: Any) -> None:
     """Check everything that can be checked first, then load, and work through what is not done yet. Raises
     InputError."""
     job = Job(**given)

@@ -11,7 +11,7 @@ Beside a squared error the bound sees the mean detached and trains the variance 
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -91,8 +91,6 @@ def on_chain(t: Tensor, process: Process) -> Tensor:
     return ((share * process.steps).floor().clamp(max=process.steps - 1) + 1) / process.steps
 
 
-def denoising_loss(
-    network: nn.Module, process: Process, parameterisation: Parameterisation, *batch: Tensor | None
-) -> Tensor:
+def denoising_loss(network: nn.Module, process: Process, parameterisation: Parameterisation, *batch: Any) -> Tensor:
     """The squared error with a fixed variance: ``LOSSES["mse"]`` for the batch x0, labels, t, eps."""
     return LOSSES["mse"](Denoiser(network, process, parameterisation), *batch)

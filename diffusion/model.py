@@ -11,7 +11,7 @@ from safetensors.torch import save as to_safetensors
 from torch import Tensor, nn
 
 from diffusion.config import ModelConfig
-from diffusion.denoiser import Denoiser, clipped
+from diffusion.denoiser import Denoise, Denoiser, clipped
 from diffusion.errors import InputError
 from diffusion.guidance import NoisyClassifier, classifier_free
 from diffusion.inversion import invert
@@ -42,7 +42,8 @@ class Model:
         self.variance = VARIANCES[config.variance]
         self.device = torch.device(device)
         network = network or fresh_network(config)
-        self.network = network.to(self.device, memory_format=torch.channels_last).eval()
+        network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks it
+        self.network = network.eval()
 
     def denoiser(self) -> Denoiser:
         """The bare denoiser: no guidance, no clipping."""
@@ -107,7 +108,7 @@ class Model:
         noise = ImageNoise(settings["seed"], len(classes), shape, first_index, self.device)
         levels = self.levels(settings["sampler"], settings["steps"], respacing)
 
-        denoise = self.denoiser()
+        denoise: Denoise = self.denoiser()
         if self.config.num_classes:
             denoise = classifier_free(denoise, settings["guidance_scale"], self.config.num_classes)
         if classifier is not None:
@@ -125,8 +126,8 @@ class Model:
         steps: int | None = None,
         respacing: str | None = None,
     ) -> Iterator[Step]:
-        """Walk from images (N, C, H, W) in [-1, 1] to the noise that ``sample(sampler="ddim", guidance_scale=1,
-        start=...)`` draws them from: reverse DDIM, without guidance. Other arguments as for ``sample``."""
+        """Reverse DDIM without guidance, as ``Step``s: from images (N, C, H, W) in [-1, 1] to the noise from which
+        ``sample(sampler="ddim", guidance_scale=1, start=noise)`` draws them. Other arguments as for ``sample``."""
         settings = check_settings(self.config, sampler="ddim", steps=steps, respacing=respacing)
         levels = self.levels("ddim", settings["steps"], respacing)
         classes = self._classes(labels, len(images), self.config.num_classes)
@@ -145,9 +146,8 @@ class Model:
             labels = [-1] * (1 if num_images is None else num_images)
         for label in labels:
             if not -1 <= label < known:
-                raise InputError(
-                    f"Label {label} is unknown; this model has {known} labels, 0 to {known - 1} (-1: none)."
-                )
+                allowed = f"this model has {known} labels, 0 to {known - 1} (-1: none)"
+                raise InputError(f"Label {label} is unknown; {allowed}.")
         return torch.as_tensor(list(labels), dtype=torch.long, device=self.device)
 
     def _network_labels(self, classes: Tensor) -> Tensor | None:
@@ -175,8 +175,8 @@ class Model:
 
 def fresh_network(config: ModelConfig) -> nn.Module:
     """The network of a configuration, with fresh weights."""
-    doubled = {"learned_variance": True} if VARIANCES[config.variance].learned else {}
-    return build_network(config.network, config.channels, config.num_classes, **doubled)
+    learned = VARIANCES[config.variance].learned
+    return build_network(config.network, config.channels, config.num_classes, learned_variance=learned)
 
 
 def load_model(ref: str | Path, device: str | torch.device | None = None) -> Model:
@@ -248,7 +248,8 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 def default_device() -> torch.device:
     """The accelerator where there is one, else the CPU."""
-    return torch.accelerator.current_accelerator() if torch.accelerator.is_available() else torch.device("cpu")
+    accelerator = torch.accelerator.current_accelerator(check_available=True)
+    return accelerator or torch.device("cpu")
 
 
 def use_bfloat16(device: torch.device) -> bool:

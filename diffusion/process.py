@@ -12,7 +12,7 @@ float64 throughout; they are cast where they meet the network.
 """
 
 import math
-from typing import Literal, NamedTuple, TypeVar
+from typing import Literal, NamedTuple
 
 import torch
 from pydantic import ConfigDict, Field
@@ -20,7 +20,7 @@ from pydantic.dataclasses import dataclass
 from torch import Tensor
 
 _settings = dataclass(frozen=True, config=ConfigDict(extra="forbid"))
-Number = TypeVar("Number", float, Tensor)
+Number = float | Tensor
 
 
 class Level(NamedTuple):
@@ -40,8 +40,7 @@ class Level(NamedTuple):
 
 
 class Transition(NamedTuple):
-    """``q(x_lo | x_hi, x0)``: mean ``A x_hi + B x0`` and the two variances a reverse step may use; numbers like those
-    of the levels."""
+    """``q(x_lo | x_hi, x0)``: mean ``A x_hi + B x0`` and two variances that a reverse step may use; numbers as levels'."""
 
     A: float
     B: float
@@ -90,7 +89,7 @@ class Process:
     def level(self, t: Number) -> Level:
         """The noise level at time t in [0, 1]; of floats for a float, of tensors of t's shape for a tensor."""
         if isinstance(t, Tensor):
-            return Level(t, *self.alpha_sigma(t), *self.sde(t))
+            return Level(t, *self.alpha_sigma(t), *self.sde(t))  # type: ignore[arg-type]
         if not 0 <= t <= 1:
             raise ValueError(f"t must lie in [0, 1], not {t}")
         values = (*self.alpha_sigma(t), *self.sde(t))

@@ -8,6 +8,7 @@ devices, progress bars, labels or clipping. A new sampler is one function and on
 
 import math
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -21,7 +22,8 @@ Noise = Callable[[], Tensor]
 BoundDenoise = Callable[[Tensor, Level], Prediction]
 
 
-class Step(NamedTuple):
+@dataclass(frozen=True)
+class Step:
     """Where a sampler stands after a step: x at ``level``, and the x0 that the step before it predicted."""
 
     index: int  # 0 to steps - 1

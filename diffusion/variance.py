@@ -23,7 +23,7 @@ from diffusion.process import Number, Transition, like
 class VarianceKind(NamedTuple):
     """A row: ``log(log_small, log_large, raw)`` gives the log-variance; raw is None unless it is learned."""
 
-    log: Callable[[Number, Number, Tensor | None], Number]
+    log: Callable[..., Number]
     learned: bool = False  # the network has 2C output channels, the second C being raw
 
 

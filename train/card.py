@@ -19,6 +19,7 @@ HUB_DATASETS = {
     "cifar10": "uoft-cs/cifar10",
 }
 OPTIONS = ("dataset", "image_size", *BUDGETS, "init_from", "batch_size", "learning_rate", "seed", "precision")
+FIGURES = "## Figures"
 
 
 def model_card(
@@ -71,6 +72,47 @@ Trained with
 
 and drawn from in Python with `load_model("path/to/this/directory").generate(labels=[0])`. The weights are the
 power-function average over the last stretch of the run.
+"""
+
+
+def with_figures(card: str, result: dict[str, Any]) -> str:
+    """The card with what train.evaluate found: for the Hub as ``model-index``, for people as a table at the end.
+
+    result: as ``train.evaluate.evaluate`` returns it. Figures that the card already has are replaced.
+    """
+    _, front, body = card.split("---\n", 2)
+    generated, real = result["generated"], result["real"]
+    how = f"{result['sampler']}, {result['steps']} steps, guidance scale {result['guidance_scale']:g}"
+    names = {"accuracy": "Class accuracy", "confidence": "Mean confidence", "frechet_distance": "Fréchet distance"}
+    metrics = [
+        {
+            "type": key,
+            "name": f"{name} ({generated['n']} digits; {how}; seed {result['seed']})",
+            "value": generated[key],
+        }
+        for key, name in names.items()
+        if generated[key] is not None
+    ]
+    data = yaml.safe_load(front)
+    index = {
+        "task": {"type": data["pipeline_tag"]},
+        "dataset": {"type": data.get("datasets", ["mnist"])[0], "name": "mnist"},
+        "metrics": metrics,
+    }
+    data["model-index"] = [{"name": result["model"], "results": [index]}]
+    rows = [f"| {names[metric['type']]} | {metric['value']:.4f} | {real[metric['type']]:.4f} |" for metric in metrics]
+    return f"""---
+{yaml.safe_dump(data, sort_keys=False, allow_unicode=True)}---
+{body.partition(FIGURES)[0].rstrip()}
+
+{FIGURES}
+
+By the evaluator of `train.evaluate`, of {generated["n"]:,} digits drawn by {how}, seed {result["seed"]}, beside \
+{real["n"]:,} real ones:
+
+| | generated | real |
+|---|---|---|
+{chr(10).join(rows)}
 """
 
 

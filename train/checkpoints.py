@@ -79,8 +79,11 @@ def _optimizer_state(
 ) -> dict[str, Any]:
     """The optimiser's state dict, its parameters being known by name in the file and by number to torch."""
     numbers = {name: number for number, (name, _) in enumerate(network.named_parameters())}
+    parameters = dict(network.named_parameters())
     state: dict[int, dict[str, Tensor]] = {}
     for name, tensor in tensors.items():
-        parameter, key = name.split("|")
-        state.setdefault(numbers[parameter], {})[key] = tensor
+        owner, key = name.split("|")
+        if tensor.shape == parameters[owner].shape:  # a moment: the fused kernel wants the parameter's memory layout
+            tensor = torch.empty_like(parameters[owner]).copy_(tensor)
+        state.setdefault(numbers[owner], {})[key] = tensor
     return {"state": state, "param_groups": optimizer.state_dict()["param_groups"]}

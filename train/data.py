@@ -104,17 +104,19 @@ def folder(directory: Path, split: str, image_size: int | None, channels: int | 
         root = root / split
     elif split != "train":
         raise InputError(f"{directory} holds no test split: it would need the sub-folders train and test.")
-    classes = sorted((item for item in root.iterdir() if item.is_dir() and visible(item)), key=lambda item: item.name)
+    classes = [item for item in sorted_items(root) if item.is_dir()]
     if not classes:
         raise InputError(f"{directory} holds no class: put the images of each class into a sub-folder with its name.")
 
-    entries = [
+    entries: list[tuple[int, Path | zipfile.Path]] = [
         (label, file)
         for label, class_folder in enumerate(classes)
-        for file in sorted(class_folder.iterdir(), key=str)
-        if file.is_file() and visible(file)
+        for file in sorted_items(class_folder)
+        if file.is_file()
     ]
-    pictures, labels, failures = [], [], []
+    pictures: list[np.ndarray] = []
+    labels: list[int] = []
+    failures: list[str] = []
     for label, file in tqdm(entries, desc="reading images", unit=" files", leave=False, disable=None, file=sys.stderr):
         try:
             picture = read_picture(file, image_size, "L" if channels == 1 else "RGB")
@@ -160,8 +162,10 @@ def open_folder(path: Path) -> Path | zipfile.Path:
         raise InputError(f"There is no image folder, and no .zip of one, at {path}.") from None
 
 
-def visible(item: Path | zipfile.Path) -> bool:
-    return not item.name.startswith((".", "__MACOSX"))
+def sorted_items(directory: Path | zipfile.Path) -> list[Path | zipfile.Path]:
+    """What lies in a folder, by name, without what systems hide there."""
+    items: list[Path | zipfile.Path] = list(directory.iterdir())
+    return sorted((item for item in items if not item.name.startswith((".", "__MACOSX"))), key=lambda item: item.name)
 
 
 def conform(

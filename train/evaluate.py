@@ -23,8 +23,10 @@ from tqdm import tqdm
 
 from diffusion.errors import InputError
 from diffusion.generate import Job, Parser, checked_device
+from diffusion.hub import CARD, resolve
 from diffusion.images import to_uint8
 from diffusion.model import Model, load_model, write_atomically
+from train.card import with_figures
 from train.data import DIGITS, Dataset, load_dataset
 from train.evaluator import ASSETS, Evaluator, can_read, load_evaluator, read
 
@@ -199,6 +201,7 @@ def parser() -> Parser:
     p.add_argument("--device", metavar="NAME", help="cpu, cuda, ...; default: an accelerator where there is one")
     p.add_argument("--data-dir", metavar="DIR", help="take the real digits from here, not the bundled figures")
     p.add_argument("--json", type=Path, metavar="PATH", help="write the figures there, too")
+    p.add_argument("--write-card", action="store_true", help="write the figures into the model's README.md, too")
     p.add_argument("--write-reference", action="store_true", help="only renew the bundled figures, from --data-dir")
     return p
 
@@ -214,6 +217,8 @@ def run(options: argparse.Namespace) -> None:
         raise InputError(f"batch_size must be from 1 to 10000, not {options.batch_size}.")
     if options.json and not options.json.parent.is_dir():
         raise InputError(f"json must be in a folder that exists; {options.json.parent} does not.")
+    if options.write_card and (options.model.startswith("hub:") or not (resolve(options.model) / CARD).is_file()):
+        raise InputError(f"write-card needs a model on this disk that has a {CARD}; {options.model} is none.")
     names = ("num_images", "sampler", "steps", "guidance_scale", "eta", "seed")
     job = Job(**{name: getattr(options, name) for name in names})
     model = load_model(options.model, checked_device(options.device))
@@ -223,6 +228,9 @@ def run(options: argparse.Namespace) -> None:
     print(table(result))
     if options.json:
         write_atomically(options.json, (json.dumps(result, indent=2) + "\n").encode())
+    if options.write_card:
+        card = resolve(options.model) / CARD
+        write_atomically(card, with_figures(card.read_text(encoding="utf-8"), result).encode())
 
 
 def main(arguments: list[str] | None = None) -> int:

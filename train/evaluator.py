@@ -82,7 +82,7 @@ def load_evaluator(directory: Path = ASSETS) -> Evaluator:
     except (OSError, SafetensorError, RuntimeError) as error:
         reason = " ".join(str(error).split())
         raise InputError(f"The evaluator {path} cannot be read ({reason}): train it with train.evaluator.") from error
-    return evaluator.eval().to(memory_format=torch.channels_last)
+    return evaluator.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
 def to_input(images: torch.Tensor) -> torch.Tensor:
@@ -127,7 +127,7 @@ def train(data: Dataset, epochs: float, minutes: float | None, seed: int) -> tup
     torch.manual_seed(seed)
     generator = torch.Generator(device).manual_seed(seed)
     images, labels = to_input(data.images).to(device), data.labels.to(device)
-    evaluator = Evaluator().to(device, memory_format=torch.channels_last)
+    evaluator = Evaluator().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     averaged = copy.deepcopy(evaluator)
     optimizer = torch.optim.AdamW(evaluator.parameters(), LEARNING_RATE, weight_decay=0.01)
 
@@ -170,9 +170,9 @@ A small CNN that reads 28x28 grey digits; it judges what the models draw. Its {n
 are the features of the Fréchet distance. Half precision, {bytes:,} bytes.
 
 - Data: MNIST, 60,000 training images, each batch with random small affine maps and smooth warps
-- Trained for {seconds:.0f} s on {device}: {images_seen:,} images ({epochs:.1f} epochs), seed {seed}
+- Trained for {seconds:.0f} s on {device}: {images_seen:,} images ({epochs:g} epochs), seed {seed}
 - Test accuracy: **{test_accuracy:.2%}** of {test_images:,} images, by the averaged weights at the end of the training
-- Reproduce: `python -m train.evaluator --data-dir data --epochs {epochs:.1f} --seed {seed}`, then
+- Reproduce: `python -m train.evaluator --data-dir data --epochs {epochs:g} --seed {seed}`, then
   `python -m train.evaluate --write-reference --data-dir data`
 """
 

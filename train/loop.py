@@ -1,5 +1,6 @@
 """The training loop, to be read from top to bottom."""
 
+import sys
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -61,14 +62,19 @@ def train(config: RunConfig, data: Dataset, run_dir: Path, accelerator: Accelera
     # Where the run stands
     state = load_checkpoint(run_dir / CHECKPOINTS, model.network, average.network, optimizer) or FRESH
     if state["finished"] == training.budget:
+        if main:
+            print(f"{run_dir} is finished, at step {state['step']}; more --minutes, say, would go on.", file=sys.stderr)
         return run_dir / MODEL
     step, last_loss = state["step"], state["loss"]
-    pending = [
-        torch.tensor(pair, device=device) for pair in state["pending"]
-    ]  # [loss, gradient norm] not in the metrics
+    # loss and gradient norm of the steps since the last line of metrics
+    pending = [torch.tensor(pair, device=device) for pair in state["pending"]]
     total_steps = training.total_steps(len(data.images))
     pace = Pace(training, total_steps, start_time - state["seconds"], accelerator)
     pace.update(step)
+    if step == 0 and pace.progress >= 1:
+        raise InputError(
+            f"Starting took {pace.seconds():.0f} s, so there is no time left to train: give more --minutes."
+        )
 
     batches = Batches(data, model, training, accelerator.process_index, accelerator.num_processes)
     network, optimizer = accelerator.prepare(model.network, optimizer)
@@ -153,9 +159,9 @@ def train(config: RunConfig, data: Dataset, run_dir: Path, accelerator: Accelera
         # The end, or as far as it came
         if main and is_finite(pending):
             save()
-            if not pace.signal:
+            if pace.progress >= 1:
                 draw()
-    if pace.signal:
+    if pace.progress < 1:
         raise TrainingStopped(
             f"Stopped at step {step}; everything up to there is in {run_dir}. To go on: "
             f"python -m train.run {training.preset} --output-dir {run_dir} --resume",

@@ -17,6 +17,6 @@ PRESETS: dict[str, dict[str, Any]] = {
             "steps": 20,
             "guidance_scale": 2.0,
         },
-        "training": {"dataset": "mnist", "minutes": 15, "batch_size": 128, "learning_rate": 2e-3},
+        "training": {"dataset": "mnist", "minutes": 15, "batch_size": 64, "learning_rate": 1.5e-3},
     },
 }

@@ -76,6 +76,14 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; returns its exit status: 0 done, 1 failed, 2 bad input, 130 Ctrl-C, 143 SIGTERM."""
     options = vars(parser().parse_args(arguments))
+    try:
+        return answer(options)
+    except KeyboardInterrupt:  # before the first step; from then on the loop takes it
+        return complain("Interrupted.", 130)
+
+
+def answer(options: dict[str, Any]) -> int:
+    """``run``, with what may go wrong as a sentence and an exit status."""
     start_time = process_start()
 
     from diffusion.errors import InputError
@@ -87,8 +95,6 @@ def main(arguments: list[str] | None = None) -> int:
         return complain(str(error), 2)
     except TrainingStopped as stopped:
         return complain(str(stopped), stopped.code)
-    except KeyboardInterrupt:
-        return complain("Interrupted.", 130)
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             return complain(
@@ -99,23 +105,28 @@ def main(arguments: list[str] | None = None) -> int:
 
 def run(options: dict[str, Any], start_time: float) -> int:
     """Do what the options, as parsed, say."""
+    import torch
     from accelerate import Accelerator, PartialState
 
     from diffusion.errors import InputError
     from diffusion.hub import push
-    from diffusion.model import use_bfloat16, write_atomically
+    from diffusion.model import use_bfloat16
     from train.loop import train
-    from train.runs import CONFIG, latest_run_directory, new_run_directory
+    from train.runs import latest_run_directory, new_run_directory, start_run
+
+    # where processes have no GPU they meet over gloo, which accelerate takes only if it is told
+    PartialState(cpu=not torch.accelerator.is_available() or os.environ.get("ACCELERATE_USE_CPU", "").lower() == "true")
 
     output_dir, resume, repo_id = (options.pop(name, None) for name in ("output_dir", "resume", "push_to_hub"))
-    if repo_id is not None and not re.fullmatch(r"[\w.-]+/[\w.-]+", repo_id):
-        raise InputError(f"--push-to-hub must be OWNER/NAME, not {repo_id!r}.")
+    if repo_id is not None:
+        check_upload(repo_id)
     if resume:
         run_dir = Path(output_dir) if output_dir else latest_run_directory(options["preset"])
         config = resumed_config(run_dir, options)
         training = config.training
     else:
         training = new_config(options)
+        run_dir = on_main(lambda: new_run_directory(training.preset, output_dir))
 
     bfloat16 = training.precision == "bf16" or (training.precision == "auto" and use_bfloat16(PartialState().device))
     accelerator = Accelerator(mixed_precision="bf16" if bfloat16 else "no")
@@ -128,10 +139,8 @@ def run(options: dict[str, Any], start_time: float) -> int:
             data = same_data(config)
         else:
             config, data = fitted(training)
-    if not resume:
-        run_dir = on_main(accelerator, lambda: new_run_directory(training.preset, output_dir))
     if accelerator.is_main_process:
-        write_atomically(run_dir / CONFIG, (config.model_dump_json(indent=2) + "\n").encode())
+        start_run(run_dir, config)
         announce(config, data, run_dir, accelerator)
 
     model_dir = train(config, data, run_dir, accelerator, start_time)
@@ -141,6 +150,18 @@ def run(options: dict[str, Any], start_time: float) -> int:
             print(push(model_dir, repo_id, message=f"Train {training.preset}"))
     accelerator.end_training()
     return 0
+
+
+def check_upload(repo_id: str) -> None:
+    """Find out before the work what would fail after it. Raises InputError."""
+    from huggingface_hub import get_token
+
+    from diffusion.errors import InputError
+
+    if not re.fullmatch(r"[\w.-]+/[\w.-]+", repo_id):
+        raise InputError(f"--push-to-hub must be OWNER/NAME, not {repo_id!r}.")
+    if not get_token():
+        raise InputError("--push-to-hub needs a token with write access: log in with 'hf auth login', or set HF_TOKEN.")
 
 
 def new_config(options: dict[str, Any]) -> "TrainConfig":
@@ -211,14 +232,15 @@ def fitted(training: "TrainConfig") -> tuple["RunConfig", "Dataset"]:
     return RunConfig(training=training, model=model), data
 
 
-def on_main(accelerator: "Accelerator", decide: Callable[[], Path]) -> Path:
+def on_main(decide: Callable[[], Path]) -> Path:
     """What the main process decides, or the InputError it meets, on every process."""
+    from accelerate import PartialState
     from accelerate.utils import broadcast_object_list
 
     from diffusion.errors import InputError
 
     decision: list[Any] = [None]
-    if accelerator.is_main_process:
+    if PartialState().is_main_process:
         try:
             decision = [decide()]
         except InputError as error:

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from diffusion.errors import InputError
+from diffusion.model import write_atomically
+from train.config import RunConfig
 
 CONFIG, METRICS, SAMPLES, CHECKPOINTS, MODEL, EVENTS = (
     "config.json",
@@ -57,7 +59,7 @@ def list_runs(directory: str | Path = "runs") -> list[Run]:
 
 
 def new_run_directory(preset: str, output_dir: str | None, parent: str = "runs") -> Path:
-    """A directory for a new run: the one asked for, or the first free of runs/PRESET, runs/PRESET-2, ...
+    """Where a new run is to be: the directory asked for, or the first free of runs/PRESET, runs/PRESET-2, ...
 
     Raises ``InputError`` where the one asked for is in use: a run is never overwritten.
     """
@@ -71,11 +73,16 @@ def new_run_directory(preset: str, output_dir: str | None, parent: str = "runs")
             raise InputError(f"{path} holds a run already: go on with it by --resume, or name another --output-dir.")
         if path.exists() and (not path.is_dir() or any(path.iterdir())):
             raise InputError(f"{path} is not an empty directory: name another --output-dir.")
+    return path
+
+
+def start_run(path: Path, config: RunConfig) -> None:
+    """Make the directory and write config.json. Raises ``InputError`` where that is not possible."""
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"{path} cannot be made: {error.strerror}.") from None
-    return path
+    write_atomically(path / CONFIG, (config.model_dump_json(indent=2) + "\n").encode())
 
 
 def latest_run_directory(preset: str, parent: str = "runs") -> Path:

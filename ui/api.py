@@ -17,11 +17,11 @@ def add(engine: Engine) -> None:
 
     def generate(
         label: str = "",
-        num_images: float = 16,
+        num_images: int = 16,
         sampler: str = "",
-        steps: float | None = None,
+        steps: int | None = None,
         guidance_scale: float | None = None,
-        seed: float = 0,
+        seed: int = 0,
         model: str = "",
     ) -> tuple[str, dict[str, Any]]:
         """Draw images with a diffusion model.
@@ -49,15 +49,14 @@ def add(engine: Engine) -> None:
                 seed=seed,
                 model=model,
             )
-            *_, last = engine.run(request)
+            result = [update.result for update in engine.run(request)][-1]
         except InputError as error:
             raise gr.Error(str(error), print_exception=False) from None
-        result = last.result
-        readings = result.readings and [{"label": one.label, "confidence": one.confidence} for one in result.readings]
+        assert result is not None  # the last update of a run has it
         path = save_bytes_to_cache(result.sheet_png, "digits.png", sheet.GRADIO_CACHE)
-        answer = {
+        answer: dict[str, Any] = {
             "labels": result.labels,
-            "readings": readings,
+            "readings": result.readings and [reading._asdict() for reading in result.readings],
             "settings": result.settings,
             "seconds": result.seconds,
         }

@@ -12,6 +12,7 @@ from ui.engine import Engine
 from ui.generate_tab import QUIET, GenerateTab, default_label
 from ui.texts import text
 
+LANGUAGE_JS = 'document.documentElement.lang.startsWith("zh") ? "zh" : "en"'  # set by header.js
 WAITING_PEOPLE = 32  # beyond so many in the queue, people are asked to come back
 
 
@@ -44,18 +45,22 @@ def build(engine: Engine) -> gr.Blocks:
                 model_update = gr.update(choices=backstage.choices(language), value=model) if model else gr.skip()
                 yield [gr.skip(), gr.skip(), notice_update, model_update]
 
-        header.change(
-            translate,
-            [header, tab.sampler],
-            [tab_label, *tab.translated()],
-            queue=False,
-            preprocess=False,
-            **QUIET,
-        )
+        # The page comes in English; a change that header.js makes while the page is being built is not reported.
+        for event, js in ((header.change, None), (blocks.load, f"(_, sampler) => [{LANGUAGE_JS}, sampler]")):
+            event(
+                translate,
+                [header, tab.sampler],
+                [tab_label, *tab.translated()],
+                js=js,
+                queue=False,
+                preprocess=False,
+                **QUIET,
+            )
         blocks.load(
             at_rest,
             header,
             [tab.player, tab.tiles, notice, tab.model],
+            js=f"() => {LANGUAGE_JS}",
             concurrency_id="page",
             concurrency_limit=20,
             **QUIET,

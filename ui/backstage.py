@@ -58,7 +58,8 @@ class Backstage:
         model = self.engine.load(ref)
         if model not in self._thumbnails:
             labels = list(range(model.config.num_classes))
-            drawn = to_uint8(model.generate(labels, seed=3)) if 0 < len(labels) <= MOST_THUMBNAILS else []
+            few = 0 < len(labels) <= MOST_THUMBNAILS
+            drawn = list(to_uint8(model.generate(labels, seed=3))) if few else []
             self._thumbnails[model] = [b64encode(png_bytes(image)).decode() for image in drawn]
         return self._thumbnails[model]
 

@@ -10,7 +10,7 @@ Everything here may be called from many threads at once.
 import logging
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
@@ -34,6 +34,7 @@ logger = logging.getLogger(__name__)
 FALLBACK = "unet"  # draws while the operator's model from the Hub is not there
 MOST_FRAMES = 120  # of one run: a scrubber has no more places than that
 INTERVAL = 0.05  # seconds between updates: 20 a second are a smooth film
+PULSE = 0.25  # seconds after which an update comes even without a frame: to count steps, and for Stop to take hold
 
 
 @dataclass(frozen=True)
@@ -137,7 +138,7 @@ class Engine:
         """What a visitor should know about the default model, as a sentence; None when all is well."""
         return self._status
 
-    def run(self, request: Request) -> Iterator[Update]:
+    def run(self, request: Request) -> Generator[Update, None, None]:
         """Draw, in updates of at most 20 a second; closing the iterator ends the computation.
 
         The model is loaded and everything checked before this returns. Raises InputError.
@@ -149,17 +150,18 @@ class Engine:
         shown = {"model": ref, "label": request.label, "num_images": request.num_images, **settings}
         return self._updates(model, [label] * request.num_images, settings, shown)
 
-    def _updates(self, model: Model, labels: list[int], settings: dict, shown: dict) -> Iterator[Update]:
+    def _updates(self, model: Model, labels: list[int], settings: dict, shown: dict) -> Generator[Update, None, None]:
         total = settings["steps"]
         kept = kept_indices(total, MOST_FRAMES)
         frames: list[Frame] = []
-        started, due = time.perf_counter(), 0.0
+        started = time.perf_counter()
+        due = started  # when the next update may come; the first at once
         with closing(trajectory(model, labels, **settings)) as path:
             for state in path:
                 if state.index in kept:
                     frames.append(_frame(state))
                 now = time.perf_counter()
-                if frames and now >= due and state.index < total:
+                if state.index < total and now >= (due if frames else due + PULSE):
                     yield Update(frames, state.index, total, now - started)
                     frames = []
                     due = time.perf_counter() + INTERVAL

@@ -82,7 +82,6 @@ class GenerateTab:
 
     def build_settings(self) -> None:
         """How to sample, from which noise, with which model."""
-        row = SAMPLERS[self.about["sampler"]]
         self.sampler = self.say(
             gr.Dropdown([(row.title, name) for name, row in SAMPLERS.items()], value=self.about["sampler"]),
             label="sampler",
@@ -94,7 +93,7 @@ class GenerateTab:
             )
             self.num_images = self.say(slider(1, 64, 1, 16), label="num_images")
         self.steps_by_hand = gr.Checkbox(False, visible="hidden")
-        self.eta = self.say(slider(0, 1, 0.05, 0, visible="eta" in row.options), label="eta", info="eta_help")
+        self.eta = self.say(slider(0, 1, 0.05, 0, visible=has_eta(self.about["sampler"])), label="eta", info="eta_help")
         with gr.Row(elem_classes="lab-pair"):
             self.seed = self.say(gr.Number(7, precision=0, minimum=0, maximum=2**32 - 1, min_width=110), label="seed")
             self.seed_mode = self.say(
@@ -122,8 +121,7 @@ class GenerateTab:
     def wire(self) -> None:
         """All events of the tab."""
         settings = [self.tiles, self.num_images, self.guidance, self.sampler, self.steps, self.steps_by_hand, self.eta]
-        press = gr.on(
-            [self.generate.click, self.seed.submit],
+        press = self.generate.click(
             fn=None,
             js=BEGIN,
             inputs=[self.seed_mode, self.seed],
@@ -167,17 +165,16 @@ class GenerateTab:
 
     def draw(self, *values: Any) -> Iterator[str]:
         """One run, as messages for the player. Closing the generator stops the computation."""
-        label, count, guidance, sampler, steps, by_hand, eta, seed, model = values
+        label, num_images, guidance_scale, sampler, steps, by_hand, eta, seed, model = values
         run = uuid4().hex
-        has_eta = isinstance(sampler, str) and sampler in SAMPLERS and "eta" in SAMPLERS[sampler].options
         try:
             request = Request(
                 label=label,
-                num_images=count,
-                guidance_scale=guidance,
+                num_images=num_images,
+                guidance_scale=guidance_scale,
                 sampler=sampler,
                 steps=steps if by_hand else None,
-                eta=eta if has_eta else None,
+                eta=eta if has_eta(sampler) else None,
                 seed=seed,
                 model=model,
             )
@@ -190,39 +187,42 @@ class GenerateTab:
 
     def follow_sampler(self, sampler: Any, model: Any, by_hand: Any, language: Any) -> list:
         """Steps as the sampler (or the model, for its own sampler) likes them, eta where it applies, what it does."""
-        if sampler not in SAMPLERS:
-            return [gr.skip(), gr.skip(), gr.skip()]
-        about = self.engine.describe(model)
-        row = SAMPLERS[sampler]
-        steps = about["steps"] if sampler == about["sampler"] else row.default_steps
+        try:
+            request = Request(sampler=sampler, model=model)
+            about = self.engine.describe(request.model)
+        except InputError as error:
+            return [gr.skip(), gr.skip(), escape(str(error))]
+        steps = about["steps"] if sampler == about["sampler"] else SAMPLERS[sampler].default_steps
         return [
             gr.skip() if by_hand else steps,
-            gr.update(visible="eta" in row.options),
+            gr.update(visible=has_eta(sampler)),
             sampler_sentence(sampler, language),
         ]
 
     def choose_model(self, ref: Any, label: Any, language: Any) -> list:
         """The controls for a model: its labels, its own sampler, steps and guidance; or why it cannot be had."""
         try:
-            about = self.engine.describe(ref)
+            about = self.engine.describe(Request(model=ref).model)
         except InputError as error:
             return [*[gr.skip()] * (len(self.of_model()) - 1), escape(str(error))]
-        names = list(about["label_names"])
-        row = SAMPLERS[about["sampler"]]
+        names = about["label_names"]
         return [
             gr.update(value=label if label in names else default_label(names), names=names, thumbnails=[]),
             gr.update(value=about["guidance_scale"], visible=bool(names)),
             about["sampler"],
             about["steps"],
             False,
-            gr.update(visible="eta" in row.options),
+            gr.update(visible=has_eta(about["sampler"])),
             sampler_sentence(about["sampler"], language),
             escape(about["description"]),
         ]
 
     def draw_tiles(self, ref: Any) -> Any:
-        """What the model draws for each label."""
-        return gr.update(thumbnails=self.backstage.thumbnails(ref))
+        """What the model draws for each label; the names alone where it cannot be had, which is said elsewhere."""
+        try:
+            return gr.update(thumbnails=self.backstage.thumbnails(Request(model=ref).model))
+        except InputError:
+            return gr.skip()
 
     def find_models(self, language: Any) -> list:
         """The models there are now; a run trained since the last look is among them."""
@@ -231,7 +231,7 @@ class GenerateTab:
 
     def fetch(self, ref: Any, language: Any) -> Iterator[list]:
         """Fetch a model from the Hub by its name and choose it; or say why it cannot be had."""
-        ref = f"hub:{str(ref).strip().removeprefix('hub:')}"
+        ref = "hub:" + str(ref).strip().removeprefix("hub:")[:200]
         yield [gr.skip(), text("fetching", language).format(ref=escape(ref))]
         try:
             self.engine.load(ref)
@@ -243,10 +243,10 @@ class GenerateTab:
     def translate(self, language: Any, sampler: Any) -> list:
         """All of Gradio's own words in a language, in the order of ``translated()``."""
         return [
-            *(gr.update(**{name: text(key, language) for name, key in keys.items()}) for _, keys in self.words),
+            *(_words(keys, language) for _, keys in self.words),
             gr.update(choices=seed_modes(language)),
             gr.update(choices=self.backstage.choices(language)),
-            sampler_sentence(sampler, language) if sampler in SAMPLERS else gr.skip(),
+            sampler_sentence(sampler, language),
             how_it_works(language),
         ]
 
@@ -255,9 +255,20 @@ class GenerateTab:
         return [*(component for component, _ in self.words), self.seed_mode, self.model, self.sampler_note, self.how]
 
 
+def _words(keys: dict[str, str], language: str) -> Any:
+    """An update of a component's texts: {property: key}."""
+    values: dict[str, Any] = {name: text(key, language) for name, key in keys.items()}
+    return gr.update(**values)
+
+
 def default_label(names: list[str]) -> str:
     """What is chosen at first: from the middle of the labels, or "" (any) where there are none."""
     return names[len(names) // 2] if names else ""
+
+
+def has_eta(sampler: Any) -> bool:
+    """Whether a sampler, if it is one, has the option eta."""
+    return isinstance(sampler, str) and sampler in SAMPLERS and "eta" in SAMPLERS[sampler].options
 
 
 def slider(low: float, high: float, step: float, value: float, visible: bool = True) -> gr.Slider:

@@ -1,17 +1,11 @@
-"""Pictures for the browser: PNG sheets that cost next to nothing to make, and the GIF of a run."""
+"""Pictures for the browser: PNG sheets that cost next to nothing to make."""
 
-import io
 import struct
 import zlib
-from collections.abc import Sequence
 
 import numpy as np
-from PIL import Image
-
-from diffusion.gif import gif_bytes
 
 COLOUR_TYPES = {1: 0, 3: 2}  # channels -> PNG's number for greyscale and RGB
-GIF_FRAMES = 40
 
 
 def quick_png(picture: np.ndarray) -> bytes:
@@ -27,10 +21,3 @@ def quick_png(picture: np.ndarray) -> bytes:
 
 def _chunk(name: bytes, content: bytes) -> bytes:
     return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
-
-
-def export_gif(sheets: Sequence[bytes]) -> bytes:
-    """The sheets (PNG) of a run's frames as an animated GIF; at most 40, evenly spread, with both ends."""
-    chosen = np.linspace(0, len(sheets) - 1, min(len(sheets), GIF_FRAMES)).round().astype(int)
-    pictures = [np.asarray(Image.open(io.BytesIO(sheets[i]))) for i in chosen]
-    return gif_bytes([np.atleast_3d(picture) for picture in pictures])

@@ -55,7 +55,8 @@ class Registry:
 
     def check(self, ref: str) -> str:
         """The reference, if anyone may ask for it. Raises InputError."""
-        if ref == self.own or ref.startswith(HUB) or ref in bundled() or ref in self._run_refs():
+        named = isinstance(ref, str)  # a visitor may send anything
+        if named and (ref == self.own or ref.startswith(HUB) or ref in bundled() or ref in self._run_refs()):
             return ref
         known = ", ".join(entry.ref for entry in self.entries())
         raise InputError(f"model must be one of {known}, or hub:owner/name, not {ref!r:.60}.")

@@ -88,8 +88,8 @@ TEXTS: dict[str, tuple[str, str]] = {
     "announce": ("Step {step} of {total}, noise {noise} percent", "第 {step} 步,共 {total} 步,噪声 {noise}%"),
     # What is happening at this level of noise, from the most to the least
     "phase_pure": (
-        "Pure noise. The guess is the average of all the model could draw.",
-        "纯噪声。此时的猜测是模型所有可能图像的平均。",
+        "Pure noise. The guess is the average of all that would fit.",
+        "纯噪声。此时的猜测是所有可能图像的平均。",
     ),
     "phase_noise": (
         "Mostly noise. The model commits to a rough place and size.",
@@ -137,11 +137,13 @@ SAMPLER_SENTENCES_ZH = {
 
 def text(key: str, language: str) -> str:
     """The words for ``key`` in "en" or "zh"; any other language is English."""
-    return TEXTS[key][list(LANGUAGES).index(language) if language in LANGUAGES else 0]
+    return TEXTS[key][1 if language == "zh" else 0]
 
 
 def sampler_sentence(sampler: str, language: str) -> str:
-    """What the sampler does, in one sentence; in English where nobody has translated it."""
+    """What the sampler does, in one sentence; in English where nobody has translated it; "" for what is no sampler."""
+    if not isinstance(sampler, str) or sampler not in SAMPLERS:
+        return ""
     english = SAMPLERS[sampler].sentence
     return SAMPLER_SENTENCES_ZH.get(sampler, english) if language == "zh" else english
 

@@ -1,17 +1,39 @@
-"""Networks: ``network(x, t, y=None) -> output``. They know nothing of schedules, guidance or losses.
+"""Networks: ``network(x, t, y=None, low_res=None) -> output``. They know nothing of schedules, guidance or losses.
 
-A new network is one file and one row of ``NETWORKS``.
+    kind           class         answers with
+    unet           UNet          an image, or an image and its variance
+    dit            DiT           the same, and takes no low_res
+    unet_encoder   UNetEncoder   logits; takes x and t alone
+
+A new network is one file, one row of ``NETWORKS`` and one member of ``NetworkConfig``.
 """
 
+from typing import Annotated
+
+from pydantic import Field
 from torch import nn
 
+from diffusion.networks.attention import recorded_attention
+from diffusion.networks.dit import DiT, DiTConfig
+from diffusion.networks.encoder import UNetEncoder, UNetEncoderConfig
+from diffusion.networks.freeu import FreeU
 from diffusion.networks.unet import UNet, UNetConfig
 
-NetworkConfig = UNetConfig  # becomes a union, told apart by ``kind``, when there is more than one
+NetworkConfig = Annotated[UNetConfig | DiTConfig | UNetEncoderConfig, Field(discriminator="kind")]
 
-NETWORKS: dict[str, type[nn.Module]] = {"unet": UNet}
+NETWORKS: dict[str, type[nn.Module]] = {"unet": UNet, "dit": DiT, "unet_encoder": UNetEncoder}
+
+__all__ = ["NETWORKS", "FreeU", "NetworkConfig", "build_network", "recorded_attention"]
 
 
-def build_network(config: NetworkConfig, channels: int, num_classes: int) -> nn.Module:
-    """A fresh network for images of so many channels; num_classes 0 is unconditional."""
-    return NETWORKS[config.kind](config, channels, num_classes)
+def build_network(config: NetworkConfig, channels: int, num_classes: int, learned_variance: bool = False) -> nn.Module:
+    """A fresh network for images of so many channels; num_classes 0 is unconditional.
+
+    ``learned_variance`` doubles the output's channels. Raises ValueError where an encoder is asked for that, or for no
+    classes.
+    """
+    if not learned_variance:
+        return NETWORKS[config.kind](config, channels, num_classes)
+    if config.kind == "unet_encoder":
+        raise ValueError("an encoder has no variance to learn")
+    return NETWORKS[config.kind](config, channels, num_classes, learned_variance)

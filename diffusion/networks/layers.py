@@ -1,7 +1,5 @@
 """Parts that networks share."""
 
-import math
-
 import torch
 from torch import Tensor, nn
 
@@ -13,31 +11,56 @@ def zero_module(module: nn.Module) -> nn.Module:
     return module
 
 
-def sinusoidal(t: Tensor, dim: int, max_period: float = 10_000.0) -> Tensor:
-    """Sinusoidal features (Vaswani et al. 2017, section 3.5): t (N,), meant for a range of about 1000 -> (N, dim)."""
-    frequencies = torch.exp(-math.log(max_period) * torch.arange(dim // 2, device=t.device) / (dim // 2))
-    angles = t.float()[:, None] * frequencies
-    return torch.cat([angles.cos(), angles.sin()], dim=1)
+def normal_(tensor: Tensor, std: float = 1.0) -> Tensor:
+    """Fill with normal numbers. Not on the meta device, where it would only import the compiler, for seconds."""
+    return tensor if tensor.is_meta else nn.init.normal_(tensor, std=std)
+
+
+def embedding_table(count: int, width: int) -> nn.Embedding:
+    """A fresh ``nn.Embedding``, filled by ``normal_``."""
+    return nn.Embedding(count, width, _weight=normal_(torch.empty(count, width)))
 
 
 def group_norm(channels: int, most_groups: int = 8) -> nn.GroupNorm:
-    """GroupNorm with ``most_groups`` groups, or the largest number below that divides the channels."""
+    """GroupNorm with ``most_groups`` groups, or the largest number below that divides the channels.
+
+    Its statistics are float32 whatever the input: torch accumulates them so for half precision too.
+    """
     return nn.GroupNorm(next(g for g in range(most_groups, 0, -1) if channels % g == 0), channels)
 
 
-class SelfAttention(nn.Module):
-    """Residual multi-head self-attention over the pixels of a feature map."""
+class Upsample(nn.Module):
+    """Twice the size by nearest neighbour, then a convolution: (N, C, H, W) -> (N, C', 2H, 2W)."""
 
-    def __init__(self, channels: int, heads: int):
+    def __init__(self, in_channels: int, out_channels: int):
         super().__init__()
-        self.heads = heads
-        self.norm = group_norm(channels)
-        self.qkv = nn.Conv2d(channels, 3 * channels, 1)
-        self.out = zero_module(nn.Conv2d(channels, channels, 1))
+        self.conv = nn.Conv2d(in_channels, out_channels, 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
-        n, c, h, w = x.shape
-        qkv = self.qkv(self.norm(x))  # (N, 3C, H, W)
-        q, k, v = qkv.reshape(n, 3, self.heads, c // self.heads, h * w).transpose(-1, -2).unbind(1)
-        attended = nn.functional.scaled_dot_product_attention(q, k, v)  # (N, heads, HW, C / heads)
-        return x + self.out(attended.transpose(-1, -2).reshape(n, c, h, w))
+        return self.conv(nn.functional.interpolate(x, scale_factor=2.0, mode="nearest"))
+
+
+class FrequencyBranch(nn.Module):
+    """A 1x1 convolution across the spectrum's real and imaginary parts (Chi et al. 2020, "Fast Fourier Convolution").
+
+    Every output pixel sees the whole image. The activation stands in the spectrum, since a *linear* map that is the
+    same at all frequencies commutes with the transform and would be no more than a 1x1 convolution of the pixels.
+    """
+
+    def __init__(self, channels: int):
+        super().__init__()
+        self.conv = zero_module(nn.Conv2d(2 * channels, 2 * channels, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x (N, C, H, W) -> the same; zero when fresh. The transforms are float32: half precision has none on a CPU."""
+        spectrum = torch.fft.rfft2(x.float(), norm="ortho")  # (N, C, H, W // 2 + 1), complex
+        parts = torch.cat([spectrum.real, spectrum.imag], dim=1).to(x.dtype)  # (N, 2C, H, W // 2 + 1)
+        real, imag = nn.functional.silu(self.conv(parts)).float().chunk(2, dim=1)
+        return torch.fft.irfft2(torch.complex(real, imag), s=x.shape[-2:], norm="ortho").to(x.dtype)
+
+
+class MLP(nn.Sequential):
+    """Linear, GELU, linear on tokens: (N, L, C) -> (N, L, C), ``ratio`` times as wide between."""
+
+    def __init__(self, width: int, ratio: int):
+        super().__init__(nn.Linear(width, ratio * width), nn.GELU(approximate="tanh"), nn.Linear(ratio * width, width))

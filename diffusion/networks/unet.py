@@ -1,137 +1,87 @@
 """The U-Net (Ronneberger et al. 2015; Ho et al. 2020; Dhariwal & Nichol 2021), one for all presets."""
 
-from typing import Annotated, Literal
+from typing import Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 from torch import Tensor, nn
 
-from diffusion.networks.layers import SelfAttention, group_norm, sinusoidal, zero_module
+from diffusion.networks.blocks import Block, upsampler
+from diffusion.networks.freeu import FreeU
+from diffusion.networks.layers import group_norm, zero_module
+from diffusion.networks.settings import TO_CONTEXT, TrunkConfig, Width
+from diffusion.networks.trunk import Trunk
 
-Width = Annotated[int, Field(ge=8, le=1024, multiple_of=8)]
 
-
-class UNetConfig(BaseModel):
-    """Settings of a ``UNet``; every size is bounded, since a config may come from a stranger."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
+class UNetConfig(TrunkConfig):
+    """Settings of a ``UNet``. Where any level attends to the label's context, that is how the label is told; where
+    none does, its embedding is added to the time's."""
 
     kind: Literal["unet"] = "unet"
-    patch: Literal[1, 2, 4] = 1  # pixels are folded patch x patch into channels before the first convolution
-    channels: tuple[Width, ...] = Field((64, 128), min_length=1, max_length=6)  # one entry a level
-    blocks: int = Field(2, ge=1, le=8)  # residual blocks a level, going down; one more going up
-    attention: tuple[bool, ...] = (False, True)  # self-attention after each block, level by level
-    head_channels: int = Field(32, ge=4, le=256)
-    dropout: float = Field(0.0, ge=0, lt=1)
+    context_tokens: int = Field(4, ge=1, le=64)  # of a label's context
+    context_width: Width = 64
+    low_res: Literal["bilinear", "bicubic"] | None = None  # super-resolution: how the small image is enlarged
 
     @property
-    def stride(self) -> int:
-        """Image height and width must be divisible by this."""
-        return self.patch * 2 ** (len(self.channels) - 1)
-
-    def model_post_init(self, _) -> None:
-        if len(self.attention) != len(self.channels):
-            raise ValueError("attention must have one entry for each entry of channels")
-        for width, attends in zip(self.channels, self.attention, strict=True):
-            if attends and width % self.head_channels:
-                raise ValueError(f"head_channels {self.head_channels} must divide the channels {width} that attend")
+    def attends_to_context(self) -> bool:
+        return any(attends in TO_CONTEXT for attends in self.attention)
 
 
-class ResBlock(nn.Module):
-    """Two norm-activation-convolutions; time and label scale and shift between them ("scale-shift norm")."""
+class UNet(Trunk):
+    """``forward(x, t, y, low_res)``: a denoising network.
 
-    def __init__(self, in_channels: int, out_channels: int, embedding: int, dropout: float):
-        super().__init__()
-        self.norm1 = group_norm(in_channels)
-        self.conv1 = nn.Conv2d(in_channels, out_channels, 3, padding=1)
-        self.embed = nn.Linear(embedding, 2 * out_channels)
-        self.norm2 = group_norm(out_channels)
-        self.dropout = nn.Dropout(dropout)
-        self.conv2 = zero_module(nn.Conv2d(out_channels, out_channels, 3, padding=1))
-        self.skip = nn.Conv2d(in_channels, out_channels, 1) if in_channels != out_channels else nn.Identity()
+    Computes in its weights' dtype (``half()`` and ``bfloat16()`` work as they are) and answers in that of x.
+    """
 
-    def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
-        h = self.conv1(nn.functional.silu(self.norm1(x)))
-        scale, shift = self.embed(embedding)[:, :, None, None].chunk(2, dim=1)
-        h = torch.addcmul(shift, self.norm2(h), 1 + scale)
-        h = self.conv2(self.dropout(nn.functional.silu(h)))
-        return self.skip(x) + h
+    config: UNetConfig
 
-
-class Block(nn.Module):
-    """A residual block and, where asked for, self-attention."""
-
-    def __init__(self, in_channels: int, out_channels: int, embedding: int, attends: bool, config: UNetConfig):
-        super().__init__()
-        self.residual = ResBlock(in_channels, out_channels, embedding, config.dropout)
-        self.attention = SelfAttention(out_channels, out_channels // config.head_channels) if attends else nn.Identity()
-
-    def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
-        return self.attention(self.residual(x, embedding))
-
-
-class Upsample(nn.Module):
-    def __init__(self, in_channels: int, out_channels: int):
-        super().__init__()
-        self.conv = nn.Conv2d(in_channels, out_channels, 3, padding=1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.conv(nn.functional.interpolate(x, scale_factor=2.0, mode="nearest"))
-
-
-class UNet(nn.Module):
-    """``forward(x, t, y)``: x (N, C, H, W), t (N,) as ``Process.embed_time`` gives it, y (N,) labels in
-    0..num_classes (num_classes is the null label, and what y = None means) -> (N, C, H, W)."""
-
-    def __init__(self, config: UNetConfig, channels: int, num_classes: int):
-        super().__init__()
-        self.config, self.num_classes = config, num_classes
-        first, embedding = config.channels[0], 4 * config.channels[0]
-        folded = channels * config.patch**2
-
-        self.time = nn.Sequential(nn.Linear(first, embedding), nn.SiLU(), nn.Linear(embedding, embedding))
-        self.label = nn.Embedding(num_classes + 1, embedding) if num_classes else None
-        self.input = nn.Conv2d(folded, first, 3, padding=1)
-
-        self.down = nn.ModuleList()
-        skips = [first]
-        for level, (width, attends) in enumerate(zip(config.channels, config.attention, strict=True)):
-            for _ in range(config.blocks):
-                self.down.append(Block(skips[-1], width, embedding, attends, config))
-                skips.append(width)
-            if level < len(config.channels) - 1:
-                self.down.append(nn.Conv2d(width, width, 3, stride=2, padding=1))
-                skips.append(width)
-
-        last, middle_attends = config.channels[-1], config.attention[-1]
-        self.middle = nn.ModuleList(
-            [Block(last, last, embedding, middle_attends, config), Block(last, last, embedding, False, config)]
-        )
+    def __init__(self, config: UNetConfig, channels: int, num_classes: int, learned_variance: bool = False):
+        tokens = config.context_tokens if config.attends_to_context else 0
+        super().__init__(config, channels * (2 if config.low_res else 1), num_classes, tokens, config.context_width)
 
         self.up = nn.ModuleList()
+        skips = list(self.skip_channels)
         for level in reversed(range(len(config.channels))):
             width, attends = config.channels[level], config.attention[level]
             for _ in range(config.blocks + 1):
-                self.up.append(Block(width + skips.pop(), width, embedding, attends, config))
+                self.up.append(self.block(width + skips.pop(), width, attends))
             if level > 0:
-                self.up.append(Upsample(width, config.channels[level - 1]))
+                self.up.append(upsampler(width, config.channels[level - 1], self.embedding_width, config))
 
-        self.output = nn.Sequential(group_norm(first), nn.SiLU(), zero_module(nn.Conv2d(first, folded, 3, padding=1)))
+        first, out = config.channels[0], channels * (2 if learned_variance else 1) * config.patch**2
+        last = zero_module(nn.Conv2d(first, out, 3, padding=1))
+        self.output = nn.Sequential(group_norm(first, config.groups), nn.SiLU(), last)
 
-    def forward(self, x: Tensor, t: Tensor, y: Tensor | None = None) -> Tensor:
-        embedding = self.time(sinusoidal(t, self.config.channels[0]).to(x.dtype))
-        if self.label is not None:
-            y = torch.full_like(t, self.num_classes, dtype=torch.long) if y is None else y
-            embedding = embedding + self.label(y)
-        embedding = nn.functional.silu(embedding)  # (N, 4 channels[0])
+    def forward(
+        self,
+        x: Tensor,
+        t: Tensor,
+        y: Tensor | None = None,
+        low_res: Tensor | None = None,
+        freeu: FreeU | None = None,
+    ) -> Tensor:
+        """x (N, C, H, W), t (N,) as ``Process.embed_time`` gives it, y (N,) labels in 0..num_classes (num_classes is
+        the null label, and what None means), low_res (N, C, h, w) of any size, for a network that enlarges -> (N, C, H,
+        W), or (N, 2C, H, W) with a learned variance. ``freeu`` shifts the weight between backbone and skips.
 
-        h = self.input(nn.functional.pixel_unshuffle(x, self.config.patch))
-        skips = [h]
-        for layer in self.down:
-            h = layer(h, embedding) if isinstance(layer, Block) else layer(h)
-            skips.append(h)
-        for layer in self.middle:
-            h = layer(h, embedding)
+        Raises ValueError where low_res is missing, or given to a network that has no use for it.
+        """
+        if (low_res is not None) != (self.config.low_res is not None):
+            raise ValueError("low_res must be given to a network for super-resolution, and to no other")
+        h = x
+        if low_res is not None:
+            large = nn.functional.interpolate(low_res.to(x.dtype), x.shape[-2:], mode=self.config.low_res)
+            h = torch.cat([x, large], dim=1)  # (N, 2C, H, W)
+        embedding, context = self.condition(t, y)
+        h, skips = self.descend(h, embedding, context)
+        level = len(self.config.channels) - 1
         for layer in self.up:
-            h = layer(torch.cat([h, skips.pop()], dim=1), embedding) if isinstance(layer, Block) else layer(h)
-        return nn.functional.pixel_shuffle(self.output(h), self.config.patch)
+            if isinstance(layer, Block):
+                skip = skips.pop()
+                if freeu is not None and freeu.applies(level, len(self.config.channels)):
+                    h, skip = freeu(h, skip)
+                h = torch.cat([h, skip], dim=1)
+            else:
+                level -= 1
+            h = self.run(layer, h, embedding, context)
+        return nn.functional.pixel_shuffle(self.output(h), self.config.patch).to(x.dtype)

@@ -5,6 +5,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from diffusion import SAMPLERS, InputError, Model, ModelConfig, load_model
+from diffusion.losses import LOSSES
 from diffusion.prediction import PARAMETERISATIONS
 from diffusion.variance import VARIANCES
 
@@ -74,6 +75,22 @@ def test_variances_change_what_ddpm_draws_and_nothing_else(guidance_scale):
         assert images.isfinite().all()
         for others in drawn["ddpm"][:i]:
             assert not torch.equal(images, others)
+
+
+@pytest.mark.parametrize("kind", ["learned", "learned_range"])
+def test_a_model_that_learns_its_variance_is_saved_trained_and_sampled(kind, tmp_path):
+    model = tiny(variance=kind)
+    model.save(tmp_path)
+    loaded = load_model(tmp_path)
+    images = loaded.generate([0, -1], sampler="ddpm", guidance_scale=2.0)
+    assert torch.equal(images, model.generate([0, -1], sampler="ddpm", guidance_scale=2.0))
+    assert images.shape == (2, 1, 8, 8)
+    x0, eps, t = torch.rand(4, 1, 8, 8), torch.randn(4, 1, 8, 8), torch.linspace(0.1, 1, 4, dtype=torch.float64)
+    for name, loss in LOSSES.items():
+        model.network.zero_grad()
+        loss(model.denoiser(), x0, torch.tensor([0, 1, 2, 3]), t, eps).mean().backward()
+        for parameter in model.network.parameters():
+            assert parameter.grad.isfinite().all(), name
 
 
 def test_denoised_fn_sees_every_x0_before_it_is_clipped():

@@ -15,10 +15,11 @@ const calm = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
 let reel = null; // the run on show
 let at = 0; // the frame on show, by its place in reel.frames
 let mode = "rest"; // "rest", "play" (of what is here) or "live" (follow the computation)
-let phase = "example"; // "example", "waiting", "running", "stopped", "finished", "failed": what the status line says
+let phase = "example"; // "example", "waiting", "running", "stopped", "finished", "failed", "idle": what the status line says
 let view = "both";
 let only = null; // the enlarged image's index, or null
 let smooth = false;
+let expecting = false; // Generate was pressed, and nothing of its run has come yet
 let failure = "";
 let queued = ""; // how many are ahead in the queue
 let clock = 0; // time of the last frame change, ms
@@ -43,7 +44,7 @@ function drawPicture() {
 function phaseOf(now) {
   if (now.sigma === 0 || (reel.done && at === reel.last)) return "phase_clean";
   const share = noiseShare(now);
-  return share > 0.97 ? "phase_pure" : share > 0.7 ? "phase_noise" : share > 0.25 ? "phase_shape" : "phase_detail";
+  return share > 0.985 ? "phase_pure" : share > 0.7 ? "phase_noise" : share > 0.25 ? "phase_shape" : "phase_detail";
 }
 
 function drawNumbers() {
@@ -62,6 +63,7 @@ function drawNumbers() {
     step: now.step, total: reel.total, noise: Math.round(100 * noiseShare(now)),
   }));
   root.dataset.step = now.step;
+  root.dataset.frames = reel.frames.length;
   track.draw(reel.frames, reel.total, now.step);
 }
 
@@ -138,6 +140,13 @@ function pause() {
   return Math.max(42, 100 - reel.frames.length) / Number(part.speed.value);
 }
 
+// Move on by some frames, but never to one that is not decoded yet.
+function advance(frames) {
+  let place = Math.min(at + frames, reel.last);
+  while (place > at && !(reel.frames[place].x.bitmap && reel.frames[place].x0.bitmap)) place--;
+  if (place > at) show(place);
+}
+
 function tick(now) {
   if (mode === "rest" || !reel) return;
   if (mode === "live") {
@@ -145,7 +154,7 @@ function tick(now) {
     const behind = reel.last - at;
     if (behind > 0 && now - clock >= 30) {
       clock = now;
-      show(at + Math.ceil(behind / 12));
+      advance(Math.ceil(behind / 12));
       drawStatus();
     } else if (behind === 0 && phase !== "running" && phase !== "waiting") {
       setMode("rest");
@@ -161,7 +170,7 @@ function tick(now) {
   } else if (now - clock >= pause()) {
     const frames = Math.max(1, Math.min(4, Math.floor((now - clock) / pause())));
     clock = now;
-    show(at + frames);
+    advance(frames);
   }
   requestAnimationFrame(tick);
 }
@@ -177,6 +186,8 @@ function receive(text) {
   if (!text) return;
   const message = JSON.parse(text);
   if (message.error) {
+    if (!expecting && message.run !== "example" && !(reel && reel.run === message.run)) return;
+    expecting = false;
     phase = "failed";
     failure = message.error;
     setMode("rest");
@@ -186,7 +197,8 @@ function receive(text) {
     if (reel.stopped) return;
     reel.take(message);
   } else {
-    if (message.example && reel) return; // a person was faster than the example
+    if (message.example ? reel : !expecting) return; // a person was faster than the example; a run was stopped
+    expecting = false;
     if (reel) reel.close();
     reel = new Reel(message);
     at = 0;
@@ -207,21 +219,26 @@ function receive(text) {
 // What the buttons of the page tell the player (ui/generate_tab.py).
 window.digitPlayer = {
   begin() {
+    if (phase === "waiting" || phase === "running") return; // a double click
     phase = "waiting";
+    expecting = true;
     failure = "";
     queued = "";
     if (reel) reel.stopped = true; // whatever still comes of an earlier run is late
     draw();
+    if (window.innerWidth < 761) root.scrollIntoView({ behavior: calm ? "auto" : "smooth", block: "start" });
   },
   stop() {
     if (phase !== "waiting" && phase !== "running") return;
     if (phase === "running") reel.stopped = true;
-    phase = "stopped";
+    phase = phase === "running" ? "stopped" : "idle";
+    expecting = false;
     draw();
   },
   end() {
     if (phase !== "waiting" && phase !== "running") return;
     phase = "failed";
+    expecting = false;
     failure = words().failed;
     draw();
   },

@@ -52,6 +52,12 @@ class Track {
     this.pen.strokeStyle = colour("--lab-accent-strong");
     this.pen.lineWidth = 1.5 * ratio;
     this.pen.stroke(curve);
+    // the playhead; the range input above it is the same thing for hands, keys and screen readers
+    const bar = 4 * ratio;
+    this.pen.fillStyle = colour("--lab-ink");
+    this.pen.beginPath();
+    this.pen.roundRect(Math.min(Math.max(head - bar / 2, 0), width - bar), 0, bar, height, bar / 2);
+    this.pen.fill();
   }
 
   // A repeating speckle, the same at every draw.

@@ -1,0 +1,95 @@
+"""What a network is told beside the image: the time and, where there are labels, the label."""
+
+import math
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from diffusion.networks.layers import embedding_table, normal_
+
+TimeKind = Literal["sinusoidal", "fourier", "scalar"]
+
+
+def sinusoidal(t: Tensor, width: int, max_period: float = 10_000.0) -> Tensor:
+    """Sinusoidal features (Vaswani et al. 2017, section 3.5) of t (...,) -> (..., width), in float32."""
+    frequencies = torch.exp(-math.log(max_period) * torch.arange(width // 2, device=t.device) / (width // 2))
+    angles = t.float()[..., None] * frequencies
+    return torch.cat([angles.cos(), angles.sin()], dim=-1)
+
+
+class Sinusoidal(nn.Module):
+    """DDPM's features of a time in 0 to about 1000: (N,) -> (N, width)."""
+
+    def __init__(self, width: int):
+        super().__init__()
+        self.width = width
+
+    def forward(self, t: Tensor) -> Tensor:
+        return sinusoidal(t, self.width)
+
+
+class GaussianFourier(nn.Module):
+    """Random Fourier features (Tancik et al. 2020; Song et al. 2021) of a time in 0 to 1: (N,) -> (N, width).
+
+    The frequencies W are drawn once, with standard deviation ``scale``, never trained, and saved with the weights.
+    They are rounded to what every floating-point format holds exactly: rounded later, when weights are stored in half
+    precision, a frequency of 60 would turn its feature by a tenth of a radian.
+    """
+
+    W: Tensor
+
+    def __init__(self, width: int, scale: float):
+        super().__init__()
+        self.width = width
+        self.register_buffer("W", normal_(torch.empty(width // 2), scale).bfloat16().float())
+
+    def forward(self, t: Tensor) -> Tensor:
+        angles = 2 * math.pi * t.float()[:, None] * self.W.float()
+        return torch.cat([angles.sin(), angles.cos()], dim=1)
+
+
+class Scalar(nn.Module):
+    """The time itself as the one feature, 0 to 1000 brought to -1 to 1: raw, it would swamp the layer that reads it."""
+
+    width = 1
+
+    def forward(self, t: Tensor) -> Tensor:
+        return t.float()[:, None] / 500 - 1
+
+
+def time_features(kind: TimeKind, width: int, fourier_scale: float) -> nn.Module:
+    """Features of the time, (N,) -> (N, features.width), as ``kind`` names them."""
+    if kind == "fourier":
+        return GaussianFourier(width, fourier_scale)
+    return Sinusoidal(width) if kind == "sinusoidal" else Scalar()
+
+
+class Conditioned(nn.Module):
+    """A network with a time and labels. ``num_classes`` 0 is without labels; else it is the index of the null label.
+
+    A label is a vector added to the time's or, with ``tokens`` above 0, a context of so many tokens of
+    ``context_width``, for cross-attention to look at. (With a single token cross-attention would be a constant.)
+    """
+
+    def __init__(self, features: nn.Module, width: int, num_classes: int, tokens: int = 0, context_width: int = 0):
+        super().__init__()
+        self.num_classes, self.tokens = num_classes, tokens
+        self.features = features
+        self.time = nn.Sequential(nn.Linear(features.width, width), nn.SiLU(), nn.Linear(width, width))
+        self.label = embedding_table(num_classes + 1, tokens * context_width or width) if num_classes else None
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """What the network computes in: float32, or what ``half()`` or ``bfloat16()`` made of it."""
+        return self.time[0].weight.dtype
+
+    def condition(self, t: Tensor, y: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """t (N,), y (N,) in 0..num_classes, None being the null label -> embedding (N, width), context (N, M, D)."""
+        embedding = self.time(self.features(t).to(self.dtype))
+        if self.label is None:
+            return nn.functional.silu(embedding), None
+        y = torch.full_like(t, self.num_classes, dtype=torch.long) if y is None else y
+        if self.tokens:
+            return nn.functional.silu(embedding), self.label(y).unflatten(1, (self.tokens, -1))
+        return nn.functional.silu(embedding + self.label(y)), None

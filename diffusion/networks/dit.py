@@ -1,0 +1,129 @@
+"""DiT, the diffusion transformer (Peebles & Xie 2023), without labels, with classes, or with a context to look at."""
+
+from typing import Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from diffusion.networks.attention import TokenAttention, to_pixels, to_tokens
+from diffusion.networks.conditioning import Conditioned, TimeKind, sinusoidal, time_features
+from diffusion.networks.layers import MLP, normal_, zero_module
+from diffusion.networks.settings import Settings, Width
+
+
+class DiTConfig(Settings):
+    """Settings of a ``DiT``. A model without labels has neither form of condition."""
+
+    kind: Literal["dit"] = "dit"
+    patch: Literal[1, 2, 4, 7, 8] = 4  # a token is patch x patch pixels
+    width: Width = 128
+    depth: int = Field(6, ge=1, le=32)
+    heads: int = Field(4, ge=1, le=64)
+    mlp_ratio: int = Field(4, ge=1, le=8)
+    condition: Literal["class", "cross"] = "class"  # the label is added to the time, or a context to cross-attend to
+    context_tokens: int = Field(4, ge=1, le=64)
+    context_width: Width = 64
+    time: TimeKind = "sinusoidal"
+    fourier_scale: float = Field(30.0, gt=0, le=1000)
+
+    @property
+    def stride(self) -> int:
+        """Image height and width must be divisible by this."""
+        return self.patch
+
+    def model_post_init(self, _) -> None:
+        if self.width % self.heads:
+            raise ValueError(f"heads {self.heads} must divide the width {self.width}")
+
+
+def sincos_positions(height: int, width: int, channels: int, device: torch.device) -> Tensor:
+    """Fixed positions of a grid's tokens, row by row: (height * width, channels), half row, half column."""
+    rows, columns = torch.meshgrid(
+        torch.arange(height, device=device), torch.arange(width, device=device), indexing="ij"
+    )
+    return torch.cat([sinusoidal(place.flatten(), channels // 2) for place in (rows, columns)], dim=1)
+
+
+def modulate(x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
+    """x (N, L, C) scaled and shifted by (N, C) each."""
+    return torch.addcmul(shift[:, None], x, 1 + scale[:, None])
+
+
+class DiTBlock(nn.Module):
+    """Self-attention and an MLP, each under adaLN-Zero: the embedding scales and shifts what goes in and gates what
+    comes out. With a context, cross-attention stands between them, residual as it is (section 3.2)."""
+
+    def __init__(self, width: int, heads: int, mlp_ratio: int, context_width: int | None):
+        super().__init__()
+        self.modulation = nn.Linear(width, 6 * width)
+        self.norm1 = nn.LayerNorm(width, elementwise_affine=False)
+        self.attention = TokenAttention(width, heads)
+        self.cross_norm = nn.LayerNorm(width) if context_width else None
+        self.cross = TokenAttention(width, heads, context_width) if context_width else None
+        self.norm2 = nn.LayerNorm(width, elementwise_affine=False)
+        self.mlp = MLP(width, mlp_ratio)
+
+    def forward(self, x: Tensor, embedding: Tensor, context: Tensor | None) -> Tensor:
+        """x (N, L, C), embedding (N, C), context (N, M, D) -> (N, L, C)."""
+        scale1, shift1, gate1, scale2, shift2, gate2 = self.modulation(embedding).chunk(6, dim=1)
+        x = x + gate1[:, None] * self.attention(modulate(self.norm1(x), scale1, shift1))
+        if self.cross is not None:
+            x = x + self.cross(self.cross_norm(x), context)
+        return x + gate2[:, None] * self.mlp(modulate(self.norm2(x), scale2, shift2))
+
+
+class DiT(Conditioned):
+    """``forward(x, t, y)``: a denoising network. Computes in its weights' dtype and answers in that of x."""
+
+    def __init__(self, config: DiTConfig, channels: int, num_classes: int, learned_variance: bool = False):
+        crosses = config.condition == "cross"
+        features = time_features(config.time, config.width, config.fourier_scale)
+        tokens, context_width = (config.context_tokens, config.context_width) if crosses else (0, 0)
+        super().__init__(features, config.width, num_classes, tokens, context_width)
+        self.config = config
+        patch, width, out = config.patch, config.width, channels * (2 if learned_variance else 1)
+
+        self.input = nn.Conv2d(channels, width, patch, stride=patch)
+        self.blocks = nn.ModuleList(
+            DiTBlock(width, config.heads, config.mlp_ratio, context_width if num_classes and crosses else None)
+            for _ in range(config.depth)
+        )
+        self.norm = nn.LayerNorm(width, elementwise_affine=False)
+        self.modulation = nn.Linear(width, 2 * width)
+        self.output = nn.Linear(width, out * patch**2)
+        self.initialise()
+
+    def initialise(self) -> None:
+        # 1. every linear map, the patches' too: Xavier, zero bias
+        for module in self.modules():
+            if isinstance(module, nn.Linear | nn.Conv2d):
+                nn.init.xavier_uniform_(module.weight.view(len(module.weight), -1))
+                nn.init.zeros_(module.bias)
+        # 2. what makes the embedding: small, so that time and label start out as hints
+        for linear in (self.time[0], self.time[2]):
+            normal_(linear.weight, std=0.02)
+        if self.label is not None and not self.tokens:
+            normal_(self.label.weight, std=0.02)
+        # 3. adaLN-Zero: every gate is shut and every block the identity; so is each cross-attention
+        for block in self.blocks:
+            zero_module(block.modulation)
+            if block.cross is not None:
+                zero_module(block.cross.out)
+        # 4. the network's own output is zero
+        zero_module(self.modulation)
+        zero_module(self.output)
+
+    def forward(self, x: Tensor, t: Tensor, y: Tensor | None = None) -> Tensor:
+        """x (N, C, H, W), t (N,) as ``Process.embed_time`` gives it, y (N,) labels in 0..num_classes (num_classes is
+        the null label, and what None means) -> (N, C, H, W), or (N, 2C, H, W) with a learned variance."""
+        embedding, context = self.condition(t, y)
+        patches = self.input(x.to(self.dtype))  # (N, width, h, w)
+        height, width = patches.shape[-2:]
+        positions = sincos_positions(height, width, self.config.width, x.device)
+        h = to_tokens(patches) + positions.to(patches.dtype)  # (N, hw, width)
+        for block in self.blocks:
+            h = block(h, embedding, context)
+        scale, shift = self.modulation(embedding).chunk(2, dim=1)
+        h = self.output(modulate(self.norm(h), scale, shift))  # (N, hw, out patch^2)
+        return nn.functional.pixel_shuffle(to_pixels(h, patches), self.config.patch).to(x.dtype)

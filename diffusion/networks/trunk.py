@@ -1,0 +1,60 @@
+"""The downward half of a U-Net and its middle: what the U-Net and the encoder have in common."""
+
+import torch
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+from diffusion.networks.blocks import Block, ResBlock, downsampler
+from diffusion.networks.conditioning import Conditioned, time_features
+from diffusion.networks.settings import Attends, TrunkConfig
+
+
+class Trunk(Conditioned):
+    """``descend(x, ...)``: images (N, channels, H, W) to the feature maps of every layer and of the middle."""
+
+    def __init__(
+        self, config: TrunkConfig, channels: int, num_classes: int, tokens: int = 0, context_width: int | None = None
+    ):
+        first = config.channels[0]
+        features = time_features(config.time, first, config.fourier_scale)
+        super().__init__(features, 4 * first, num_classes, tokens, context_width or 0)
+        self.config, self.embedding_width = config, 4 * first
+        self.context_width = context_width if num_classes and tokens else None
+        self.input = nn.Conv2d(channels * config.patch**2, first, 3, padding=1)
+
+        self.down = nn.ModuleList()
+        self.skip_channels = [first]
+        for level, (width, attends) in enumerate(zip(config.channels, config.attention, strict=True)):
+            for _ in range(config.blocks):
+                self.down.append(self.block(self.skip_channels[-1], width, attends))
+                self.skip_channels.append(width)
+            if level < len(config.channels) - 1:
+                self.down.append(downsampler(width, self.embedding_width, config))
+                self.skip_channels.append(width)
+
+        last, attends = config.channels[-1], config.attention[-1]
+        self.middle = nn.ModuleList([self.block(last, last, attends), self.block(last, last, False)])
+
+    def block(self, in_channels: int, out_channels: int, attends: Attends) -> Block:
+        """A block of this network's settings."""
+        return Block(in_channels, out_channels, self.embedding_width, attends, self.config, self.context_width)
+
+    def descend(self, x: Tensor, embedding: Tensor, context: Tensor | None) -> tuple[Tensor, list[Tensor]]:
+        """x (N, C, H, W) -> the middle's output, and what each layer before it put out in their order."""
+        h = self.input(nn.functional.pixel_unshuffle(x.to(self.dtype), self.config.patch))
+        skips = [h]
+        for layer in self.down:
+            h = self.run(layer, h, embedding, context)
+            skips.append(h)
+        for layer in self.middle:
+            h = self.run(layer, h, embedding, context)
+        return h, skips
+
+    def run(self, layer: nn.Module, h: Tensor, embedding: Tensor, context: Tensor | None) -> Tensor:
+        """One layer, with as much beside h as it takes; in training, checkpointed where the settings ask for it."""
+        if not isinstance(layer, Block | ResBlock):
+            return layer(h)
+        inputs = (h, embedding, context) if isinstance(layer, Block) else (h, embedding)
+        if self.config.checkpoint and torch.is_grad_enabled():
+            return checkpoint(layer, *inputs, use_reentrant=False)
+        return layer(*inputs)

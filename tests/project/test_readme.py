@@ -1,0 +1,40 @@
+"""README as the Hub and a newcomer read it."""
+
+import re
+from pathlib import Path
+
+import gradio
+import pytest
+from huggingface_hub import SpaceCard, SpaceCardData
+from huggingface_hub.utils import yaml_dump
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_front_matter_is_a_valid_gradio_space():
+    card = SpaceCard.load(ROOT / "README.md")
+    data = card.data
+    assert isinstance(data, SpaceCardData)
+    assert (data.sdk, data.license) == ("gradio", "mit")
+    assert (ROOT / data.app_file).is_file()
+    assert len(data.short_description) <= 60  # the Hub's own limit
+    for name in ("colorFrom", "colorTo"):
+        assert getattr(data, name) in ["red", "yellow", "green", "blue", "indigo", "purple", "pink", "gray"]
+    assert yaml_dump(data.to_dict())
+
+
+def test_the_pinned_gradio_is_the_one_tested():
+    assert SpaceCard.load(ROOT / "README.md").data.sdk_version == gradio.__version__
+    assert f"gradio=={gradio.__version__}" in (ROOT / "constraints.txt").read_text()
+
+
+@pytest.mark.parametrize("target", re.findall(r"\]\((?!http)([^)#]+)\)", README))
+def test_every_link_leads_somewhere(target):
+    assert (ROOT / target).exists()
+
+
+def test_requirements_admit_the_versions_tested():
+    names = set(re.findall(r"^([a-z_]+)[>=]", (ROOT / "requirements.txt").read_text(), re.M))
+    pinned = set(re.findall(r"^([a-z_]+)==", (ROOT / "constraints.txt").read_text(), re.M))
+    assert names <= pinned

@@ -1,0 +1,253 @@
+"""The training loop in this process: it learns, it resumes bit for bit, and what goes wrong leaves a good model."""
+
+import errno
+import json
+import math
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from accelerate import Accelerator
+
+import diffusion.model
+from diffusion import InputError, ModelConfig, load_model
+from tests.train.tiny_run import TINY
+from train import loop
+from train.batches import Batches, image_order
+from train.checkpoints import checkpoints
+from train.config import RunConfig, TrainConfig
+from train.data import Dataset
+from train.ema import PowerAverage
+from train.loop import TrainingStopped, train
+from train.pace import Chore, Pace
+from train.presets import PRESETS
+from train.runs import list_runs
+
+
+@pytest.fixture(autouse=True)
+def _one_thread():
+    """Sums in one order, whatever the machine."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture
+def data() -> Dataset:
+    """24 images of 8x8: a bright left or a bright top half, with some grain."""
+    grain = torch.randint(0, 60, (24, 1, 8, 8), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    labels = torch.arange(24) % 2
+    grain[labels == 0, :, :, :4] += 180
+    grain[labels == 1, :, :4, :] += 180
+    return Dataset(grain, labels, ["left", "top"])
+
+
+@pytest.fixture
+def start(tmp_path, data, monkeypatch):
+    """Train the tiny preset in a directory; the settings given take the place of the preset's."""
+    monkeypatch.setitem(PRESETS, "tiny", TINY)
+
+    def run(name: str = "run", **settings) -> Path:
+        training = {"preset": "tiny"} | TINY["training"] | {"sheet_seconds": 1000} | settings
+        if "minutes" in settings:
+            training.pop("steps")
+        network = TINY["model"]["network"] | {"dropout": 0.1}  # which draws numbers, too
+        settings = TINY["model"] | {"network": network}
+        model = ModelConfig(name="tiny", image_size=8, label_names=("left", "top"), **settings)
+        (tmp_path / name).mkdir(exist_ok=True)
+        config = RunConfig(training=TrainConfig.checked(**training), model=model)
+        (tmp_path / name / "config.json").write_text(config.model_dump_json())
+        train(config, data, tmp_path / name, Accelerator(cpu=True), time.monotonic())
+        return tmp_path / name
+
+    return run
+
+
+def metrics(run_dir: Path, *names: str) -> list[tuple]:
+    lines = [json.loads(line) for line in (run_dir / "metrics.jsonl").read_text().splitlines()]
+    return [tuple(line[name] for name in names) for line in lines]
+
+
+def after(monkeypatch, step: int, do) -> None:
+    """Call ``do`` once, in the course of a step."""
+    update, done = PowerAverage.update, []
+
+    def updated(self, number):
+        update(self, number)
+        if number == step and not done:
+            done.append(do())
+
+    monkeypatch.setattr(PowerAverage, "update", updated)
+
+
+def test_a_hundred_steps_lower_the_loss(start):
+    run_dir = start(steps=100)
+    losses = [loss for (loss,) in metrics(run_dir, "loss")]
+    assert sum(losses[-4:]) < 0.7 * sum(losses[:4])
+    assert load_model(run_dir / "model").generate([0, 1, -1]).isfinite().all()
+
+
+def test_metrics_are_one_line_for_each_so_many_steps(start):
+    run_dir = start(steps=12)
+    assert metrics(run_dir, "step", "images") == [(5, 80), (10, 160), (12, 192)]
+    for line in (run_dir / "metrics.jsonl").read_text().splitlines():
+        values = json.loads(line)
+        assert all(math.isfinite(value) for value in values.values())
+        assert {"loss", "grad_norm", "learning_rate", "seconds", "images_per_second", "progress"} < values.keys()
+    assert metrics(run_dir, "progress")[-1] == (1.0,)
+
+
+def test_resuming_equals_not_stopping(start, monkeypatch):
+    whole = start("whole", steps=30)
+    after(monkeypatch, 13, lambda: os.kill(os.getpid(), signal.SIGINT))
+    with pytest.raises(TrainingStopped, match="Stopped at step 13") as stopped:
+        start("parts", steps=30)
+    assert stopped.value.code == 130
+    after(monkeypatch, 22, lambda: os.kill(os.getpid(), signal.SIGTERM))
+    with pytest.raises(TrainingStopped, match="Stopped at step 22") as stopped:
+        start("parts", steps=30)
+    assert stopped.value.code == 143
+    parts = start("parts", steps=30)
+    values = ("step", "images", "loss", "grad_norm", "learning_rate")
+    assert metrics(parts, *values) == metrics(whole, *values)
+    for name in ("model/model.safetensors", "model/config.json"):
+        assert (parts / name).read_bytes() == (whole / name).read_bytes()
+
+
+def test_a_finished_run_is_left_alone_unless_it_is_given_more(start, capsys):
+    run_dir = start(steps=10)
+    before = (run_dir / "model/model.safetensors").read_bytes()
+    start(steps=10)
+    assert (run_dir / "model/model.safetensors").read_bytes() == before
+    assert "is finished" in capsys.readouterr().err
+    start(steps=20)
+    assert metrics(run_dir, "step") == [(5,), (10,), (15,), (20,)]
+
+
+def test_a_damaged_checkpoint_gives_way_to_the_one_before(start, monkeypatch, capsys, tmp_path):
+    after(monkeypatch, 13, lambda: os.kill(os.getpid(), signal.SIGINT))
+    with pytest.raises(TrainingStopped):
+        start(steps=20)
+    newest = checkpoints(tmp_path / "run/checkpoints")[-1]
+    newest.write_bytes(newest.read_bytes()[:1000])
+    run_dir = start(steps=20)
+    assert "cannot be read" in capsys.readouterr().err
+    assert metrics(run_dir, "step") == [(5,), (10,), (15,), (20,)]
+
+
+def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_last_good_model(start, monkeypatch, tmp_path):
+    real_loss, calls = loop.denoising_loss, []
+
+    def broken_loss(*arguments):
+        calls.append(1)
+        return real_loss(*arguments) * (math.nan if len(calls) == 18 else 1)
+
+    monkeypatch.setattr(loop, "denoising_loss", broken_loss)
+    monkeypatch.setattr(Chore, "due", lambda self: self.interval == 0)  # a checkpoint each step
+    with pytest.raises(TrainingStopped, match="no longer finite") as stopped:
+        start(steps=100)
+    assert stopped.value.code == 1
+    assert checkpoints(tmp_path / "run/checkpoints")[-1].stem == "step-00000017"
+    assert load_model(tmp_path / "run/model").generate([0]).isfinite().all()
+    assert metrics(tmp_path / "run", "step")[-1] == (15,)
+
+
+def test_a_full_disk_stops_the_run_and_keeps_the_last_good_model(start, monkeypatch, tmp_path):
+    real_fsync, full = os.fsync, []
+
+    def fsync(number):
+        if full:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        real_fsync(number)
+
+    monkeypatch.setattr(diffusion.model.os, "fsync", fsync)
+    monkeypatch.setattr(Chore, "due", lambda self: self.interval == 0)
+    after(monkeypatch, 13, lambda: full.append(1))
+    with pytest.raises(OSError, match="No space left") as error:
+        start(steps=100)
+    assert error.value.errno == errno.ENOSPC
+    full.clear()
+    assert not list((tmp_path / "run").rglob("*.tmp"))
+    assert load_model(tmp_path / "run/model").generate([0]).isfinite().all()
+    run_dir = start(steps=20)
+    assert metrics(run_dir, "step") == [(5,), (10,), (15,), (20,)]
+
+
+def test_a_run_in_minutes_ends_in_time_with_its_learning_rate_decayed(start):
+    begin = time.monotonic()
+    run_dir = start(minutes=0.05)
+    assert time.monotonic() - begin == pytest.approx(3, abs=1.5)
+    ((progress, rate),) = metrics(run_dir, "progress", "learning_rate")[-1:]
+    assert progress == 1
+    assert rate < 0.1 * TINY["training"]["learning_rate"]
+
+
+def test_every_image_comes_once_a_pass():
+    seen = torch.cat([image_order(10, 4, step, seed=3) for step in range(5)])
+    assert seen[:10].sort().values.equal(torch.arange(10))
+    assert seen[10:].sort().values.equal(torch.arange(10))
+    assert not seen[:10].equal(seen[10:])
+
+
+def test_processes_share_the_batch_of_one(data):
+    model = diffusion.Model(ModelConfig(name="tiny", image_size=8, label_names=("left", "top"), **TINY["model"]))
+    training = TrainConfig.checked(preset="tiny", **TINY["training"])
+    whole = Batches(data, model, training)(7)
+    shares = [Batches(data, model, training, index, 2)(7) for index in range(2)]
+    for name in whole._fields:
+        together = torch.stack([getattr(share, name) for share in shares], 1).flatten(0, 1)
+        assert together.equal(getattr(whole, name)), name
+
+
+def test_the_average_is_the_weighted_mean_of_the_steps():
+    source, average = torch.nn.Linear(1, 1, bias=False), torch.nn.Linear(1, 1, bias=False)
+    ema = PowerAverage(source, average, width=0.1)
+    values = torch.rand(20, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    for step, value in enumerate(values, 1):
+        torch.nn.init.constant_(source.weight, value.item())
+        ema.update(step)
+    # what (1 - 1/k)^(gamma + 1) unrolls to
+    weights = torch.arange(21, dtype=torch.float64) ** (ema.gamma + 1)
+    expected = (weights.diff() * values).sum() / weights[-1]
+    assert average.weight.item() == pytest.approx(expected.item(), rel=1e-5)
+    assert ema.gamma == pytest.approx(6.94, abs=0.01)  # Karras et al. 2024, table 4: sigma_rel 0.10
+
+
+def test_the_learning_rate_warms_up_and_decays():
+    training = TrainConfig.checked(preset="tiny", **TINY["training"] | {"warmup_steps": 10, "learning_rate": 1.0})
+    pace = Pace(training, 100, time.monotonic(), Accelerator(cpu=True))
+    rates = []
+    for step in range(100):
+        pace.update(step)
+        rates.append(pace.learning_rate(step))
+    assert rates[0] == pytest.approx(1 / 11)
+    assert max(rates) == rates[10] == pytest.approx((1 + math.cos(0.1 * math.pi)) / 2)
+    assert rates[10:] == sorted(rates[10:], reverse=True)
+    assert rates[-1] < 1e-3
+
+
+def test_runs_are_listed_with_what_they_tell(start, tmp_path):
+    start("done", steps=10)
+    start("longer", steps=12)
+    (tmp_path / "longer/metrics.jsonl").write_text(
+        (tmp_path / "longer/metrics.jsonl").read_text().splitlines(keepends=True)[0] + '{"step": 10, "lo'
+    )
+    (tmp_path / "something else").mkdir()
+    (tmp_path / "not ours").mkdir()
+    (tmp_path / "not ours/config.json").write_text("[]")
+    runs = list_runs(tmp_path)
+    assert [(run.name, run.preset, run.step, run.finished) for run in runs] == [
+        ("longer", "tiny", 5, False),
+        ("done", "tiny", 10, True),
+    ]
+    assert load_model(runs[0].model).config.label_names == ("left", "top")
+    assert list_runs(tmp_path / "nowhere") == []
+
+
+def test_minutes_that_are_over_before_the_first_step_are_refused(start):
+    with pytest.raises(InputError, match="give more --minutes"):
+        start(minutes=1e-9)

@@ -1,0 +1,227 @@
+"""The command ``python -m train.run``, as a person starts, stops, kills and resumes it."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import huggingface_hub
+import numpy as np
+import pytest
+import torch
+from huggingface_hub import ModelCard
+from PIL import Image
+
+from diffusion import load_model
+from tests.hub_server import HubServer
+from tests.train.tiny_run import TINY
+from train.card import with_figures
+from train.presets import PRESETS
+from train.run import main
+from train.runs import list_runs
+
+ROOT = Path(__file__).resolve().parents[2]
+ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+TRAIN = [sys.executable, "-m", "tests.train.tiny_run", "tiny"]
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory) -> Path:
+    """A folder of 8 colour images of 12x12 in each of two classes."""
+    root = tmp_path_factory.mktemp("pictures")
+    draw = np.random.default_rng(0)
+    for name, channel in (("red", 0), ("green", 1)):
+        (root / name).mkdir()
+        for number in range(8):
+            picture = draw.integers(0, 80, (12, 12, 3), dtype=np.uint8)
+            picture[..., channel] += 150
+            Image.fromarray(picture).save(root / name / f"{number}.png")
+    return root
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """The preset, an empty directory and one thread, for commands in this process."""
+    monkeypatch.setitem(PRESETS, "tiny", TINY)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("HF_TOKEN", raising=False)
+    monkeypatch.setattr(huggingface_hub.constants, "HF_TOKEN_PATH", str(tmp_path / "token"))  # nobody is logged in
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def command(cwd: Path, *line: object) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        list(map(str, line)), cwd=cwd, env=ENVIRONMENT, capture_output=True, text=True, timeout=300, check=False
+    )
+
+
+def losses(run_dir: Path) -> list[tuple[int, float]]:
+    lines = [json.loads(line) for line in (run_dir / "metrics.jsonl").read_text().splitlines()]
+    return [(line["step"], line["loss"]) for line in lines]
+
+
+@pytest.fixture(scope="module")
+def unbroken(pictures, tmp_path_factory) -> Path:
+    """A run of 60 steps that nothing disturbs."""
+    cwd = tmp_path_factory.mktemp("unbroken")
+    done = command(cwd, *TRAIN, "--dataset", f"folder:{pictures}", "--steps", 60)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == str(Path("runs/tiny/model"))
+    return cwd / "runs/tiny"
+
+
+def test_a_folder_of_images_becomes_a_model_of_its_own(unbroken):
+    config = load_model(unbroken / "model").config
+    assert (config.image_size, config.channels, config.label_names) == (12, 3, ("green", "red"))
+    sheet = Image.open(unbroken / "samples/step-00000060.png")
+    assert sheet.width > 5 * 48
+    assert sheet.height > 2 * 48
+    assert list((unbroken / "tensorboard").glob("events.*"))
+    (run,) = list_runs(unbroken.parent)
+    assert (run.name, run.preset, run.step, run.finished) == ("tiny", "tiny", 60, True)
+
+
+def test_it_draws_what_it_was_trained_on(unbroken):
+    red = load_model(unbroken / "model").generate([1] * 8, steps=20)
+    assert red[:, 0].mean() > red[:, 1].mean() + 0.3
+
+
+def test_the_card_is_as_the_hub_wants_it(unbroken, pictures):
+    text = (unbroken / "model/README.md").read_text()
+    card = ModelCard(text)
+    assert card.data.license == "mit"
+    assert card.data.pipeline_tag == "unconditional-image-generation"
+    assert "960" in text  # images seen: 60 x 16
+    assert f"python -m train.run tiny --dataset folder:{pictures.name} --steps 60\n" in text
+    assert str(pictures) not in text
+
+    row = {"n": 5000, "accuracy": 0.995, "confidence": 0.99, "frechet_distance": 1.5}
+    result = {"model": "tiny", "sampler": "ddim", "steps": 20, "guidance_scale": 2.0, "eta": None, "seed": 0}
+    result |= {"generated": row, "real": row}
+    text = with_figures(with_figures(text, result), result)
+    assert text.count("## Figures") == 1
+    found = {each.metric_type: each.metric_value for each in ModelCard(text).data.eval_results}
+    assert found == {"accuracy": 0.995, "confidence": 0.99, "frechet_distance": 1.5}
+
+
+def test_killed_and_resumed_it_ends_as_if_nothing_had_happened(pictures, unbroken, tmp_path, here, capsys):
+    options = ["--dataset", f"folder:{pictures}", "--steps", "60"]
+    process = subprocess.Popen([*TRAIN, *options], cwd=tmp_path, env=ENVIRONMENT, stderr=subprocess.DEVNULL)
+    run_dir, loaded = tmp_path / "runs/tiny", 0
+    # a checkpoint after step 0, and a line of metrics that is later than it
+    while not (
+        reached := [path for path in run_dir.glob("checkpoints/step-*.safetensors") if "00000000" not in path.name]
+    ):
+        assert process.poll() is None
+        if (run_dir / "model/model.safetensors").exists():
+            load_model(run_dir / "model")
+            loaded += 1
+    process.kill()
+    process.wait()
+    assert reached
+    assert loaded
+    assert load_model(run_dir / "model").generate([0]).isfinite().all()
+    with open(run_dir / "metrics.jsonl", "a") as file:
+        file.write('{"step": 61, "lo')  # as a crash may leave it
+
+    process = subprocess.Popen([*TRAIN, "--resume"], cwd=tmp_path, env=ENVIRONMENT, stderr=subprocess.PIPE, text=True)
+    assert process.stderr
+    while "Training tiny" not in process.stderr.readline():
+        assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=60)
+    assert process.returncode == 130
+
+    assert main(["tiny", *options, "--output-dir", "runs/tiny"]) == 2
+    assert "go on with it by --resume" in capsys.readouterr().err
+    assert main(["tiny", *options, "--output-dir", "runs/tiny", "--resume"]) == 0
+    assert losses(run_dir) == losses(unbroken)
+    ours, theirs = (path / "model/model.safetensors" for path in (run_dir, unbroken))
+    assert ours.read_bytes() == theirs.read_bytes()
+
+
+def test_two_processes_train_as_one(pictures, unbroken, tmp_path):
+    launch = [sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", "2", "--quiet"]
+    settings = ["--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", "0"]
+    options = ["--dataset", f"folder:{pictures}", "--steps", "60"]
+    done = command(tmp_path, *launch, *settings, *TRAIN[1:], *options)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == str(Path("runs/tiny/model"))
+    assert [path.name for path in (tmp_path / "runs").iterdir()] == ["tiny"]
+    ours, theirs = losses(tmp_path / "runs/tiny"), losses(unbroken)
+    assert [step for step, _ in ours] == [step for step, _ in theirs]
+    assert [loss for _, loss in ours] == pytest.approx([loss for _, loss in theirs], rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ([], "PRESET"),
+        (["nope"], "nope"),
+        (["tiny", "--steps", "0"], "--steps must be"),
+        (["tiny", "--steps", "1.5"], "--steps"),
+        (["tiny", "--steps", "5", "--minutes", "5"], "not allowed"),
+        (["tiny", "--minutes", "nan"], "--minutes must be"),
+        (["tiny", "--epochs", "-1"], "--epochs must be"),
+        (["tiny", "--batch-size", "0"], "--batch-size must be"),
+        (["tiny", "--learning-rate", "inf"], "--learning-rate must be"),
+        (["tiny", "--seed", "-1"], "--seed must be"),
+        (["tiny", "--precision", "fp8"], "--precision"),
+        (["tiny", "--image-size", "3"], "--image-size must be"),
+        (["tiny", "--dataset", "nope"], "nope"),
+        (["tiny", "--dataset", "folder:nowhere"], "nowhere"),
+        (["tiny", "--push-to-hub", "no owner"], "OWNER/NAME"),
+        (["tiny", "--push-to-hub", "someone/tiny"], "HF_TOKEN"),
+        (["tiny", "--init-from", "nowhere", "--dataset", "{pictures}"], "nowhere"),
+        (["tiny", "--output-dir", "file"], "not an empty directory"),
+        (["tiny", "--output-dir", "file/below", "--dataset", "{pictures}"], "cannot be made"),
+        (["tiny", "--resume"], "no run"),
+        (["tiny", "--resume", "--output-dir", "nowhere"], "not a training run"),
+        (["tiny", "--resume", "--output-dir", "{run}", "--seed", "3"], "cannot change"),
+        (["tiny", "--unknown"], "--unknown"),
+    ],
+)
+def test_bad_input_is_answered_in_one_line(words, said, here, tmp_path, capsys, pictures, unbroken):
+    (tmp_path / "file").write_text("")
+    words = [word.format(pictures=f"folder:{pictures}", run=unbroken) for word in words]
+    try:
+        code = main(words)
+    except SystemExit as error:  # argparse's way
+        code = error.code
+    assert code == 2
+    told = capsys.readouterr().err.strip()
+    assert said in told.splitlines()[-1]
+    assert "Traceback" not in told
+
+
+def test_training_may_start_from_another_model(unbroken, pictures, here):
+    words = ["tiny", "--dataset", f"folder:{pictures}", "--steps", "5", "--learning-rate", "1e-6"]
+    assert main([*words, "--init-from", str(unbroken / "model"), "--output-dir", "tuned"]) == 0
+    ours, theirs = (load_model(path / "model").network for path in (Path("tuned"), unbroken))
+    for mine, other in zip(ours.parameters(), theirs.parameters(), strict=True):
+        assert torch.allclose(mine, other, atol=1e-4)
+    assert losses(Path("tuned"))[0][1] < 0.8 * losses(unbroken)[0][1]
+
+
+def test_it_starts_as_a_file_too():
+    started = command(Path("/"), sys.executable, ROOT / "train/run.py", "--help")
+    assert started.returncode == 0
+    assert "PRESET" in started.stdout
+
+
+def test_a_finished_run_goes_to_the_hub(unbroken, here, monkeypatch, capsys):
+    shutil.copytree(unbroken, "runs/tiny")
+    for variable, value in {"HF_TOKEN": "hf_x", "NO_PROXY": "127.0.0.1"}.items():
+        monkeypatch.setenv(variable, value)
+    with HubServer() as hub:
+        monkeypatch.setenv("HF_ENDPOINT", hub.url)
+        assert main(["tiny", "--resume", "--push-to-hub", "someone/tiny"]) == 0
+        (files,) = hub.repos["someone/tiny"].commits.values()
+        assert f"{hub.url}/someone/tiny" in capsys.readouterr().out
+    assert files == {path.name: path.read_bytes() for path in (unbroken / "model").iterdir()}

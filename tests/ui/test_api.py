@@ -1,0 +1,253 @@
+"""The public endpoint of the real program, ``python app.py``, from outside: by gradio_client and by plain HTTP."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+from gradio_client import Client
+from gradio_client.exceptions import AppError
+from PIL import Image
+
+from diffusion.images import sheet, to_uint8
+from tests.tiny import tiny_model
+
+ROOT = Path(__file__).resolve().parents[2]
+GOOD = {
+    "label": "7",
+    "num_images": 3,
+    "sampler": "ddim",
+    "steps": 5,
+    "guidance_scale": 2,
+    "seed": 3,
+    "model": "",
+}
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    """The folder that the program is started in: its operator's model, a run, and things that are nobody's business."""
+    home = tmp_path_factory.mktemp("home")
+    tiny_model(image_size=28).save(home / "own")
+    tiny_model(1).save(home / "runs" / "mine" / "model")
+    tiny_model(2).save(home / "private")
+    (home / "secret.txt").write_text("the secret")
+    return home
+
+
+@pytest.fixture(scope="module")
+def server(home):
+    """The address of a running app."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, str(ROOT / "app.py"), "--model", str(home / "own"), "--port", str(port)]
+    environment = {**os.environ, "HF_HUB_OFFLINE": "1", "GRADIO_SERVER_NAME": "127.0.0.1"}
+    address = f"http://127.0.0.1:{port}"
+    path = home.parent / "app.log"
+    with open(path, "w") as log:
+        process = subprocess.Popen(command, cwd=home, stdout=log, stderr=subprocess.STDOUT, env=environment)
+    try:
+        until = time.monotonic() + 120
+        while not answers(address):
+            assert process.poll() is None, path.read_text()
+            assert time.monotonic() < until, path.read_text()
+            time.sleep(0.1)
+        yield address
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+@pytest.fixture(scope="module")
+def client(server):
+    return Client(server, verbose=False, analytics_enabled=False)
+
+
+def answers(address):
+    try:
+        return httpx.get(address).status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+def draw(client, **changes):
+    return client.predict(**{**GOOD, **changes}, api_name="/generate")
+
+
+def test_it_draws_what_the_model_draws(client):
+    path, about = draw(client)
+    drawn = tiny_model(image_size=28).generate([7] * 3, sampler="ddim", steps=5, guidance_scale=2.0, seed=3)
+    picture = Image.open(path)
+    assert np.array_equal(np.asarray(picture), sheet(to_uint8(drawn))[..., 0])
+    assert json.loads(picture.text["settings"]) == about["settings"]
+    assert about["labels"] == ["7"] * 3
+    assert about["settings"]["steps"] == 5
+    assert about["seconds"] > 0
+    if (ROOT / "assets" / "evaluator" / "model.safetensors").exists():
+        assert len(about["readings"]) == 3
+        assert all(0 <= reading["confidence"] <= 1 for reading in about["readings"])
+
+
+def test_everything_has_a_default(client):
+    path, about = client.predict(api_name="/generate")
+    assert about["settings"] == {
+        **about["settings"],
+        "label": "",
+        "num_images": 16,
+        "sampler": "ddim",
+        "steps": 4,
+        "seed": 0,
+    }
+    drawn = tiny_model(image_size=28).generate([-1] * 16)
+    assert np.array_equal(np.asarray(Image.open(path)), sheet(to_uint8(drawn))[..., 0])
+
+
+def test_the_contract(client):
+    endpoints = client.view_api(return_format="dict", print_info=False)["named_endpoints"]
+    assert list(endpoints) == ["/generate"]
+    names = [parameter["parameter_name"] for parameter in endpoints["/generate"]["parameters"]]
+    assert names == ["label", "num_images", "sampler", "steps", "guidance_scale", "seed", "model"]
+
+
+def test_a_run_is_drawn_from_by_its_reference(client):
+    _, about = draw(client, model=os.path.join("runs", "mine", "model"), sampler="heun", steps=3)
+    assert about["settings"]["model"] == os.path.join("runs", "mine", "model")
+
+
+BAD = [
+    ("label", "cow"),
+    ("label", "y" * 100_000),
+    ("label", ["7"]),
+    ("label", 7.5),
+    ("num_images", 0),
+    ("num_images", 10**6),
+    ("num_images", "many"),
+    ("num_images", {"a": 1}),
+    ("sampler", "k_euler"),
+    ("sampler", ["ddim"]),
+    ("steps", 0),
+    ("steps", 10**9),
+    ("steps", 2.5),
+    ("steps", True),
+    ("guidance_scale", "nan"),
+    ("guidance_scale", "inf"),
+    ("guidance_scale", -1),
+    ("guidance_scale", 21),
+    ("guidance_scale", [1]),
+    ("seed", -1),
+    ("seed", 2**32),
+    ("seed", "random"),
+    ("model", "no-such-model"),
+    ("model", "/etc/passwd"),
+    ("model", "private"),
+    ("model", "runs/../private"),
+    ("model", "hub:not a name"),
+    ("model", "hub:nobody/nothing"),
+    ("model", {"path": "/etc/passwd"}),
+]
+
+
+@pytest.mark.parametrize(("name", "value"), BAD, ids=lambda value: str(value)[:16] if isinstance(value, str) else "")
+def test_a_bad_value_is_answered_in_a_sentence(client, home, name, value):
+    with pytest.raises(AppError) as raised:
+        draw(client, **{name: value})
+    sentence = str(raised.value)
+    assert name in sentence or "hub:" in sentence
+    assert len(sentence) < 600
+    assert "Traceback" not in sentence
+    assert "the secret" not in sentence
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "",
+        "not json",
+        "[]",
+        "{}",
+        '{"data": null}',
+        '{"data": []}',
+        '{"data": ["7"]}',
+        '{"data": ["7", 1, "ddim", 2, NaN, 0, ""]}',
+        '{"data": ["7", 1, "ddim", 2, 1e999, 0, ""]}',
+        '{"data": [{"path": "/etc/passwd"}, 1, "ddim", 2, 1, 0, ""]}',
+        '{"data": ["7", 1, "ddim", 2, 1, 0, {"path": "/etc/passwd", "meta": {"_type": "gradio.FileData"}}]}',
+    ],
+)
+def test_a_bad_body_over_plain_http_is_refused(server, body):
+    address = f"{server}/gradio_api/call/generate"
+    answer = httpx.post(address, content=body, headers={"content-type": "application/json"})
+    told = answer.text
+    if answer.status_code == 200:
+        told = httpx.get(f"{address}/{answer.json()['event_id']}", timeout=30).text
+        assert "event: error" in told
+    else:
+        assert answer.status_code >= 400
+    assert "event: complete" not in told
+    assert "root:" not in told
+
+
+def test_after_all_that_it_still_draws(client):
+    assert draw(client)[1]["labels"] == ["7"] * 3
+
+
+def test_a_cancelled_or_abandoned_request_frees_its_place(server, client):
+    long = {**GOOD, "num_images": 64, "sampler": "heun", "steps": 1000}
+    _, about = draw(client, **{**long, "steps": 20})
+    whole = about["seconds"] * 1000 / 20  # what the long request would take
+
+    started = time.monotonic()
+    job = client.submit(**long, api_name="/generate")
+    time.sleep(0.5)
+    job.cancel()
+    draw(client)
+    assert time.monotonic() - started < whole / 2
+
+    started = time.monotonic()
+    address = f"{server}/gradio_api/call/generate"
+    event = httpx.post(address, json={"data": list(long.values())}).json()["event_id"]
+    with httpx.stream("GET", f"{address}/{event}", timeout=60) as stream:
+        next(stream.iter_lines())
+    draw(client)
+    assert time.monotonic() - started < whole / 2
+
+
+def test_twenty_people_at_once(client):
+    with ThreadPoolExecutor(20) as pool:
+        answers = list(pool.map(lambda i: draw(client, label=str(i % 10), num_images=1, seed=i), range(20)))
+    for i, (path, _) in enumerate(answers):
+        alone = to_uint8(tiny_model(image_size=28).generate([i % 10], steps=5, seed=i))
+        assert np.abs(np.asarray(Image.open(path)).astype(int) - alone[0, ..., 0]).max() <= 1
+
+
+def test_no_file_of_the_host_can_be_read(server, home):
+    telling = {  # file -> what is in it
+        "/etc/passwd": b"root:",
+        str(home / "secret.txt"): b"the secret",
+        "secret.txt": b"the secret",
+        "./secret.txt": b"the secret",
+        str(home / "own" / "config.json"): b"image_size",
+        str(home / "runs" / "mine" / "model" / "model.safetensors"): b"dtype",
+        str(ROOT / "app.py"): b"argparse",
+        "app.py": b"argparse",
+        "../" * 12 + "etc/passwd": b"root:",
+        "%2e%2e/" * 12 + "etc/passwd": b"root:",
+        "..%2f" * 12 + "etc%2fpasswd": b"root:",
+        "//etc/passwd": b"root:",
+        "file:///etc/passwd": b"root:",
+    }
+    routes = ("file=", "file/", "static/", "assets/", "stream/", "proxy=", "custom_component/", "")
+    with httpx.Client(base_url=server) as http:
+        for prefix in ("/gradio_api/", "/"):
+            for route in routes:
+                for file, content in telling.items():
+                    answer = http.get(f"{prefix}{route}{file}")
+                    assert content not in answer.content, (prefix, route, file)

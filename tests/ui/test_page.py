@@ -1,0 +1,382 @@
+"""The page as a person meets it: headless Chromium, the real server, a tiny model."""
+
+import io
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
+
+from tests import browser as chromium
+from tests.tiny import tiny_model
+
+ROOT = Path(__file__).parents[2]
+WAIT = 120_000  # ms, for whatever the computer has to compute; a busy machine is no failure
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory) -> Path:
+    """The server's working directory, with the tiny model it draws with."""
+    place = tmp_path_factory.mktemp("served")
+    tiny_model(title="Tiny", description="Draws <b>little</b>.").save(place / "tiny")
+    return place
+
+
+@pytest.fixture(scope="module")
+def url(place: Path):
+    """Where ``python app.py`` answers."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    log = open(place / "log", "w+")  # noqa: SIM115  (closed below; the server writes until it ends)
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "GRADIO_SERVER_PORT": str(port)}
+    command = [sys.executable, str(ROOT / "app.py"), "--model", "tiny"]
+    server = subprocess.Popen(command, cwd=place, stdout=log, stderr=subprocess.STDOUT, env=environment)
+    address = f"http://127.0.0.1:{port}"
+    try:
+        _wait_until_it_answers(server, address, log)
+        yield address
+    finally:
+        server.terminate()
+        server.wait(20)
+        log.close()
+
+
+def _wait_until_it_answers(server: subprocess.Popen, address: str, log: io.TextIOWrapper) -> None:
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and server.poll() is None:
+        try:
+            urllib.request.urlopen(address, timeout=5).close()
+            return
+        except (urllib.error.URLError, ConnectionError, TimeoutError):
+            time.sleep(0.2)
+    log.seek(0)
+    pytest.fail(f"The app does not answer:\n{log.read()}")
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """One Chromium for all tests of this file."""
+    path = chromium.find()
+    if path is None:
+        pytest.fail("There is no Chromium; `python -m tests.browser` installs one.")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=list(chromium.FLAGS))
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def open_page(browser: Browser, url: str):
+    """Opens the page, with any settings of a browser context; at the end nothing may have gone wrong in it."""
+    contexts, wrong = [], []
+
+    def open_page(**settings) -> Page:
+        settings = {"viewport": {"width": 1280, "height": 900}, "reduced_motion": "reduce", **settings}
+        contexts.append(browser.new_context(**settings))
+        page = contexts[-1].new_page()
+        page.set_default_timeout(WAIT)
+        page.on("console", lambda message: wrong.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: wrong.append(str(error)))
+        page.on("request", lambda request: wrong.append(request.url) if foreign(request.url, url) else None)
+        page.goto(url)
+        expect(page.locator(".digit-player")).to_have_attribute(
+            "data-frames", "5", timeout=WAIT
+        )  # the example has come
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert wrong == []
+
+
+@pytest.fixture
+def page(open_page) -> Page:
+    """The page on a wide screen."""
+    return open_page()
+
+
+def foreign(request: str, url: str) -> bool:
+    """Whether a request leaves the server."""
+    return not request.startswith((url, "data:", "blob:"))
+
+
+def player(page: Page) -> Locator:
+    return page.locator(".digit-player")
+
+
+def picture(page: Page) -> str:
+    """What the first canvas shows, as a data URL."""
+    return page.locator(".dp-pane:not([hidden]) canvas").first.evaluate("canvas => canvas.toDataURL()")
+
+
+def record(page: Page) -> None:
+    """From now on note every change of what the player shows: see ``recorded``."""
+    page.evaluate("""() => {
+        window.shown = [];
+        const root = document.querySelector(".digit-player");
+        const look = () => {
+            const canvas = root.querySelector("canvas");
+            window.shown.push([root.dataset.phase, Number(root.dataset.step), canvas.toDataURL()]);
+        };
+        new MutationObserver(look).observe(root, { attributeFilter: ["data-step"] });
+    }""")
+
+
+def recorded(page: Page) -> list[list]:
+    """[phase, step, picture] for every frame shown since ``record``."""
+    return page.evaluate("window.shown")
+
+
+def press_generate(page: Page) -> None:
+    page.get_by_role("button", name="Generate").click()
+
+
+def expect_phase(page: Page, phase: str) -> None:
+    expect(player(page)).to_have_attribute("data-phase", phase, timeout=WAIT)
+
+
+def choose_sampler(page: Page, name: str) -> None:
+    page.get_by_label("Sampler").click()
+    page.get_by_role("option", name=name, exact=True).click()
+
+
+def set_number(page: Page, label: str, value: float) -> None:
+    field = page.get_by_role("spinbutton", name=re.compile(label)).first
+    field.fill(str(value))
+    field.press("Tab")
+
+
+def test_at_rest_a_finished_example_can_be_played(page: Page):
+    expect_phase(page, "example")
+    expect(player(page)).to_have_attribute("data-step", "4")
+    finished = picture(page)
+    record(page)
+    page.get_by_role("button", name="Play").click()
+    expect(page.get_by_role("button", name="Play")).to_be_visible(timeout=WAIT)  # it was "Pause" meanwhile
+    expect(player(page)).to_have_attribute("data-step", "4", timeout=WAIT)
+    steps = [step for _, step, _ in recorded(page)]
+    assert steps[0] == 0
+    assert steps == sorted(steps)
+    assert len(steps) >= 3
+    assert picture(page) == finished
+
+
+def test_seven_by_euler_maruyama_frame_by_frame(page: Page):
+    page.get_by_role("radio", name="7", exact=True).click()
+    expect(page.get_by_role("radio", name="7", exact=True)).to_have_attribute("aria-checked", "true")
+    page.get_by_role("slider", name=re.compile("Guidance")).press("ArrowRight")
+    choose_sampler(page, "Euler–Maruyama")
+    expect(page.get_by_text("stochastic differential equation")).to_be_visible()
+    expect(page.get_by_role("spinbutton", name="Steps")).to_have_value("200")
+    record(page)
+    press_generate(page)
+    expect_phase(page, "finished")
+    expect(player(page)).to_have_attribute("data-step", "200", timeout=WAIT)
+    live = [(step, picture) for phase, step, picture in recorded(page) if phase == "running"]
+    steps = [step for step, _ in live]
+    assert steps == sorted(steps)
+    assert len(steps) >= 5
+    assert len({picture for _, picture in live}) == len(steps)
+    # every frame has arrived, though the browser was busy: at most 120, evenly spread
+    expect(player(page)).to_have_attribute("data-frames", re.compile(r"^(1[01]\d|120)$"))
+
+    last = picture(page)
+    scrubber = page.get_by_role("slider", name="Step", exact=True)
+    scrubber.press("Home")
+    expect(player(page)).to_have_attribute("data-step", "0")
+    assert picture(page) != last
+    scrubber.press("ArrowRight")
+    expect(player(page)).not_to_have_attribute("data-step", "0")
+    scrubber.fill("100")
+    assert 90 <= int(player(page).get_attribute("data-step")) <= 100
+    scrubber.press("End")
+    expect(player(page)).to_have_attribute("data-step", "200")
+    assert picture(page) == last
+
+
+def test_a_thousand_steps_leave_no_gap(page: Page):
+    set_number(page, "Steps", 1000)
+    press_generate(page)
+    expect_phase(page, "finished")
+    frames = int(player(page).get_attribute("data-frames"))
+    assert 100 <= frames <= 121
+    # the same run again, while the browser's processor is slowed down twelvefold
+    page.get_by_role("radio", name="keep").check()
+    page.context.new_cdp_session(page).send("Emulation.setCPUThrottlingRate", {"rate": 12})
+    press_generate(page)
+    expect_phase(page, "finished")
+    expect(player(page)).to_have_attribute("data-frames", str(frames))
+
+
+def test_stop_stops_the_computation(page: Page):
+    set_number(page, "Steps", 1000)
+    page.get_by_role("spinbutton", name=re.compile("Images")).fill("64")
+    stop = page.get_by_role("button", name="Stop")
+    expect(stop).to_be_disabled()
+    press_generate(page)
+    expect_phase(page, "running")
+    stop.click()
+    expect_phase(page, "stopped")
+    expect(stop).to_be_disabled()
+    stopped_at = player(page).get_attribute("data-frames")
+    assert int(stopped_at) < 120
+    # the place is free for the next, at once; and the old run sends nothing more
+    set_number(page, "Steps", 3)
+    press_generate(page)
+    expect_phase(page, "finished")
+    expect(player(page)).to_have_attribute("data-frames", "4")
+
+
+def test_an_error_is_one_sentence_and_survived(page: Page):
+    set_number(page, "Steps", 5000)
+    press_generate(page)
+    expect(page.get_by_role("alert").filter(has_text="Steps must be a whole number from 1 to 1000")).to_be_visible()
+    expect_phase(page, "failed")
+    set_number(page, "Steps", 2)
+    press_generate(page)
+    expect_phase(page, "finished")
+    expect(page.locator(".dp-banner")).to_be_hidden()
+
+
+def test_a_model_that_cannot_be_had_is_explained(page: Page):
+    page.get_by_label("From the Hugging Face Hub").fill("no such name")
+    page.get_by_label("From the Hugging Face Hub").press("Enter")
+    expect(page.locator("#model-note")).to_contain_text("owner/name", timeout=WAIT)
+    press_generate(page)
+    expect_phase(page, "finished")
+
+
+def test_description_of_a_stranger_is_no_html(page: Page):
+    expect(page.locator("#model-note")).to_contain_text("Draws <b>little</b>.")
+
+
+def test_reload_finds_a_run_trained_meanwhile(page: Page, place: Path):
+    tiny_model(seed=1, title="Fashion", label_names=("shirt", "shoe")).save(place / "runs" / "later" / "model")
+    page.get_by_role("button", name="Reload").click()
+    expect(page.locator("#model-note")).to_contain_text("2", timeout=WAIT)
+    page.get_by_label("Model", exact=True).click()
+    page.get_by_role("option", name=re.compile("later")).click()
+    expect(page.get_by_role("radio", name="shoe")).to_have_attribute("aria-checked", "true", timeout=WAIT)
+    expect(page.get_by_role("radio", name="7", exact=True)).to_have_count(0)
+    press_generate(page)
+    expect_phase(page, "finished")
+
+
+def test_tiles_by_keyboard(page: Page):
+    page.get_by_role("radio", name="5", exact=True).focus()
+    for key, chosen in (
+        ("ArrowRight", "6"),
+        ("ArrowDown", "7"),
+        ("ArrowLeft", "6"),
+        ("Home", "0"),
+        ("ArrowLeft", None),
+    ):
+        page.keyboard.press(key)
+        radio = page.get_by_role("radio", name=chosen, exact=True) if chosen else page.locator(".tile-any")
+        expect(radio).to_have_attribute("aria-checked", "true")
+        expect(radio).to_be_focused()
+    assert page.locator("#tiles [aria-checked=true]").count() == 1
+    page.keyboard.press("Tab")  # one stop for the whole group
+    assert page.evaluate("document.activeElement.closest('#tiles')") is None
+
+
+def test_views_enlarging_and_looping(page: Page):
+    panes = page.locator(".dp-pane")
+    page.get_by_role("radio", name="Model's guess").click()
+    expect(panes.nth(0)).to_be_hidden()
+    expect(panes.nth(1)).to_be_visible()
+    page.get_by_role("radio", name="Both").click()
+    small = picture(page)
+    page.locator(".dp-sheet").first.click(position={"x": 20, "y": 20})
+    assert picture(page) != small
+    page.keyboard.press("Escape")
+    assert picture(page) == small
+    record(page)
+    page.get_by_role("button", name="Loop").click()
+    page.get_by_role("button", name="Play").click()
+    page.wait_for_function("window.shown.filter(([, step]) => step === 0).length >= 2")  # it began again
+    page.get_by_role("button", name="Pause").click()
+
+
+def test_downloads(page: Page, tmp_path: Path):
+    press_generate(page)
+    expect_phase(page, "finished")
+    expect(player(page)).to_have_attribute("data-step", "4")
+    with page.expect_download() as png:
+        page.get_by_role("button", name="PNG").click()
+    sheet = Image.open(png.value.path())
+    assert sheet.size == (4 * 8 + 3 * 2, 4 * 8 + 3 * 2)
+    assert json.loads(sheet.text["settings"])["sampler"] == "ddim"
+    with page.expect_download() as gif:
+        page.get_by_role("button", name="GIF").click()
+    animation = Image.open(gif.value.path())
+    assert animation.n_frames == 5
+    animation.seek(4)
+    scale = animation.height // sheet.height
+    last = animation.convert("L").crop((0, 0, sheet.width * scale, sheet.height * scale))
+    assert last.resize(sheet.size, Image.Resampling.NEAREST).tobytes() == sheet.convert("L").tobytes()
+
+
+def test_words_in_chinese_remembered(page: Page):
+    page.get_by_role("radio", name="简体中文").click()
+    for words in ("要画什么?", "引导强度", "采样器", "指向干净图像", "从噪声开始", "含噪图像"):
+        expect(page.get_by_text(words).first).to_be_visible()
+    expect(page.get_by_role("button", name="生成")).to_be_visible()
+    page.reload()
+    expect(page.get_by_role("button", name="生成")).to_be_visible(timeout=WAIT)
+    expect(page.locator("html")).to_have_attribute("lang", "zh-Hans")
+
+
+def test_chinese_browser_starts_in_chinese(open_page):
+    expect(open_page(locale="zh-CN").get_by_role("button", name="生成")).to_be_visible(timeout=WAIT)
+
+
+@pytest.mark.parametrize("width", [320, 390])
+def test_phone_has_no_sideways_scroll(open_page, width: int):
+    page = open_page(viewport={"width": width, "height": 800}, has_touch=True, is_mobile=True)
+    for _ in range(2):
+        assert page.evaluate("document.documentElement.scrollWidth") == width
+        page.get_by_role("radio", name="简体中文").click()
+        expect(page.get_by_text("采样器").first).to_be_visible()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_theme_follows_the_system_until_it_is_switched(open_page, scheme: str):
+    page = open_page(color_scheme=scheme)
+    dark = "document.body.classList.contains('dark')"
+    assert page.evaluate(dark) == (scheme == "dark")
+    page.get_by_role("button", name="Switch between light and dark").click()
+    assert page.evaluate(dark) == (scheme == "light")
+    page.reload()
+    expect(player(page)).to_have_attribute("data-frames", "5", timeout=WAIT)
+    assert page.evaluate(dark) == (scheme == "light")
+
+
+def test_place_in_the_queue_is_shown(open_page):
+    first, second = open_page(), open_page()
+    set_number(first, "Steps", 1000)
+    first.get_by_role("spinbutton", name=re.compile("Images")).fill("64")
+    press_generate(first)
+    expect_phase(first, "running")
+    press_generate(second)
+    expect(second.get_by_role("status").filter(has_text=re.compile("ahead of you|Starting"))).to_be_visible()
+    first.get_by_role("button", name="Stop").click()
+    expect_phase(second, "finished")
+
+
+def test_no_file_of_the_host_is_served(url: str, place: Path):
+    for path in ("/etc/passwd", str(ROOT / "app.py"), str(place / "log"), "app.py", "../app.py"):
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            urllib.request.urlopen(f"{url}/gradio_api/file={path}", timeout=30)
+        assert refused.value.code in (403, 404)
