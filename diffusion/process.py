@@ -40,7 +40,7 @@ class Level(NamedTuple):
 
 
 class Transition(NamedTuple):
-    """``q(x_lo | x_hi, x0)``: mean ``A x_hi + B x0`` and two variances that a reverse step may use; numbers as levels'."""
+    """``q(x_lo | x_hi, x0)``: mean ``A x_hi + B x0`` and two variances a reverse step may use; numbers as in levels."""
 
     A: float
     B: float
