@@ -64,13 +64,13 @@ def add(engine: Engine) -> None:
 
     with gr.Group(visible=False):
         inputs = [
-            gr.Textbox(label="label"),
+            gr.Textbox("", label="label"),
             gr.Number(16, label="num_images"),
-            gr.Textbox(label="sampler"),
+            gr.Textbox("", label="sampler"),
             gr.Number(label="steps"),
             gr.Number(label="guidance_scale"),
             gr.Number(0, label="seed"),
-            gr.Textbox(label="model"),
+            gr.Textbox("", label="model"),
         ]
         sheet = gr.Image(label="sheet", type="filepath", format="png")
         about = gr.JSON(label="about")

@@ -1,16 +1,17 @@
 """The page as a whole: header, tabs, how it works, and the events that belong to no tab."""
 
+import json
 from collections.abc import Iterator
 from html import escape
 from typing import Any
 
 import gradio as gr
 
-from ui import api, player, texts
+from ui import api, player
 from ui.backstage import Backstage
 from ui.engine import Engine
 from ui.generate_tab import QUIET, GenerateTab, default_label
-from ui.texts import text
+from ui.texts import LANGUAGES, text
 
 LANGUAGE_JS = 'document.documentElement.lang.startsWith("zh") ? "zh" : "en"'  # set by header.js
 WAITING_PEOPLE = 32  # beyond so many in the queue, people are asked to come back
@@ -27,40 +28,34 @@ def build(engine: Engine) -> gr.Blocks:
             js_on_load=player.script("common.js", "header.js"),
             apply_default_css=False,
             elem_id="header",
-            texts=texts.dictionary(),
         )
         notice = gr.HTML("", elem_id="notice", elem_classes="lab-notice", visible=False)
         with gr.Tab(text("tab", "en")) as tab_label:
             tab = GenerateTab(backstage, header)
         api.add(engine)
 
-        def translate(language: Any, sampler: Any) -> list:
-            return [gr.update(label=text("tab", language)), *tab.translate(language, sampler)]
-
-        def at_rest(language: Any) -> Iterator[list]:
+        def at_rest(language: Any, sampler: Any) -> Iterator[list]:
             """The example and the tiles; then, where the host's model is still on its way, what became of it."""
-            yield [backstage.example(), gr.update(thumbnails=backstage.thumbnails()), gr.skip(), gr.skip()]
+            example, tiles = backstage.example(), gr.update(thumbnails=backstage.thumbnails())
+            yield [example, tiles, gr.skip(), *tab.translate_choices(sampler, language)]
             for sentence, model in backstage.news(language):
                 notice_update = gr.update(value=escape(sentence), visible=True)
                 model_update = gr.update(choices=backstage.choices(language), value=model) if model else gr.skip()
-                yield [gr.skip(), gr.skip(), notice_update, model_update]
+                yield [gr.skip(), gr.skip(), notice_update, gr.skip(), model_update]
 
-        # The page comes in English; a change that header.js makes while the page is being built is not reported.
-        for event, js in ((header.change, None), (blocks.load, f"(_, sampler) => [{LANGUAGE_JS}, sampler]")):
-            event(
-                translate,
-                [header, tab.sampler],
-                [tab_label, *tab.translated()],
-                js=js,
-                queue=False,
-                preprocess=False,
-                **QUIET,
-            )
+        # In the browser alone: for an event of the server, Gradio would go through all of its outputs again whenever
+        # a run sends frames. The page comes in English; what header.js changes while it is built is not reported.
+        words = {
+            language: [gr.update(label=text("tab", language)), *tab.translations(language)] for language in LANGUAGES
+        }
+        translate = f"(language) => ({json.dumps(words, ensure_ascii=False)})[{LANGUAGE_JS}]"
+        for event in (header.change, blocks.load):
+            event(fn=None, js=translate, inputs=header, outputs=[tab_label, *tab.translated()])
         blocks.load(
             at_rest,
-            header,
-            [tab.player, tab.tiles, notice, tab.model],
-            js=f"() => {LANGUAGE_JS}",
+            [header, tab.sampler],
+            [tab.player, tab.tiles, notice, tab.sampler_note, tab.model],
+            js=f"(_, sampler) => [{LANGUAGE_JS}, sampler]",
             concurrency_id="page",
             concurrency_limit=20,
             **QUIET,

@@ -11,7 +11,7 @@ import gradio as gr
 from diffusion.errors import InputError
 from diffusion.request import Request
 from diffusion.samplers import SAMPLERS
-from ui import player, texts
+from ui import player
 from ui.backstage import Backstage
 from ui.gpu import on_gpu
 from ui.texts import sampler_sentence, text
@@ -65,7 +65,6 @@ class GenerateTab:
             elem_id="tiles",
             names=self.about["label_names"],
             thumbnails=[],
-            texts=texts.dictionary(),
         )
         self.guidance = self.say(
             slider(0, 10, 0.1, self.about["guidance_scale"], visible=bool(self.about["label_names"])),
@@ -153,6 +152,14 @@ class GenerateTab:
         self.model.change(
             self.choose_model, [self.model, self.tiles, self.header], self.of_model(), preprocess=False, **QUIET
         ).then(self.draw_tiles, self.model, self.tiles, preprocess=False, concurrency_id=SAMPLING, **QUIET)
+        self.header.change(
+            self.translate_choices,
+            [self.sampler, self.header],
+            [self.sampler_note, self.model],
+            queue=False,
+            preprocess=False,
+            **QUIET,
+        )
         self.hub.submit(self.fetch, [self.hub, self.header], [self.model, self.model_note], preprocess=False, **QUIET)
         self.reload.click(self.find_models, self.header, [self.model, self.model_note], preprocess=False, **QUIET).then(
             self.draw_tiles, self.model, self.tiles, preprocess=False, concurrency_id=SAMPLING, **QUIET
@@ -240,19 +247,18 @@ class GenerateTab:
         else:
             yield [gr.update(choices=self.backstage.choices(language), value=ref), gr.skip()]
 
-    def translate(self, language: Any, sampler: Any) -> list:
-        """All of Gradio's own words in a language, in the order of ``translated()``."""
-        return [
-            *(_words(keys, language) for _, keys in self.words),
-            gr.update(choices=seed_modes(language)),
-            gr.update(choices=self.backstage.choices(language)),
-            sampler_sentence(sampler, language),
-            how_it_works(language),
-        ]
+    def translate_choices(self, sampler: Any, language: Any) -> list:
+        """The words that depend on what is chosen, and on what there is to choose."""
+        return [sampler_sentence(sampler, language), gr.update(choices=self.backstage.choices(language))]
+
+    def translations(self, language: str) -> list:
+        """Updates with all of Gradio's own words in a language, in the order of ``translated()``."""
+        words = (_words(keys, language) for _, keys in self.words)
+        return [*words, gr.update(choices=seed_modes(language)), how_it_works(language)]
 
     def translated(self) -> list:
         """What ``translate`` has words for."""
-        return [*(component for component, _ in self.words), self.seed_mode, self.model, self.sampler_note, self.how]
+        return [*(component for component, _ in self.words), self.seed_mode, self.how]
 
 
 def _words(keys: dict[str, str], language: str) -> Any:

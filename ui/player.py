@@ -20,8 +20,12 @@ WEB = Path(__file__).parent / "web"
 
 
 def script(*names: str) -> str:
-    """The body of a component's ``js_on_load``: files of ui/web, one after another in one scope."""
-    return "\n".join((WEB / name).read_text("utf-8") for name in names)
+    """The body of a component's ``js_on_load``: all words as TEXTS, then files of ui/web, in one scope.
+
+    The words are no property of the component, because Gradio compares and copies all of these at every message.
+    """
+    words = f"const TEXTS = {json.dumps(texts.dictionary(), ensure_ascii=False)};"
+    return "\n".join([words, *((WEB / name).read_text("utf-8") for name in names)])
 
 
 def component(initial: str = "") -> gr.HTML:
@@ -32,7 +36,6 @@ def component(initial: str = "") -> gr.HTML:
         js_on_load=script("common.js", "gif.js", "stage.js", "track.js", "reel.js", "player_markup.js", "player.js"),
         apply_default_css=False,
         elem_id="player",
-        texts=texts.dictionary(),
     )
 
 

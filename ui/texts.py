@@ -121,8 +121,8 @@ TEXTS: dict[str, tuple[str, str]] = {
         "正在获取 {ref},在此之前使用内置模型。",
     ),
     "hub_arrived": ("{ref} has arrived and is now chosen.", "{ref} 已就绪并已选用。"),
-    "hub_failed": ("The bundled model draws, because: {error}", "正在使用内置模型,原因:{error}"),
-    "reloaded": ("{n} models found.", "找到 {n} 个模型。"),
+    "hub_failed": ("{error}", "正在使用内置模型。{error}"),
+    "reloaded": ("Models found: {n}.", "找到 {n} 个模型。"),
 }
 
 # One plain sentence a sampler; the English one is the sampler's own.

@@ -183,11 +183,12 @@ def test_seven_by_euler_maruyama_frame_by_frame(page: Page):
     press_generate(page)
     expect_phase(page, "finished")
     expect(player(page)).to_have_attribute("data-step", "200", timeout=WAIT)
-    live = [(step, picture) for phase, step, picture in recorded(page) if phase == "running"]
-    steps = [step for step, _ in live]
+    seen = [moment for moment in recorded(page) if moment[0] != "waiting"]  # then the example is still there
+    assert seen[0][0] == "running"  # before the run was over
+    steps = [step for _, step, _ in seen]
     assert steps == sorted(steps)
-    assert len(steps) >= 5
-    assert len({picture for _, picture in live}) == len(steps)
+    assert len(steps) >= 10
+    assert len({picture for _, _, picture in seen}) == len(set(steps))
     # every frame has arrived, though the browser was busy: at most 120, evenly spread
     expect(player(page)).to_have_attribute("data-frames", re.compile(r"^(1[01]\d|120)$"))
 
@@ -211,9 +212,9 @@ def test_a_thousand_steps_leave_no_gap(page: Page):
     expect_phase(page, "finished")
     frames = int(player(page).get_attribute("data-frames"))
     assert 100 <= frames <= 121
-    # the same run again, while the browser's processor is slowed down twelvefold
+    # the same run again, while the browser's processor is slowed down fourfold
     page.get_by_role("radio", name="keep").check()
-    page.context.new_cdp_session(page).send("Emulation.setCPUThrottlingRate", {"rate": 12})
+    page.context.new_cdp_session(page).send("Emulation.setCPUThrottlingRate", {"rate": 4})
     press_generate(page)
     expect_phase(page, "finished")
     expect(player(page)).to_have_attribute("data-frames", str(frames))
@@ -264,7 +265,7 @@ def test_description_of_a_stranger_is_no_html(page: Page):
 def test_reload_finds_a_run_trained_meanwhile(page: Page, place: Path):
     tiny_model(seed=1, title="Fashion", label_names=("shirt", "shoe")).save(place / "runs" / "later" / "model")
     page.get_by_role("button", name="Reload").click()
-    expect(page.locator("#model-note")).to_contain_text("2", timeout=WAIT)
+    expect(page.locator("#model-note")).to_contain_text("Models found", timeout=WAIT)
     page.get_by_label("Model", exact=True).click()
     page.get_by_role("option", name=re.compile("later")).click()
     expect(page.get_by_role("radio", name="shoe")).to_have_attribute("aria-checked", "true", timeout=WAIT)

@@ -5,8 +5,8 @@ function language() {
 }
 
 // Fill every element that names a text: data-text is its content, data-label its tooltip and its name for screen readers.
-function applyTexts(root, texts) {
-  const words = texts[language()];
+function applyTexts(root) {
+  const words = TEXTS[language()];
   for (const node of root.querySelectorAll("[data-text]")) node.textContent = words[node.dataset.text];
   for (const node of root.querySelectorAll("[data-label]")) {
     node.setAttribute("aria-label", words[node.dataset.label]);

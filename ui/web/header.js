@@ -40,8 +40,8 @@ element.querySelector(".lab-mark").innerHTML = dots;
 
 function speak(chosen) {
   document.documentElement.lang = chosen === "zh" ? "zh-Hans" : "en";
-  applyTexts(element, props.texts);
-  document.title = props.texts[language()].title;
+  applyTexts(element);
+  document.title = TEXTS[language()].title;
   markLanguage(chosen);
   document.dispatchEvent(new Event("lab-language"));
 }

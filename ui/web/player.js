@@ -24,7 +24,7 @@ let failure = "";
 let queued = ""; // how many are ahead in the queue
 let clock = 0; // time of the last frame change, ms
 
-const words = () => props.texts[language()];
+const words = () => TEXTS[language()];
 const frame = () => (reel ? reel.frames[at] : null);
 
 // ---- drawing ---------------------------------------------------------------------------------------------------------
@@ -107,7 +107,7 @@ function draw() {
   drawPicture();
   drawNumbers();
   drawStatus();
-  applyTexts(root, props.texts);
+  applyTexts(root);
   for (const pane of panes) {
     const name = words()[pane.kind === "x" ? "noisy" : "guess"];
     const hint = words()[only === null ? "enlarge" : "shrink"];
@@ -128,7 +128,7 @@ function setMode(next) {
   const idle = mode === "rest";
   mode = next;
   drawStatus();
-  applyTexts(root, props.texts);
+  applyTexts(root);
   if (idle && next !== "rest") {
     clock = performance.now();
     requestAnimationFrame(tick);

@@ -36,7 +36,7 @@ function build() {
   group.classList.toggle("tiles-named", props.names.some((name) => name.length > 2));
   group.classList.toggle("tiles-drawn", props.thumbnails.length > 0);
   group.replaceChildren(...props.names.map(tile), any);
-  applyTexts(element, props.texts);
+  applyTexts(element);
   mark(props.value);
 }
 
@@ -46,5 +46,5 @@ const mark = radioGroup(group, (value) => {
 
 watch(["names", "thumbnails"], build);
 watch("value", () => mark(props.value));
-document.addEventListener("lab-language", () => applyTexts(element, props.texts));
+document.addEventListener("lab-language", () => applyTexts(element));
 build();
