@@ -11,14 +11,14 @@ Beside a squared error the bound sees the mean detached and trains the variance 
 """
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from diffusion.bound import bound_step, decoder_cost, step_divergence
 from diffusion.denoiser import Denoiser
-from diffusion.prediction import Parameterisation, Prediction
+from diffusion.prediction import Prediction
 from diffusion.process import Process, like
 
 
@@ -89,8 +89,3 @@ def on_chain(t: Tensor, process: Process) -> Tensor:
     """Times in [t_min, 1] brought to the process's n / steps, n = 1 to steps, so that each gets an equal share."""
     share = (t - process.t_min) / (1 - process.t_min)
     return ((share * process.steps).floor().clamp(max=process.steps - 1) + 1) / process.steps
-
-
-def denoising_loss(network: nn.Module, process: Process, parameterisation: Parameterisation, *batch: Any) -> Tensor:
-    """The squared error with a fixed variance: ``LOSSES["mse"]`` for the batch x0, labels, t, eps."""
-    return LOSSES["mse"](Denoiser(network, process, parameterisation), *batch)

@@ -41,7 +41,7 @@ class Batches:
         device, share = self.model.device, self.share
         chosen = image_order(len(self.images), size, step, seed).to(device)
         draw = generator(device, seed, step)
-        t = stratified_times(size, self.model.process.t_min, draw)[share]
+        t = stratified_times(size, self.model.process.t_min, generator("cpu", seed, step, 2))[share]  # float64
         eps = torch.randn(size, *self.images.shape[1:], generator=draw, device=device)[share]
         labels = None
         if num_classes := self.model.config.num_classes:

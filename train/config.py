@@ -37,6 +37,7 @@ class TrainConfig(BaseModel):
     max_grad_norm: float = Field(1.0, gt=0)
     ema_width: float = Field(0.1, gt=0, lt=0.28)  # of the averaged stretch of the run, as a share of the steps so far
     label_dropout: float = Field(0.1, ge=0, lt=1)  # share of the labels withheld, for classifier-free guidance
+    loss: Literal["mse", "rescaled_mse", "kl", "rescaled_kl"] = "mse"
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     seed: int = Field(0, ge=0, lt=2**32, description="a whole number from 0 to 4294967295")
 

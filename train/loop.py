@@ -9,8 +9,9 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor
 
+from diffusion.denoiser import Denoiser
 from diffusion.errors import InputError
-from diffusion.losses import denoising_loss
+from diffusion.losses import LOSSES
 from diffusion.model import Model, load_model
 from train.batches import Batches, mixed
 from train.card import model_card
@@ -79,6 +80,8 @@ def train(config: RunConfig, data: Dataset, run_dir: Path, accelerator: Accelera
     batches = Batches(data, model, training, accelerator.process_index, accelerator.num_processes)
     network, optimizer = accelerator.prepare(model.network, optimizer)
     network.train()
+    denoiser = Denoiser(network, model.process, model.parameterisation, variance=model.variance)
+    loss_of = LOSSES[training.loss]
     saving, drawing = Chore(training.save_seconds), Chore(training.sheet_seconds)
 
     def save() -> None:
@@ -118,7 +121,7 @@ def train(config: RunConfig, data: Dataset, run_dir: Path, accelerator: Accelera
             batch = batches(step)
             torch.manual_seed(mixed(training.seed, step, 2 + accelerator.process_index))  # for what the network draws
 
-            loss = denoising_loss(network, model.process, model.parameterisation, *batch).mean()
+            loss = loss_of(denoiser, *batch).mean()
             optimizer.zero_grad()
             accelerator.backward(loss)
             grad_norm = accelerator.clip_grad_norm_(parameters, training.max_grad_norm)

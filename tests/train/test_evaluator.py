@@ -328,12 +328,13 @@ def test_command_prints_a_table_and_writes_json(saved_model, tmp_path, capsys):
         (["--sampler", "magic"], "magic"),
         (["--guidance-scale", "nan"], "guidance_scale"),
         (["--batch-size", "0"], "batch_size"),
-        (["--json", "/no/such/place/x.json"], "/no/such/place"),
-        (["--data-dir", "/no/such/place"], "--data-dir"),
+        (["--json", "no-such-folder/x.json"], "no-such-folder"),
+        (["--data-dir", "no-such-folder"], "--data-dir"),
     ],
 )
-def test_command_refuses_bad_values(saved_model, arguments, words, capsys, monkeypatch):
+def test_command_refuses_bad_values(saved_model, arguments, words, capsys, monkeypatch, tmp_path):
     monkeypatch.setattr("urllib.request.urlopen", offline)
+    monkeypatch.chdir(tmp_path)
     assert evaluate.main(["--model", str(saved_model), "--num-images", "2", *arguments]) == 2
     error = capsys.readouterr().err
     assert words in error

@@ -140,13 +140,13 @@ def test_a_damaged_checkpoint_gives_way_to_the_one_before(start, monkeypatch, ca
 
 
 def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_last_good_model(start, monkeypatch, tmp_path):
-    real_loss, calls = loop.denoising_loss, []
+    real_loss, calls = loop.LOSSES["mse"], []
 
     def broken_loss(*arguments):
         calls.append(1)
         return real_loss(*arguments) * (math.nan if len(calls) == 18 else 1)
 
-    monkeypatch.setattr(loop, "denoising_loss", broken_loss)
+    monkeypatch.setitem(loop.LOSSES, "mse", broken_loss)
     monkeypatch.setattr(Chore, "due", lambda self: self.interval == 0)  # a checkpoint each step
     with pytest.raises(TrainingStopped, match="no longer finite") as stopped:
         start(steps=100)
