@@ -29,6 +29,7 @@ from diffusion.model import Model, load_model, write_atomically
 from train.card import with_figures
 from train.data import DIGITS, Dataset, load_dataset
 from train.evaluator import ASSETS, Evaluator, can_read, load_evaluator, read
+from train.likelihood import bits_per_dim, summary
 
 REAL_SIZES = (500, 1000, 2000, 5000, 10000)  # how many real test digits the bundled figures are of
 
@@ -201,6 +202,9 @@ def parser() -> Parser:
     p.add_argument("--device", metavar="NAME", help="cpu, cuda, ...; default: an accelerator where there is one")
     p.add_argument("--data-dir", metavar="DIR", help="take the real digits from here, not the bundled figures")
     p.add_argument("--json", type=Path, metavar="PATH", help="write the figures there, too")
+    p.add_argument("--bits-per-dim", action="store_true", help="instead: the variational bound on real test images")
+    p.add_argument("--dataset", default="mnist", metavar="NAME", help="of --bits-per-dim (default mnist)")
+    p.add_argument("--respacing", metavar="SPEC", help='of --bits-per-dim: a shorter chain, "100" or "ddim50"')
     p.add_argument("--write-card", action="store_true", help="write the figures into the model's README.md, too")
     p.add_argument("--write-reference", action="store_true", help="only renew the bundled figures, from --data-dir")
     return p
@@ -217,15 +221,24 @@ def run(options: argparse.Namespace) -> None:
         raise InputError(f"batch_size must be from 1 to 10000, not {options.batch_size}.")
     if options.json and not options.json.parent.is_dir():
         raise InputError(f"json must be in a folder that exists; {options.json.parent} does not.")
+    if options.write_card and options.bits_per_dim:
+        raise InputError("write-card does not go with bits-per-dim: the card tells of the drawn digits.")
     if options.write_card and (options.model.startswith("hub:") or not (resolve(options.model) / CARD).is_file()):
         raise InputError(f"write-card needs a model on this disk that has a {CARD}; {options.model} is none.")
     names = ("num_images", "sampler", "steps", "guidance_scale", "eta", "seed")
     job = Job(**{name: getattr(options, name) for name in names})
     model = load_model(options.model, checked_device(options.device))
     num_images = job.num_images or 10_000
-    result = evaluate(model, num_images, options.batch_size, job.filled(model.config), options.data_dir)
-    result["model"] = options.model
-    print(table(result))
+    if options.bits_per_dim:
+        test = load_dataset(options.dataset, options.data_dir or "data", "test")
+        test = Dataset(test.images[:num_images], test.labels[:num_images], test.label_names)
+        bound = bits_per_dim(model, test, options.batch_size, options.respacing, job.seed or 0)
+        result = {"model": options.model, **bound}
+        print(summary(result))
+    else:
+        result = evaluate(model, num_images, options.batch_size, job.filled(model.config), options.data_dir)
+        result["model"] = options.model
+        print(table(result))
     if options.json:
         write_atomically(options.json, (json.dumps(result, indent=2) + "\n").encode())
     if options.write_card:
