@@ -8,9 +8,10 @@ from typing import Any
 import gradio as gr
 
 from ui import api, player
+from ui.answers import default_label
 from ui.backstage import Backstage
 from ui.engine import Engine
-from ui.generate_tab import QUIET, GenerateTab, default_label
+from ui.generate_tab import QUIET, GenerateTab
 from ui.texts import LANGUAGES, text
 
 LANGUAGE_JS = 'document.documentElement.lang.startsWith("zh") ? "zh" : "en"'  # set by header.js
@@ -37,7 +38,7 @@ def build(engine: Engine) -> gr.Blocks:
         def at_rest(language: Any, sampler: Any) -> Iterator[list]:
             """The example and the tiles; then, where the host's model is still on its way, what became of it."""
             example, tiles = backstage.example(), gr.update(thumbnails=backstage.thumbnails())
-            yield [example, tiles, gr.skip(), *tab.translate_choices(sampler, language)]
+            yield [example, tiles, gr.skip(), *tab.answers.translate_choices(sampler, language)]
             for sentence, model in backstage.news(language):
                 notice_update = gr.update(value=escape(sentence), visible=True)
                 model_update = gr.update(choices=backstage.choices(language), value=model) if model else gr.skip()

@@ -1,17 +1,13 @@
 """The *Generate* tab: what to draw on the left, the player on the right, and how they act on each other."""
 
-from collections.abc import Iterator
-from contextlib import closing
 from html import escape
 from typing import Any
-from uuid import uuid4
 
 import gradio as gr
 
-from diffusion.errors import InputError
-from diffusion.request import Request
 from diffusion.samplers import SAMPLERS
 from ui import player
+from ui.answers import Answers, default_label, has_eta
 from ui.backstage import Backstage
 from ui.gpu import on_gpu
 from ui.texts import sampler_sentence, text
@@ -37,9 +33,9 @@ class GenerateTab:
 
     def __init__(self, backstage: Backstage, header: gr.HTML):
         self.backstage = backstage
-        self.engine = backstage.engine
+        self.answers = Answers(backstage)
         self.header = header
-        self.about = self.engine.describe()  # of the model that the page starts with
+        self.about = self.backstage.engine.describe()  # of the model that the page starts with
         self.words: list[tuple[gr.components.Component, dict[str, str]]] = []  # what to translate: {property: key}
         with gr.Row(elem_classes="lab-grid"):
             with gr.Column(min_width=0, elem_classes="lab-card lab-pick"):
@@ -100,7 +96,8 @@ class GenerateTab:
             )
         with gr.Row(elem_classes="lab-pair lab-model"):
             self.model = self.say(
-                gr.Dropdown(self.backstage.choices("en"), value=self.engine.default, min_width=180), label="model"
+                gr.Dropdown(self.backstage.choices("en"), value=self.backstage.engine.default, min_width=180),
+                label="model",
             )
             self.reload = self.say(gr.Button(size="sm", elem_id="reload", min_width=84, scale=0), value="reload")
         self.hub = self.say(
@@ -119,6 +116,7 @@ class GenerateTab:
 
     def wire(self) -> None:
         """All events of the tab."""
+        answers = self.answers
         settings = [self.tiles, self.num_images, self.guidance, self.sampler, self.steps, self.steps_by_hand, self.eta]
         press = self.generate.click(
             fn=None,
@@ -127,7 +125,7 @@ class GenerateTab:
             outputs=[self.seed, self.generate, self.stop],
         )
         run = press.then(
-            on_gpu(self.draw),
+            on_gpu(answers.draw),
             [*settings, self.seed, self.model],
             self.player,
             preprocess=False,  # values come over HTTP from anyone: Request checks them, in words
@@ -142,7 +140,7 @@ class GenerateTab:
 
         self.steps.input(fn=None, js="() => true", outputs=self.steps_by_hand)
         self.sampler.change(
-            self.follow_sampler,
+            answers.follow_sampler,
             [self.sampler, self.model, self.steps_by_hand, self.header],
             [self.steps, self.eta, self.sampler_note],
             queue=False,
@@ -150,106 +148,27 @@ class GenerateTab:
             **QUIET,
         )
         self.model.change(
-            self.choose_model, [self.model, self.tiles, self.header], self.of_model(), preprocess=False, **QUIET
-        ).then(self.draw_tiles, self.model, self.tiles, preprocess=False, concurrency_id=SAMPLING, **QUIET)
+            answers.choose_model, [self.model, self.tiles, self.header], self.of_model(), preprocess=False, **QUIET
+        ).then(answers.draw_tiles, self.model, self.tiles, preprocess=False, concurrency_id=SAMPLING, **QUIET)
         self.header.change(
-            self.translate_choices,
+            answers.translate_choices,
             [self.sampler, self.header],
             [self.sampler_note, self.model],
             queue=False,
             preprocess=False,
             **QUIET,
         )
-        self.hub.submit(self.fetch, [self.hub, self.header], [self.model, self.model_note], preprocess=False, **QUIET)
-        self.reload.click(self.find_models, self.header, [self.model, self.model_note], preprocess=False, **QUIET).then(
-            self.draw_tiles, self.model, self.tiles, preprocess=False, concurrency_id=SAMPLING, **QUIET
+        self.hub.submit(
+            answers.fetch, [self.hub, self.header], [self.model, self.model_note], preprocess=False, **QUIET
         )
+        self.reload.click(
+            answers.find_models, self.header, [self.model, self.model_note], preprocess=False, **QUIET
+        ).then(answers.draw_tiles, self.model, self.tiles, preprocess=False, concurrency_id=SAMPLING, **QUIET)
 
     def of_model(self) -> list:
-        """What changes with the model."""
+        """What changes with the model, in the order of ``Answers.choose_model``."""
         sampling = [self.sampler, self.steps, self.steps_by_hand, self.eta, self.sampler_note]
         return [self.tiles, self.guidance, *sampling, self.model_note]
-
-    def draw(self, *values: Any) -> Iterator[str]:
-        """One run, as messages for the player. Closing the generator stops the computation."""
-        label, num_images, guidance_scale, sampler, steps, by_hand, eta, seed, model = values
-        run = uuid4().hex
-        try:
-            request = Request(
-                label=label,
-                num_images=num_images,
-                guidance_scale=guidance_scale,
-                sampler=sampler,
-                steps=steps if by_hand else None,
-                eta=eta if has_eta(sampler) else None,
-                seed=seed,
-                model=model,
-            )
-            size = self.engine.describe(request.model)["image_size"]
-            with closing(self.engine.run(request)) as updates:
-                for update in updates:
-                    yield player.message(run, request, size, update)
-        except InputError as error:
-            yield player.failure(run, str(error))
-
-    def follow_sampler(self, sampler: Any, model: Any, by_hand: Any, language: Any) -> list:
-        """Steps as the sampler (or the model, for its own sampler) likes them, eta where it applies, what it does."""
-        try:
-            request = Request(sampler=sampler, model=model)
-            about = self.engine.describe(request.model)
-        except InputError as error:
-            return [gr.skip(), gr.skip(), escape(str(error))]
-        steps = about["steps"] if sampler == about["sampler"] else SAMPLERS[sampler].default_steps
-        return [
-            gr.skip() if by_hand else steps,
-            gr.update(visible=has_eta(sampler)),
-            sampler_sentence(sampler, language),
-        ]
-
-    def choose_model(self, ref: Any, label: Any, language: Any) -> list:
-        """The controls for a model: its labels, its own sampler, steps and guidance; or why it cannot be had."""
-        try:
-            about = self.engine.describe(Request(model=ref).model)
-        except InputError as error:
-            return [*[gr.skip()] * (len(self.of_model()) - 1), escape(str(error))]
-        names = about["label_names"]
-        return [
-            gr.update(value=label if label in names else default_label(names), names=names, thumbnails=[]),
-            gr.update(value=about["guidance_scale"], visible=bool(names)),
-            about["sampler"],
-            about["steps"],
-            False,
-            gr.update(visible=has_eta(about["sampler"])),
-            sampler_sentence(about["sampler"], language),
-            escape(about["description"]),
-        ]
-
-    def draw_tiles(self, ref: Any) -> Any:
-        """What the model draws for each label; the names alone where it cannot be had, which is said elsewhere."""
-        try:
-            return gr.update(thumbnails=self.backstage.thumbnails(Request(model=ref).model))
-        except InputError:
-            return gr.skip()
-
-    def find_models(self, language: Any) -> list:
-        """The models there are now; a run trained since the last look is among them."""
-        choices = self.backstage.choices(language)
-        return [gr.update(choices=choices), text("reloaded", language).format(n=len(choices))]
-
-    def fetch(self, ref: Any, language: Any) -> Iterator[list]:
-        """Fetch a model from the Hub by its name and choose it; or say why it cannot be had."""
-        ref = "hub:" + str(ref).strip().removeprefix("hub:")[:200]
-        yield [gr.skip(), text("fetching", language).format(ref=escape(ref))]
-        try:
-            self.engine.load(ref)
-        except InputError as error:
-            yield [gr.skip(), escape(str(error))]
-        else:
-            yield [gr.update(choices=self.backstage.choices(language), value=ref), gr.skip()]
-
-    def translate_choices(self, sampler: Any, language: Any) -> list:
-        """The words that depend on what is chosen, and on what there is to choose."""
-        return [sampler_sentence(sampler, language), gr.update(choices=self.backstage.choices(language))]
 
     def translations(self, language: str) -> list:
         """Updates with all of Gradio's own words in a language, in the order of ``translated()``."""
@@ -265,16 +184,6 @@ def _words(keys: dict[str, str], language: str) -> Any:
     """An update of a component's texts: {property: key}."""
     values: dict[str, Any] = {name: text(key, language) for name, key in keys.items()}
     return gr.update(**values)
-
-
-def default_label(names: list[str]) -> str:
-    """What is chosen at first: from the middle of the labels, or "" (any) where there are none."""
-    return names[len(names) // 2] if names else ""
-
-
-def has_eta(sampler: Any) -> bool:
-    """Whether a sampler, if it is one, has the option eta."""
-    return isinstance(sampler, str) and sampler in SAMPLERS and "eta" in SAMPLERS[sampler].options
 
 
 def slider(low: float, high: float, step: float, value: float, visible: bool = True) -> gr.Slider:

@@ -1,0 +1,65 @@
+"""README's pictures, made by the program itself: ``python -m benchmarks.pictures``."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+from playwright.sync_api import sync_playwright
+
+from tests import browser as chromium
+
+ROOT = Path(__file__).parents[1]
+ASSETS = ROOT / "assets"
+
+
+def wait_for(address: str, seconds: float = 120) -> None:
+    """Until something answers there."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        try:
+            urllib.request.urlopen(address, timeout=5).close()
+            return
+        except (urllib.error.URLError, ConnectionError, TimeoutError):
+            time.sleep(0.2)
+    raise TimeoutError(f"{address} does not answer")
+
+
+def photograph(address: str) -> None:
+    """The page half-way through nine's way out of the noise, at 1280 pixels."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium.find(), args=list(chromium.FLAGS))
+        page = browser.new_page(viewport={"width": 1280, "height": 900}, device_scale_factor=1)
+        page.goto(address)
+        page.get_by_role("radio", name="9").click()
+        page.get_by_role("button", name="Generate", exact=True).click()
+        page.get_by_text("An independent classifier reads").wait_for(timeout=60_000)
+        page.get_by_role("slider", name="Step").focus()
+        for _ in range(5):
+            page.keyboard.press("ArrowLeft")
+        page.wait_for_timeout(500)
+        page.screenshot(path=ASSETS / "page.png", full_page=True)
+        browser.close()
+
+
+def main() -> None:
+    draw = [sys.executable, "-m", "diffusion.generate", "--label", "all", "--num-images", "10", "--steps", "30"]
+    subprocess.run([*draw, "--seed", "1", "--output", str(ASSETS / "denoising.gif")], cwd=ROOT, check=True)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    server = subprocess.Popen([sys.executable, "app.py", "--port", str(port)], cwd=ROOT, env={**os.environ})
+    try:
+        wait_for(f"http://127.0.0.1:{port}")
+        photograph(f"http://127.0.0.1:{port}")
+    finally:
+        server.terminate()
+        server.wait()
+
+
+if __name__ == "__main__":
+    main()
