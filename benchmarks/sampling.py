@@ -10,12 +10,14 @@ import torch
 
 from benchmarks.timing import interleaved, ratio, summary
 from diffusion import SAMPLERS, load_model
+from train.data import import_torchvision
 
 DIGITS = 16
 
 
 def course_model() -> torch.nn.Module:
     """The course's network: the class embedding (4) is concatenated to the image as channels."""
+    import_torchvision()  # diffusers imports it, too, and fails where it cannot be imported as it is
     from diffusers import UNet2DModel
 
     class ClassConditioned(torch.nn.Module):
