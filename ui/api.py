@@ -1,5 +1,7 @@
 """The one public endpoint, ``/generate``: for gradio_client, plain HTTP and MCP."""
 
+from collections.abc import Iterator
+from contextlib import closing
 from typing import Any
 
 import gradio as gr
@@ -23,7 +25,7 @@ def add(engine: Engine) -> None:
         guidance_scale: float | None = None,
         seed: int = 0,
         model: str = "",
-    ) -> tuple[str, dict[str, Any]]:
+    ) -> Iterator[tuple[Any, Any]]:
         """Draw images with a diffusion model.
 
         Args:
@@ -49,7 +51,10 @@ def add(engine: Engine) -> None:
                 seed=seed,
                 model=model,
             )
-            result = [update.result for update in engine.run(request)][-1]
+            with closing(engine.run(request)) as updates:
+                for update in updates:
+                    result = update.result
+                    yield gr.skip(), gr.skip()  # here it is noticed that a caller has cancelled, or gone
         except InputError as error:
             raise gr.Error(str(error), print_exception=False) from None
         assert result is not None  # the last update of a run has it
@@ -60,7 +65,7 @@ def add(engine: Engine) -> None:
             "settings": result.settings,
             "seconds": result.seconds,
         }
-        return path, answer
+        yield path, answer
 
     with gr.Group(visible=False):
         inputs = [
