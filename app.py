@@ -7,7 +7,10 @@ DIGIT_DIFFUSION_MODEL stand for --host, --port and --model where these are not g
 import argparse
 import os
 
-os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # no telemetry; Gradio reads it when it is imported
+# A thread of torch that waits gives its core away instead of spinning: to the browser, or to the host's other guests.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # no telemetry; both read it when they are imported
+os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
 
 import ui.gpu  # noqa: F401  (on ZeroGPU "spaces" has to be imported before torch touches CUDA)
 

@@ -247,7 +247,7 @@ window.digitPlayer = {
 // How many are ahead stands in Gradio's own progress line, as "queue: 3/7 |"; here it is said in words.
 new MutationObserver(([{ target }]) => {
   const line = target.nodeType === Node.TEXT_NODE ? target.parentNode : target;
-  const place = /(\d+)\s*\/\s*\d+/.exec(line.textContent);
+  const place = /queue:\s*(\d+)\s*\/\s*\d+/.exec(line.textContent); // not the seconds, "0.3/1.4s"
   queued = place && Number(place[1]) > 1 ? String(Number(place[1]) - 1) : "";
   if (phase === "waiting") drawStatus();
 }).observe(document.querySelector("#queue-line"), { subtree: true, childList: true, characterData: true });
