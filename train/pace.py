@@ -13,6 +13,7 @@ from accelerate import Accelerator
 from train.config import TrainConfig
 
 MAX_CLOSING = 0.2  # of a run measured in minutes: the most that is set aside for its last sheet
+WARMUP_SHARE = 0.05  # of a run: no more goes to warming up, however few its steps
 SHARE = 0.02  # of the time that saving and drawing may take, each
 
 
@@ -53,7 +54,7 @@ class Pace:
     def learning_rate(self, step: int) -> float:
         """Linear warm-up over the first steps, times a decay to 0 over the whole run."""
         decay = {"cosine": (1 + math.cos(math.pi * self.progress)) / 2, "linear": 1 - self.progress, "none": 1.0}
-        warmup = min(1.0, (step + 1) / (self.training.warmup_steps + 1))
+        warmup = min(1.0, max((step + 1) / (self.training.warmup_steps + 1), self.progress / WARMUP_SHARE))
         return self.training.learning_rate * warmup * decay[self.training.decay]
 
     @contextmanager

@@ -16,7 +16,7 @@ The size, the channels and the label names of a model come from the data set it 
 from typing import Any
 
 UNET = {"kind": "unet", "patch": 2, "blocks": 1}
-MNIST = {"dataset": "mnist", "minutes": 15, "batch_size": 64, "learning_rate": 1.5e-3}
+MNIST = {"dataset": "mnist", "minutes": 15, "batch_size": 32, "learning_rate": 2e-3}
 LINEAR, COSINE = {"kind": "linear_vp"}, {"kind": "cosine_vp"}
 
 PRESETS: dict[str, dict[str, Any]] = {
