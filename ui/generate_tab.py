@@ -22,8 +22,8 @@ BEGIN = """(mode, seed) => {
   return [next, { __type__: "update", interactive: false }, { __type__: "update", interactive: true }];
 }"""
 END = """() => {
-  window.digitPlayer.end();
-  return [{ __type__: "update", interactive: true }, { __type__: "update", interactive: false }];
+  const over = window.digitPlayer.end();
+  return [{ __type__: "update", interactive: over }, { __type__: "update", interactive: !over }];
 }"""
 STOP = END.replace("end()", "stop()")
 

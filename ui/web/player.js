@@ -23,6 +23,8 @@ let expecting = false; // Generate was pressed, and nothing of its run has come 
 let failure = "";
 let queued = ""; // how many are ahead in the queue
 let clock = 0; // time of the last frame change, ms
+const LATE = 5000; // within so many ms after Stop, the end that is reported may be the stopped run's
+let stoppedAt = -LATE;
 
 const words = () => TEXTS[language()];
 const frame = () => (reel ? reel.frames[at] : null);
@@ -228,19 +230,27 @@ window.digitPlayer = {
     draw();
     if (window.innerWidth < 761) root.scrollIntoView({ behavior: calm ? "auto" : "smooth", block: "start" });
   },
+  // Whether nothing is running any more, as after every stop.
   stop() {
-    if (phase !== "waiting" && phase !== "running") return;
+    if (phase !== "waiting" && phase !== "running") return true;
+    stoppedAt = performance.now();
     if (phase === "running") reel.stopped = true;
     phase = phase === "running" ? "stopped" : "idle";
     expecting = false;
     draw();
+    return true;
   },
+  // A run has ended; true unless it is the stopped one, whose end comes when the next is under way.
   end() {
-    if (phase !== "waiting" && phase !== "running") return;
+    const late = performance.now() - stoppedAt < LATE;
+    stoppedAt = -LATE;
+    if (phase !== "waiting" && phase !== "running") return true;
+    if (late) return false;
     phase = "failed";
     expecting = false;
     failure = words().failed;
     draw();
+    return true;
   },
 };
 
