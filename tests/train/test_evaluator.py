@@ -26,11 +26,11 @@ TINY = {"kind": "unet", "channels": [8], "blocks": 1, "attention": [False]}
 @pytest.fixture(scope="module")
 def data_dir():
     """Where the real MNIST is on this machine."""
-    places = [os.environ.get("DIGIT_DIFFUSION_DATA"), ROOT / "data", ROOT.parent / "shared" / "data"]
+    places = [os.environ.get("DIGIT_DIFFUSION_DATA"), ROOT / "data"]
     for place in places:
         if place and (Path(place) / "MNIST" / "raw" / "t10k-images-idx3-ubyte").is_file():
             return Path(place)
-    pytest.skip("the real MNIST is neither in $DIGIT_DIFFUSION_DATA nor in ./data nor in ../shared/data")
+    pytest.skip("the real MNIST is neither in $DIGIT_DIFFUSION_DATA nor in ./data")
 
 
 @pytest.fixture(scope="module")
