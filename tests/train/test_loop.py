@@ -217,16 +217,18 @@ def test_the_average_is_the_weighted_mean_of_the_steps():
     assert ema.gamma == pytest.approx(6.94, abs=0.01)  # Karras et al. 2024, table 4: sigma_rel 0.10
 
 
-def test_the_learning_rate_warms_up_and_decays():
+@pytest.mark.parametrize("steps, top", [(1000, 10), (100, 5)], ids=["as asked", "a twentieth of a short run"])
+def test_the_learning_rate_warms_up_and_decays(steps, top):
     training = TrainConfig.checked(preset="tiny", **TINY["training"] | {"warmup_steps": 10, "learning_rate": 1.0})
-    pace = Pace(training, 100, time.monotonic(), Accelerator(cpu=True))
+    pace = Pace(training, steps, time.monotonic(), Accelerator(cpu=True))
     rates = []
-    for step in range(100):
+    for step in range(steps):
         pace.update(step)
         rates.append(pace.learning_rate(step))
     assert rates[0] == pytest.approx(1 / 11)
-    assert max(rates) == rates[10] == pytest.approx((1 + math.cos(0.1 * math.pi)) / 2)
-    assert rates[10:] == sorted(rates[10:], reverse=True)
+    assert max(rates) == rates[top] == pytest.approx((1 + math.cos(math.pi * top / steps)) / 2)
+    assert rates[: top + 1] == sorted(rates[: top + 1])
+    assert rates[top:] == sorted(rates[top:], reverse=True)
     assert rates[-1] < 1e-3
 
 
