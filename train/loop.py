@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator
-from torch import Tensor
+from torch import Tensor, nn
 
 from diffusion.denoiser import Denoiser
 from diffusion.errors import InputError
@@ -16,10 +16,11 @@ from diffusion.model import Model, load_model
 from train.batches import Batches, mixed
 from train.card import model_card
 from train.checkpoints import load_checkpoint, save_checkpoint
-from train.config import RunConfig
+from train.config import RunConfig, TrainConfig
 from train.data import Dataset
 from train.ema import PowerAverage
 from train.journal import Journal
+from train.muon import Muon
 from train.pace import Chore, Pace
 from train.runs import CHECKPOINTS, MODEL, SAMPLES
 from train.sheets import evaluations, sample_sheet
@@ -52,13 +53,7 @@ def train(config: RunConfig, data: Dataset, run_dir: Path, accelerator: Accelera
     average.network.load_state_dict(model.network.state_dict())
     ema = PowerAverage(model.network, average.network, training.ema_width)
     parameters = list(model.network.parameters())
-    optimizer = torch.optim.AdamW(
-        parameters,
-        lr=training.learning_rate,
-        betas=training.betas,
-        weight_decay=training.weight_decay,
-        fused=device.type in FUSED,
-    )
+    optimizer = fresh_optimizer(model.network, training)
 
     # Where the run stands
     state = load_checkpoint(run_dir / CHECKPOINTS, model.network, average.network, optimizer) or FRESH
@@ -171,6 +166,19 @@ def train(config: RunConfig, data: Dataset, run_dir: Path, accelerator: Accelera
             code=128 + pace.signal,
         )
     return run_dir / MODEL
+
+
+def fresh_optimizer(network: nn.Module, training: TrainConfig) -> torch.optim.Optimizer:
+    """The optimiser of a network's weights."""
+    settings: dict[str, Any] = {
+        "lr": training.learning_rate,
+        "betas": training.betas,
+        "weight_decay": training.weight_decay,
+    }
+    if training.optimizer == "muon":
+        return Muon(network.parameters(), **settings)
+    parameters = list(network.parameters())
+    return torch.optim.AdamW(parameters, fused=parameters[0].device.type in FUSED, **settings)
 
 
 def copy_weights(ref: str, model: Model) -> None:

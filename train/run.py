@@ -67,6 +67,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--push-to-hub", metavar="OWNER/NAME", help="upload the model to the Hugging Face Hub at the end")
     p.add_argument("--init-from", metavar="REF", help="start from a model: its name, its path or hub:owner/name")
     p.add_argument("--batch-size", type=int, metavar="N", help="images a step, over all processes")
+    p.add_argument("--optimizer", choices=["muon", "adamw"], help="the preset's own if not given")
     p.add_argument("--learning-rate", type=float, metavar="X", help="after the warm-up; it decays to 0")
     p.add_argument("--seed", type=int, metavar="N", help="the same seed gives the same run")
     p.add_argument("--precision", choices=["auto", "fp32", "bf16"], help="auto: bf16 where the processor has it")
