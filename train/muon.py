@@ -8,7 +8,8 @@ one learning rate serves both.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -42,58 +43,51 @@ class Muon(torch.optim.Optimizer):
         super().__init__([group for group in groups if group["params"]], defaults)
 
     @torch.no_grad()
-    def step(self, closure=None):  # type: ignore[no-untyped-def, override]
-        loss = None
+    def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]  # no closure here
+        """One update of every weight that has a gradient."""
         if closure is not None:
-            with torch.enable_grad():
-                loss = closure()
+            raise NotImplementedError("Muon takes its gradients as they are: it has no use for a closure.")
         for group in self.param_groups:
-            parameters = [weight for weight in group["params"] if weight.grad is not None]
-            if parameters:
-                (self._orthogonal_step if group["matrices"] else self._adam_step)(parameters, group)
-        return loss
+            weights = [weight for weight in group["params"] if weight.grad is not None]
+            gradients = [weight.grad for weight in weights]
+            if weights:
+                (self.orthogonal_step if group["matrices"] else self.adam_step)(weights, gradients, group)
 
-    def _orthogonal_step(self, parameters: list[nn.Parameter], group: dict) -> None:
-        momentum, lr = group["momentum"], group["lr"]
-        gradients = [weight.grad for weight in parameters]
-        buffers = []
-        for weight in parameters:
-            state = self.state[weight]
-            if "momentum" not in state:
-                state["momentum"] = torch.zeros_like(weight)
-            buffers.append(state["momentum"])
-        torch._foreach_lerp_(buffers, gradients, 1 - momentum)
-        updates = torch._foreach_lerp(gradients, buffers, momentum)
-
-        alike = defaultdict(list)  # matrices of one shape go through the iteration together
-        for weight, update in zip(parameters, updates, strict=True):
+    def orthogonal_step(self, weights: list[Tensor], gradients: list[Tensor], group: dict[str, Any]) -> None:
+        """Nesterov momentum, made orthogonal; matrices of one shape go through the iteration together."""
+        momenta = self.kept("momentum", weights)
+        torch._foreach_lerp_(momenta, gradients, 1 - group["momentum"])
+        updates = torch._foreach_lerp(gradients, momenta, group["momentum"])
+        if group["weight_decay"]:
+            torch._foreach_mul_(weights, 1 - group["lr"] * group["weight_decay"])
+        alike = defaultdict(list)
+        for weight, update in zip(weights, updates, strict=True):
             matrix = update.reshape(len(update), -1)
             alike[matrix.shape].append((weight, matrix))
-        if group["weight_decay"]:
-            torch._foreach_mul_(parameters, 1 - lr * group["weight_decay"])
         for shape, members in alike.items():
-            scale = RMS * max(shape) ** 0.5
-            for (weight, _), direction in zip(members, orthogonal(torch.stack([m for _, m in members])), strict=True):
-                weight.add_(direction.view_as(weight), alpha=-lr * scale)
+            directions = orthogonal(torch.stack([matrix for _, matrix in members]))
+            for (weight, _), direction in zip(members, directions, strict=True):
+                weight.add_(direction.view_as(weight), alpha=-group["lr"] * RMS * max(shape) ** 0.5)
 
-    def _adam_step(self, parameters: list[nn.Parameter], group: dict) -> None:
+    def adam_step(self, weights: list[Tensor], gradients: list[Tensor], group: dict[str, Any]) -> None:
+        """Adam (Kingma & Ba 2015, algorithm 1)."""
         beta1, beta2 = group["betas"]
-        gradients = [weight.grad for weight in parameters]
-        for weight in parameters:
-            state = self.state[weight]
-            if "step" not in state:
-                state.update(step=torch.zeros(()), mean=torch.zeros_like(weight), square=torch.zeros_like(weight))
-            state["step"] += 1
-        means = [self.state[weight]["mean"] for weight in parameters]
-        squares = [self.state[weight]["square"] for weight in parameters]
-        step = self.state[parameters[0]]["step"].item()
+        group["step"] = step = group.get("step", 0) + 1
+        means, squares = self.kept("mean", weights), self.kept("square", weights)
         torch._foreach_lerp_(means, gradients, 1 - beta1)
         torch._foreach_mul_(squares, beta2)
         torch._foreach_addcmul_(squares, gradients, gradients, 1 - beta2)
-        denominators = torch._foreach_sqrt(squares)
-        torch._foreach_div_(denominators, (1 - beta2**step) ** 0.5)
-        torch._foreach_add_(denominators, group["eps"])
-        torch._foreach_addcdiv_(parameters, means, denominators, -group["lr"] / (1 - beta1**step))
+        roots = torch._foreach_sqrt(squares)
+        torch._foreach_div_(roots, (1 - beta2**step) ** 0.5)
+        torch._foreach_add_(roots, group["eps"])
+        torch._foreach_addcdiv_(weights, means, roots, -group["lr"] / (1 - beta1**step))
+
+    def kept(self, name: str, weights: list[Tensor]) -> list[Tensor]:
+        """What is remembered of each weight's gradients under a name, 0 at first."""
+        for weight in weights:
+            if name not in self.state[weight]:
+                self.state[weight][name] = torch.zeros_like(weight)
+        return [self.state[weight][name] for weight in weights]
 
 
 def is_matrix(weight: Tensor) -> bool:
@@ -108,6 +102,6 @@ def orthogonal(matrices: Tensor, steps: int = 5) -> Tensor:
     x = x / x.norm(dim=(-2, -1), keepdim=True).clamp(min=1e-7)
     a, b, c = QUINTIC
     for _ in range(steps):
-        gram = x @ x.mT
+        gram = x @ x.mT  # a x + (b G + c G^2) x
         x = torch.baddbmm(x, torch.baddbmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
     return x.mT if tall else x

@@ -217,7 +217,7 @@ def test_the_average_is_the_weighted_mean_of_the_steps():
     assert ema.gamma == pytest.approx(6.94, abs=0.01)  # Karras et al. 2024, table 4: sigma_rel 0.10
 
 
-@pytest.mark.parametrize("steps, top", [(1000, 10), (100, 5)], ids=["as asked", "a twentieth of a short run"])
+@pytest.mark.parametrize(("steps", "top"), [(1000, 10), (100, 5)], ids=["as asked", "a twentieth of a short run"])
 def test_the_learning_rate_warms_up_and_decays(steps, top):
     training = TrainConfig.checked(preset="tiny", **TINY["training"] | {"warmup_steps": 10, "learning_rate": 1.0})
     pace = Pace(training, steps, time.monotonic(), Accelerator(cpu=True))

@@ -1,0 +1,83 @@
+"""Muon: its direction against a singular value decomposition, Adam's half against torch's, and that it learns."""
+
+import pytest
+import torch
+from torch import nn
+
+from train.muon import QUINTIC, RMS, Muon, is_matrix, orthogonal
+
+
+@pytest.mark.parametrize("shape", [(48, 48), (40, 144), (144, 40)])
+def test_the_direction_keeps_the_singular_vectors_and_levels_the_values(shape):
+    generator = torch.Generator().manual_seed(0)
+    matrices = torch.randn(3, *shape, dtype=torch.float64, generator=generator)
+    u, s, vt = torch.linalg.svd(matrices, full_matrices=False)
+    a, b, c = QUINTIC
+    values = s / s.norm(dim=-1, keepdim=True)
+    for _ in range(5):
+        values = a * values + b * values**3 + c * values**5
+    torch.testing.assert_close(orthogonal(matrices), u @ values.diag_embed() @ vt, atol=1e-10, rtol=0)
+    assert values[..., : min(shape) // 2].min() > 0.6
+    assert values.max() < 1.3
+
+
+def test_an_update_is_as_large_as_adams_usually_are():
+    weight = nn.Parameter(torch.zeros(64, 256))
+    weight.grad = torch.randn(64, 256, generator=torch.Generator().manual_seed(0))
+    Muon([weight], lr=0.1).step()
+    assert weight.square().mean().sqrt().item() == pytest.approx(0.1 * RMS, rel=0.2)
+
+
+def test_momentum_is_nesterovs():
+    gradients = torch.randn(3, 32, 40, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    weight = nn.Parameter(torch.zeros(32, 40, dtype=torch.float64))
+    optimizer = Muon([weight], lr=1.0, momentum=0.9)
+    momentum, expected = torch.zeros(32, 40, dtype=torch.float64), torch.zeros(32, 40, dtype=torch.float64)
+    for gradient in gradients:
+        weight.grad = gradient.clone()
+        optimizer.step()
+        momentum = 0.9 * momentum + 0.1 * gradient
+        expected -= RMS * 40**0.5 * orthogonal((0.1 * gradient + 0.9 * momentum)[None])[0]
+    torch.testing.assert_close(weight.detach(), expected)
+
+
+def test_what_is_no_matrix_is_left_to_adam():
+    generator = torch.Generator().manual_seed(0)
+    shapes = [(96,), (11, 256), (4, 64, 3, 3), (64, 3, 3, 3)]
+    ours = [nn.Parameter(torch.randn(shape, generator=generator)) for shape in shapes]
+    theirs = [nn.Parameter(weight.detach().clone()) for weight in ours]
+    assert not any(is_matrix(weight) for weight in ours)
+    optimizers = [Muon(ours, lr=0.01, betas=(0.9, 0.99)), torch.optim.Adam(theirs, lr=0.01, betas=(0.9, 0.99))]
+    for _ in range(5):
+        for mine, other in zip(ours, theirs, strict=True):
+            mine.grad = torch.randn(mine.shape, generator=generator)
+            other.grad = mine.grad.clone()
+        for optimizer in optimizers:
+            optimizer.step()
+    for mine, other in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(mine, other)
+
+
+def test_it_goes_on_from_its_state_as_if_nothing_had_happened():
+    def fresh():
+        torch.manual_seed(0)
+        network = nn.Sequential(nn.Conv2d(4, 32, 3), nn.Flatten(), nn.Linear(32 * 36, 40))
+        return network, Muon(network.parameters(), lr=0.01)
+
+    def train(network, optimizer, steps):
+        for step in steps:
+            x = torch.randn(8, 4, 8, 8, generator=torch.Generator().manual_seed(step))
+            optimizer.zero_grad()
+            network(x).square().mean().backward()
+            optimizer.step()
+
+    network, optimizer = fresh()
+    train(network, optimizer, range(6))
+    first, its = fresh()
+    train(first, its, range(3))
+    second, resumed = fresh()
+    second.load_state_dict(first.state_dict())
+    resumed.load_state_dict(its.state_dict())
+    train(second, resumed, range(3, 6))
+    for one, other in zip(network.parameters(), second.parameters(), strict=True):
+        assert torch.equal(one, other)
