@@ -2,7 +2,19 @@
 
 from diffusion.config import ModelConfig
 from diffusion.errors import InputError
-from diffusion.model import Model, load_model
+from diffusion.guidance import NoisyClassifier
+from diffusion.model import Model, load_classifier, load_model
+from diffusion.networks import FreeU
 from diffusion.samplers import SAMPLERS, Step
 
-__all__ = ["SAMPLERS", "InputError", "Model", "ModelConfig", "Step", "load_model"]
+__all__ = [
+    "SAMPLERS",
+    "FreeU",
+    "InputError",
+    "Model",
+    "ModelConfig",
+    "NoisyClassifier",
+    "Step",
+    "load_classifier",
+    "load_model",
+]

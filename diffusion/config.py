@@ -5,11 +5,13 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from diffusion.errors import InputError
-from diffusion.networks import NetworkConfig
+from diffusion.networks import NetworkConfig, UNetConfig, UNetEncoderConfig
 from diffusion.process import CosineVP, ExponentialVE, Flow, LinearVP
 from diffusion.samplers import SAMPLERS
+from diffusion.variance import VARIANCES
 
 ProcessConfig = Annotated[LinearVP | CosineVP | ExponentialVE | Flow, Field(discriminator="kind")]
+Task = Literal["generation", "super-resolution", "classification"]
 LabelName = Annotated[str, Field(min_length=1, max_length=60)]
 
 
@@ -23,6 +25,7 @@ class ModelConfig(BaseModel):
     description: str = Field("", max_length=500)
     image_size: int = Field(28, ge=4, le=512)
     channels: Literal[1, 3] = 1
+    low_res_size: int | None = Field(None, ge=1, le=512)  # of the images that super-resolution enlarges
     label_names: tuple[LabelName, ...] = Field((), max_length=1000)  # empty: unconditional
     process: ProcessConfig = CosineVP()
     prediction: Literal["eps", "x0", "v", "score", "flow", "previous_x"] = "v"
@@ -42,6 +45,28 @@ class ModelConfig(BaseModel):
             raise ValueError(
                 f"image_size {self.image_size} must be divisible by the network's stride {self.network.stride}"
             )
+        if (self.low_res_size is None) != (self.task != "super-resolution"):
+            raise ValueError("low_res_size must be given to a network with low_res, and to no other")
+        if self.low_res_size is not None and self.image_size % self.low_res_size:
+            raise ValueError(f"image_size {self.image_size} must be divisible by low_res_size {self.low_res_size}")
+        if isinstance(self.network, UNetEncoderConfig):
+            self._check_classifier(self.network)
+
+    def _check_classifier(self, network: UNetEncoderConfig) -> None:
+        if not self.label_names:
+            raise ValueError("a classifier must have label_names")
+        if VARIANCES[self.variance].learned:
+            raise ValueError("a classifier has no variance to learn")
+        deepest = self.image_size // network.stride
+        if network.pool == "attention" and network.pool_size != deepest:
+            raise ValueError(f"pool_size must be {deepest}, the size of the deepest features, not {network.pool_size}")
+
+    @property
+    def task(self) -> Task:
+        """What the model is for; "classification" is of noisy images, to steer a model that draws."""
+        if isinstance(self.network, UNetEncoderConfig):
+            return "classification"
+        return "super-resolution" if isinstance(self.network, UNetConfig) and self.network.low_res else "generation"
 
     @property
     def num_classes(self) -> int:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -14,9 +14,9 @@ from diffusion.variance import VARIANCES, Variance, VarianceKind
 
 class Network(Protocol):
     """``network(x, t, y) -> output``: x (N, C, H, W), t (N,), y (N,) class indices or None; output like x, with 2C
-    channels where it learns a variance."""
+    channels where it learns a variance. One for super-resolution takes ``low_res`` (N, C, h, h), too."""
 
-    def __call__(self, x: Tensor, t: Tensor, y: Tensor | None = None) -> Tensor: ...
+    def __call__(self, x: Tensor, t: Tensor, y: Tensor | None = None, **beside: Any) -> Tensor: ...
 
 
 class Denoise(Protocol):
@@ -34,6 +34,7 @@ class Denoiser:
     parameterisation: Parameterisation
     network_dtype: torch.dtype = torch.float32
     variance: VarianceKind = VARIANCES["small"]
+    low_res: Tensor | None = None  # (n, C, h, h): what super-resolution enlarges, one an image
 
     def __call__(self, x: Tensor, level: Level, labels: Tensor | None = None) -> Prediction:
         """x (N, C, H, W) at ``level``, labels (N,) int64 or None -> x0 and eps like x."""
@@ -42,7 +43,10 @@ class Denoiser:
     def ask(self, x: Tensor, level: Level, labels: Tensor | None = None) -> tuple[Tensor, Variance]:
         """The network's raw output, like x, and what it says of the variance."""
         network_input, t = conditioned(self.process, x, level, self.network_dtype)
-        output = self.network(network_input, t, labels).to(x.dtype)
+        beside = {}
+        if self.low_res is not None:  # guidance asks about the same images twice, side by side
+            beside["low_res"] = self.low_res.repeat(len(x) // len(self.low_res), 1, 1, 1)
+        output = self.network(network_input, t, labels, **beside).to(x.dtype)
         output, raw = output.chunk(2, dim=1) if self.variance.learned else (output, None)
         return output, Variance(self.variance, raw)
 

@@ -13,6 +13,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
+from diffusion.config import ModelConfig
 from diffusion.denoiser import Denoise, conditioned
 from diffusion.errors import InputError
 from diffusion.prediction import Prediction
@@ -86,11 +87,16 @@ def gradient(log_prob: LogProb, x: Tensor, level: Level) -> Tensor:
 @dataclass(frozen=True)
 class NoisyClassifier:
     """A network that reads noisy images: ``network(x, t) -> logits`` (N, num_classes), trained on ``process``. It may
-    steer any model of the same process."""
+    steer any model of the same process that draws images of the same kind."""
 
     network: Callable[[Tensor, Tensor], Tensor]
     process: Process
-    num_classes: int
+    label_names: tuple[str, ...]
+    image_shape: tuple[int, int, int] | None = None  # (C, H, W) of what it reads; None: any
+
+    @property
+    def num_classes(self) -> int:
+        return len(self.label_names)
 
     def logits(self, x: Tensor, level: Level) -> Tensor:
         """x (N, C, H, W) at a level (a batch of levels in training) -> (N, num_classes)."""
@@ -109,11 +115,15 @@ class NoisyClassifier:
             return classifier(denoise, log_prob, scale)
         return classifier_mean(denoise, log_prob, scale, levels)
 
-    def fitting(self, process: Process, num_classes: int) -> int:
-        """The number of classes it steers a model towards that knows so many itself (0: none). Raises InputError where
-        the two do not fit."""
-        if process != self.process:
+    def check_fits(self, config: ModelConfig) -> None:
+        """Raises InputError where it cannot steer such a model: labels, if the model has any, must be the same."""
+        shape = (config.channels, config.image_size, config.image_size)
+        if config.process != self.process:
             raise InputError("the classifier was trained on another process than the model: it cannot steer it.")
-        if num_classes not in (0, self.num_classes):
-            raise InputError(f"the classifier knows {self.num_classes} labels, the model {num_classes}.")
-        return self.num_classes
+        if self.image_shape not in (None, shape):
+            raise InputError(f"the classifier reads images of {self.image_shape} (C, H, W), the model draws {shape}.")
+        if config.label_names not in ((), self.label_names):
+            raise InputError(
+                f"the classifier tells {self.num_classes} labels apart that are not the model's {config.num_classes}: "
+                "it cannot steer it."
+            )

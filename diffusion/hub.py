@@ -72,11 +72,11 @@ def push(
     Nothing is sent unless the model loads. The token is by default that of HF_TOKEN or 'hf auth login'. Raises
     ``InputError`` for a bad directory or name, ``ModelUnavailable`` for what the Hub does not take.
     """
-    from diffusion.model import load_model  # which imports this file
+    from diffusion.model import load_any  # which imports this file
 
     _check_repo_id(repo_id, repo_id)
     directory = _complete(Path(model_dir).resolve())
-    load_model(directory, device="cpu")
+    load_any(directory, device="cpu")
     if not (token := token or hf.get_token()):
         raise ModelUnavailable(f"{repo_id} cannot be uploaded to: no token with write access; use {LOGIN}.")
     api = hf.HfApi(endpoint=endpoint(), token=token)

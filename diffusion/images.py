@@ -1,4 +1,4 @@
-"""From tensors to pictures: uint8 arrays, contact sheets, PNG."""
+"""Images as tensors, and from tensors to pictures: uint8 arrays, contact sheets, PNG."""
 
 import io
 import json
@@ -7,13 +7,19 @@ import math
 import numpy as np
 from einops import rearrange
 from PIL import Image, PngImagePlugin
-from torch import Tensor
+from torch import Tensor, nn
 
 
 def to_uint8(x: Tensor) -> np.ndarray:
     """x (N, C, H, W) in [-1, 1], clipped -> uint8 (N, H, W, C)."""
     pixels = (x.clamp(-1, 1) + 1).mul(127.5).round().byte()
     return rearrange(pixels, "n c h w -> n h w c").cpu().numpy()
+
+
+def downscaled(x: Tensor, size: int) -> Tensor:
+    """x (N, C, H, W) -> (N, C, size, size): each small pixel the mean of its share of the large ones. What
+    super-resolution learns to undo."""
+    return nn.functional.interpolate(x, (size, size), mode="area")
 
 
 def sheet(images: np.ndarray, columns: int | None = None, pad: int = 2) -> np.ndarray:

@@ -15,7 +15,7 @@ from diffusion.denoiser import Denoise, Denoiser, clipped
 from diffusion.errors import InputError
 from diffusion.guidance import NoisyClassifier, classifier_free
 from diffusion.inversion import invert
-from diffusion.networks import build_network
+from diffusion.networks import FreeU, build_network
 from diffusion.noise import ImageNoise
 from diffusion.prediction import PARAMETERISATIONS
 from diffusion.process import Level
@@ -29,7 +29,8 @@ MAX_CONFIG_BYTES = 1_000_000
 
 
 class Model:
-    """A diffusion model. ``Model(config)`` has fresh weights; ``load_model`` reads saved ones.
+    """A diffusion model, or a classifier of noisy images, which is trained and saved in the same way but draws nothing.
+    ``Model(config)`` has fresh weights; ``load_model`` reads saved ones.
 
     Attributes: ``config``, ``network`` (nn.Module, float32), ``process``, ``parameterisation``, ``variance``, the kind
     of it, and ``device``.
@@ -45,12 +46,30 @@ class Model:
         network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks it
         self.network = network.eval()
 
-    def denoiser(self) -> Denoiser:
-        """The bare denoiser: no guidance, no clipping."""
-        network = self.network
+    def denoiser(self, freeu: FreeU | None = None, low_res: Tensor | None = None) -> Denoiser:
+        """The bare denoiser: no guidance, no clipping. Raises InputError for a classifier, and where low_res is
+        missing, superfluous or wrong."""
+        if self.config.task == "classification":
+            raise InputError(f"{self.config.name} is a classifier: it steers another model and draws nothing itself.")
+        low_res = self._checked_low_res(low_res)
+        network = self._fast_network()
+        if freeu is not None:
+            network = partial(network, freeu=freeu)
+        return Denoiser(network, self.process, self.parameterisation, variance=self.variance, low_res=low_res)
+
+    def classifier(self) -> NoisyClassifier:
+        """What steers other models. Raises InputError where this is one that draws."""
+        config = self.config
+        if config.task != "classification":
+            raise InputError(f"{config.name} is a model that draws: it is no classifier to steer another.")
+        shape = (config.channels, config.image_size, config.image_size)
+        return NoisyClassifier(self._fast_network(), self.process, config.label_names, shape)
+
+    def _fast_network(self) -> Callable[..., Tensor]:
+        """The network, in bfloat16 where that is faster."""
         if use_bfloat16(self.device):
-            network = torch.autocast(self.device.type, torch.bfloat16)(network)
-        return Denoiser(network, self.process, self.parameterisation, variance=self.variance)
+            return torch.autocast(self.device.type, torch.bfloat16)(self.network)
+        return self.network
 
     def levels(self, sampler: str, steps: int, respacing: str | None = None) -> list[Level]:
         """The levels that ``sample`` walks with these settings, ``steps`` + 1 of them."""
@@ -73,18 +92,22 @@ class Model:
         denoised_fn: Callable[[Tensor], Tensor] | None = None,
         classifier: NoisyClassifier | None = None,
         classifier_scale: float | None = None,
+        freeu: FreeU | None = None,
+        low_res: Tensor | None = None,
         start: Tensor | None = None,
     ) -> Iterator[Step]:
         """Sample step by step: an iterator of ``Step(index, level, x, x0)``, x and x0 (N, C, H, W) float32.
 
-        labels: one class index an image, -1 unconditional; without them ``num_images`` unconditional ones. What is None
-        is the model's default. ``first_index`` is the first image's number within its seed: (first_index=3, one label)
-        draws what is the fourth image otherwise. Raises ``InputError`` on bad values.
+        labels: one class index an image, -1 unconditional; without them ``num_images`` unconditional ones, or as many
+        as there are in ``low_res``. What is None is the model's default. ``first_index`` is the first image's number
+        within its seed: (first_index=3, one label) draws what is the fourth image otherwise. Raises ``InputError`` on
+        bad values.
 
         respacing: "100", "10,15,20" or "ddim50" instead of ``steps`` (``respacing.py``). denoised_fn is applied to each
         predicted x0, before it is clipped to [-1, 1]. classifier: steers towards the labels, times ``classifier_scale``
-        (1 by default); the labels are then its own where the model has none. start: x at the first level, (N, C, H, W)
-        as ``invert`` gives it, instead of noise.
+        (1 by default); the labels are then its own where the model has none. freeu: two scales of a U-Net
+        (``networks/freeu.py``). low_res: what a model for super-resolution enlarges, one an image, (N, C, low_res_size,
+        low_res_size) in [-1, 1]. start: x at the first level, (N, C, H, W) as ``invert`` gives it, instead of noise.
         """
         settings = check_settings(
             self.config,
@@ -95,20 +118,27 @@ class Model:
             seed=seed,
             respacing=respacing,
             classifier_scale=classifier_scale,
+            freeu_b=freeu.b if freeu else None,
+            freeu_s=freeu.s if freeu else None,
         )
         chosen = SAMPLERS[settings["sampler"]]
         options = {name: settings[name] for name in chosen.options}
         known = self.config.num_classes
         if classifier is not None:
-            known = classifier.fitting(self.process, known)
+            classifier.check_fits(self.config)
+            known = classifier.num_classes
         elif classifier_scale is not None:
             raise InputError("classifier_scale belongs to a classifier, and none was given.")
+        if num_images is None and low_res is not None:
+            num_images = len(low_res)
         classes = self._classes(labels, num_images, known)
         shape = (self.config.channels, self.config.image_size, self.config.image_size)
         noise = ImageNoise(settings["seed"], len(classes), shape, first_index, self.device)
         levels = self.levels(settings["sampler"], settings["steps"], respacing)
 
-        denoise: Denoise = self.denoiser()
+        if low_res is not None and len(low_res) != len(classes):
+            raise InputError(f"low_res must have an image for each of the {len(classes)} to draw, not {len(low_res)}.")
+        denoise: Denoise = self.denoiser(freeu, low_res)
         if self.config.num_classes:
             denoise = classifier_free(denoise, settings["guidance_scale"], self.config.num_classes)
         if classifier is not None:
@@ -150,6 +180,21 @@ class Model:
                 raise InputError(f"Label {label} is unknown; {allowed}.")
         return torch.as_tensor(list(labels), dtype=torch.long, device=self.device)
 
+    def _checked_low_res(self, low_res: Tensor | None) -> Tensor | None:
+        config = self.config
+        if config.low_res_size is None:
+            if low_res is not None:
+                raise InputError(f"low_res belongs to super-resolution; leave it out with {config.name}.")
+            return None
+        wanted = f"images of {config.low_res_size}x{config.low_res_size} pixels in {config.channels} channel(s)"
+        if low_res is None:
+            raise InputError(f"{config.name} enlarges images: it needs low_res, {wanted}.")
+        if low_res.ndim != 4 or low_res.shape[1:] != (config.channels, config.low_res_size, config.low_res_size):
+            raise InputError(f"low_res must be {wanted}, (N, C, H, W), not {tuple(low_res.shape)}.")
+        if not bool((low_res.abs() <= 1).all()):
+            raise InputError("low_res must hold values from -1 to 1 only.")
+        return low_res.to(self.device, torch.float32)
+
     def _network_labels(self, classes: Tensor) -> Tensor | None:
         """Classes as the network takes them: with its null label, or not at all."""
         null_label = self.config.num_classes
@@ -182,9 +227,26 @@ def fresh_network(config: ModelConfig) -> nn.Module:
 def load_model(ref: str | Path, device: str | torch.device | None = None) -> Model:
     """Load a model by reference: a bundled name ("unet"), a path, or "hub:owner/name[@revision]".
 
-    Strict: a missing, extra or misshapen tensor is an ``InputError`` that names it. Without ``device``, a GPU is used
-    where there is one.
+    Strict: a missing, extra or misshapen tensor is an ``InputError`` that names it, and so is a classifier. Without
+    ``device``, a GPU is used where there is one.
     """
+    model = load_any(ref, device)
+    if model.config.task == "classification":
+        raise InputError(f"{ref} is a classifier of noisy images: it steers another model and draws nothing itself.")
+    return model
+
+
+def load_classifier(ref: str | Path, device: str | torch.device | None = None) -> NoisyClassifier:
+    """Load a classifier of noisy images, for ``Model.sample(classifier=...)``; otherwise as ``load_model``."""
+    model = load_any(ref, device)
+    if model.config.task != "classification":
+        raise InputError(f"{ref} is a model that draws: it is no classifier of noisy images to steer another.")
+    model.network.requires_grad_(False)  # the gradient wanted is that by the image
+    return model.classifier()
+
+
+def load_any(ref: str | Path, device: str | torch.device | None = None) -> Model:
+    """``load_model`` of whatever the reference means, be it a classifier."""
     from diffusion.hub import resolve
 
     directory = resolve(str(ref))

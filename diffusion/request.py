@@ -33,6 +33,8 @@ class Settings(BaseModel):
     seed: int | None = between(0, 2**32 - 1, "a whole number")
     respacing: str | None = Field(None, max_length=200, description='like "100", "10,15,20" or "ddim50"')
     classifier_scale: float | None = between(0, 100, "a number")  # 0 is no guidance; only beside a classifier
+    freeu_b: float | None = between(0, 4, "a number")  # FreeU's scale of a U-Net's backbone, 1 being off
+    freeu_s: float | None = between(0, 4, "a number")  # and of its skips
 
     def __init__(self, **values: Any):
         try:
@@ -64,7 +66,7 @@ class Settings(BaseModel):
 
     def filled(self, config: ModelConfig) -> dict[str, Any]:
         """The first five settings with the model's defaults in the place of None; ``eta`` stays None where there is
-        none. ``respacing`` and ``classifier_scale`` are among them only where they were given.
+        none. The others are among them only where they were given. Raises InputError where they do not fit the model.
 
         Steps follow the sampler: the model's number belongs to the model's sampler, another sampler brings its own.
         Where there is a respacing they are its own.
@@ -79,7 +81,10 @@ class Settings(BaseModel):
         if self.eta is not None and not has_eta:
             having = " or ".join(name for name, row in SAMPLERS.items() if "eta" in row.options)
             raise InputError(f"eta belongs to the sampler {having}; leave it out with {sampler}.")
-        extras = {name: getattr(self, name) for name in ("respacing", "classifier_scale")}
+        extras = {name: getattr(self, name) for name in ("respacing", "classifier_scale", "freeu_b", "freeu_s")}
+        for name in ("freeu_b", "freeu_s"):
+            if extras[name] is not None and config.network.kind != "unet":
+                raise InputError(f"{name} belongs to a U-Net; leave it out with {config.name}, which is none.")
         return {
             "sampler": sampler,
             "steps": steps if self.steps is None else self.steps,
@@ -96,11 +101,12 @@ class Request(Settings):
     label: str = Field("", description='the name of a class, or "" for any')
     num_images: int = between(1, 64, "a whole number", default=16)
     model: str = Field("", description="the name of a model, or hub:owner/name")
+    classifier: str = Field("", description='the name of a classifier that steers, or "" for none')
 
 
 def check_settings(config: ModelConfig, **values: Any) -> dict[str, Any]:
     """The values checked and the model's defaults filled in: sampler, steps, guidance_scale, eta, seed, and those of
-    ``Settings.filled``'s two others that were given. Raises InputError.
+    ``Settings.filled``'s others that were given. Raises InputError.
     """
     return Settings(**values).filled(config)
 

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from diffusion.images import to_uint8
 from diffusion.model import Model
+from diffusion.networks import FreeU
 from diffusion.noise import ImageNoise
 from diffusion.process import Level
 
@@ -39,6 +40,8 @@ def trajectory(
     seed: int,
     first_index: int = 0,
     respacing: str | None = None,
+    freeu_b: float | None = None,
+    freeu_s: float | None = None,
     **others: Any,
 ) -> Generator[State, None, None]:
     """The steps + 1 states of ``model.sample`` with the same arguments (checked ones: ``request.check_settings``);
@@ -50,6 +53,9 @@ def trajectory(
     shape = (config.channels, config.image_size, config.image_size)
     level = model.levels(sampler, steps, respacing)[0]
     x = level.sigma * ImageNoise(seed, len(labels), shape, first_index, model.device)()  # the start that sample() draws
+    freeu = None
+    if freeu_b is not None or freeu_s is not None:
+        freeu = FreeU(1.0 if freeu_b is None else freeu_b, 1.0 if freeu_s is None else freeu_s)
     sampling = model.sample(
         labels,
         sampler=sampler,
@@ -59,6 +65,7 @@ def trajectory(
         seed=seed,
         first_index=first_index,
         respacing=respacing,
+        freeu=freeu,
         **others,
     )
     for step in sampling:

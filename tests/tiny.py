@@ -1,10 +1,13 @@
-"""A model that draws in milliseconds. Its weights are noise, but what it draws depends on x, t and the label."""
+"""Models that take milliseconds. Their weights are noise, but what they say depends on x, t and the label."""
 
 import torch
 
 from diffusion import Model, ModelConfig
 
 NETWORK = {"kind": "unet", "patch": 4, "channels": (8,), "attention": (False,), "blocks": 1}
+READER = {"kind": "unet_encoder", "patch": 2, "channels": (8,), "attention": (False,), "blocks": 1, "pool_size": 4}
+READER |= {"head_channels": 8}
+ENLARGER = NETWORK | {"low_res": "bilinear"}
 DIGITS = tuple("0123456789")
 
 
@@ -17,3 +20,13 @@ def tiny_model(seed: int = 0, **changes) -> Model:
         for parameter in model.network.parameters():
             parameter.add_(0.1 * torch.randn_like(parameter))
     return model
+
+
+def tiny_classifier(**changes) -> Model:
+    """A classifier of 8x8 grey images, of the same labels and process."""
+    return tiny_model(**{"network": READER, **changes})
+
+
+def tiny_enlarger(**changes) -> Model:
+    """Super-resolution from 2x2 to 8x8 grey images, without labels."""
+    return tiny_model(**{"network": ENLARGER, "low_res_size": 2, "label_names": (), **changes})

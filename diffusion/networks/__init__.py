@@ -23,7 +23,15 @@ NetworkConfig = Annotated[UNetConfig | DiTConfig | UNetEncoderConfig, Field(disc
 
 NETWORKS: dict[str, type[nn.Module]] = {"unet": UNet, "dit": DiT, "unet_encoder": UNetEncoder}
 
-__all__ = ["NETWORKS", "FreeU", "NetworkConfig", "build_network", "recorded_attention"]
+__all__ = [
+    "NETWORKS",
+    "FreeU",
+    "NetworkConfig",
+    "UNetConfig",
+    "UNetEncoderConfig",
+    "build_network",
+    "recorded_attention",
+]
 
 
 def build_network(config: NetworkConfig, channels: int, num_classes: int, learned_variance: bool = False) -> nn.Module:

@@ -17,8 +17,9 @@ from diffusion.process import CosineVP, LinearVP, transition
 from diffusion.samplers import SAMPLERS, ddim, ddpm, heun
 from diffusion.variance import VARIANCES, Variance
 from tests.diffusion.gaussian import PROCESSES, Gaussian, last, no_noise
-from tests.tiny import tiny_model
+from tests.tiny import DIGITS, tiny_model
 
+ABC = ("bright", "dark", "any")
 DATA, Y, TAU = Gaussian(), 0.9, 0.4
 POSTERIOR = Gaussian(  # of x0, given y
     mean=(DATA.mean * TAU**2 + Y * DATA.std**2) / (DATA.std**2 + TAU**2),
@@ -159,12 +160,12 @@ def test_a_noisy_classifier_is_shown_what_a_denoiser_is_shown():
 
     process, x = PROCESSES["ve"], torch.randn(2, 1, 4, 4)
     Denoiser(network, process, PARAMETERISATIONS["eps"])(x, process.level(0.7))
-    NoisyClassifier(lambda x, t: network(x, t, y=0), process, 3).logits(x, process.level(0.7))
+    NoisyClassifier(lambda x, t: network(x, t, y=0), process, ABC).logits(x, process.level(0.7))
     torch.testing.assert_close(seen[0], seen[1])
 
 
 def test_log_prob_is_the_log_softmax_of_the_label_and_nothing_without_one():
-    reader = NoisyClassifier(Reader(), CosineVP(), 3)
+    reader = NoisyClassifier(Reader(), CosineVP(), ABC)
     x, level = torch.randn(3, 1, 4, 4), CosineVP().level(0.5)
     log_probs = reader.logits(x, level).log_softmax(1)
     got = reader.log_prob(x, level, torch.tensor([1, -1, 0]))
@@ -175,7 +176,7 @@ def test_log_prob_is_the_log_softmax_of_the_label_and_nothing_without_one():
 @pytest.mark.parametrize("sampler", SAMPLERS)
 def test_a_classifier_steers_an_unconditional_model_with_every_sampler(sampler):
     model = tiny_model(label_names=(), process={"kind": "cosine_vp"}, sampler=sampler)
-    reader = NoisyClassifier(Reader(), model.process, 3)
+    reader = NoisyClassifier(Reader(), model.process, ABC)
     images = model.generate([0, 1, 2, -1], classifier=reader, classifier_scale=20.0, steps=20)
     plain = model.generate([-1] * 4, steps=20)
     means, unsteered = images.mean((1, 2, 3)), plain.mean((1, 2, 3))
@@ -187,23 +188,23 @@ def test_a_classifier_steers_an_unconditional_model_with_every_sampler(sampler):
 def test_classifiers_that_do_not_fit_are_refused():
     model = tiny_model()
     cases = [
-        ({"classifier": NoisyClassifier(Reader(), LinearVP(), 10)}, "trained on another process"),
-        ({"classifier": NoisyClassifier(Reader(), model.process, 3)}, "knows 3 labels, the model 10"),
+        ({"classifier": NoisyClassifier(Reader(), LinearVP(), DIGITS)}, "trained on another process"),
+        ({"classifier": NoisyClassifier(Reader(), model.process, ABC)}, "3 labels apart that are not the model's 10"),
         ({"classifier_scale": 2.0}, "belongs to a classifier"),
-        ({"classifier": NoisyClassifier(Reader(), model.process, 10), "classifier_scale": -1}, "from 0 to 100"),
+        ({"classifier": NoisyClassifier(Reader(), model.process, DIGITS), "classifier_scale": -1}, "from 0 to 100"),
     ]
     for arguments, sentence in cases:
         with pytest.raises(InputError, match=sentence):
             model.sample([1], **arguments)
     unconditional = tiny_model(label_names=())
     with pytest.raises(InputError, match="Label 3 is unknown"):
-        unconditional.sample([3], classifier=NoisyClassifier(Reader(), model.process, 3))
+        unconditional.sample([3], classifier=NoisyClassifier(Reader(), model.process, ABC))
 
 
 def test_both_guidances_together():
     model = tiny_model()
     level, x, labels = model.process.level(0.5), torch.randn(2, 1, 8, 8), torch.tensor([1, 0])
-    reader = NoisyClassifier(Reader(), model.process, 3)
+    reader = NoisyClassifier(Reader(), model.process, ABC)
     free = classifier_free(model.denoiser(), 2.0, 10)
     with torch.no_grad():
         both, alone = reader.steer(free, labels, 3.0)(x, level, labels), free(x, level, labels)

@@ -5,7 +5,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from diffusion.images import png_bytes, sheet, to_uint8
+from diffusion.images import downscaled, png_bytes, sheet, to_uint8
 from diffusion.noise import ImageNoise
 
 
@@ -35,3 +35,11 @@ def test_noise_belongs_to_the_image():
     assert abs(draws.mean()) < 0.03
     assert abs(draws.std() - 1) < 0.03
     assert len({tuple(image.flatten()[:4].tolist()) for image in draws}) == 400
+
+
+def test_downscaled_pixels_are_the_means_of_their_squares():
+    x = torch.arange(2 * 3 * 8 * 8, dtype=torch.float32).reshape(2, 3, 8, 8) / 400 - 0.5
+    small = downscaled(x, 2)
+    assert small.shape == (2, 3, 2, 2)
+    torch.testing.assert_close(small[1, 2, 0, 1], x[1, 2, :4, 4:].mean())
+    assert torch.equal(downscaled(x, 8), x)

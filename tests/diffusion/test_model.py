@@ -4,10 +4,11 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from diffusion import SAMPLERS, InputError, Model, ModelConfig, load_model
+from diffusion import SAMPLERS, FreeU, InputError, Model, ModelConfig, load_classifier, load_model
 from diffusion.losses import LOSSES
 from diffusion.prediction import PARAMETERISATIONS
 from diffusion.variance import VARIANCES
+from tests.tiny import ENLARGER, READER, tiny_classifier, tiny_enlarger, tiny_model
 
 TINY = {"kind": "unet", "patch": 4, "channels": (8,), "attention": (False,), "blocks": 1}
 
@@ -206,6 +207,12 @@ def refusal(directory):
         ({"process": {"kind": "fog"}}, "process"),
         ({"network": {**TINY, "channels": [10**9]}}, "network"),
         ({"name": "../etc"}, "name"),
+        ({"low_res_size": 2}, "low_res_size"),
+        ({"network": ENLARGER}, "low_res_size"),
+        ({"network": ENLARGER, "low_res_size": 3}, "divisible by low_res_size"),
+        ({"network": READER, "label_names": []}, "must have label_names"),
+        ({"network": READER, "variance": "learned"}, "no variance to learn"),
+        ({"network": {**READER, "pool_size": 7}}, "pool_size must be 4"),
     ],
     ids=str,
 )
@@ -273,3 +280,101 @@ def test_every_way_of_asking_the_processor_gives_the_same_picture(monkeypatch):
         monkeypatch.setattr("diffusion.model.use_bfloat16", lambda device, yes=has_bfloat16: yes)
         pictures.append(tiny().generate([0, 1, 2], steps=5))
     assert 0 < (pictures[0] - pictures[1]).abs().max() < 0.1
+
+
+def test_the_network_tells_what_a_model_is_for():
+    tasks = [model.config.task for model in (tiny_model(), tiny_enlarger(), tiny_classifier())]
+    assert tasks == ["generation", "super-resolution", "classification"]
+
+
+def test_a_classifier_saved_and_loaded_steers_as_before(tmp_path):
+    tiny_classifier().save(tmp_path)
+    reader, model = load_classifier(tmp_path, "cpu"), tiny_model(label_names=())
+    assert reader.label_names == tiny_classifier().config.label_names
+    assert reader.num_classes == 10
+    steered = model.generate([3, 7, -1], classifier=reader, classifier_scale=30.0)
+    again = model.generate([3, 7, -1], classifier=tiny_classifier().classifier(), classifier_scale=30.0)
+    plain = model.generate(num_images=3)
+    assert torch.equal(steered, again)
+    assert (steered - plain)[:2].abs().amax((1, 2, 3)).min() > 1e-3
+    assert torch.equal(steered[2], plain[2])
+    level, x = model.process.level(0.5), torch.randn(3, 1, 8, 8)
+    expected = tiny_classifier().network(x, torch.full((3,), 499.0))
+    torch.testing.assert_close(reader.logits(x, level), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_what_draws_and_what_reads_are_told_apart(tmp_path):
+    tiny_classifier().save(tmp_path / "reader")
+    tiny_model().save(tmp_path / "drawer")
+    with pytest.raises(InputError, match="reader is a classifier of noisy images"):
+        load_model(tmp_path / "reader")
+    with pytest.raises(InputError, match="drawer is a model that draws"):
+        load_classifier(tmp_path / "drawer")
+    with pytest.raises(InputError, match="is a classifier: it steers another model"):
+        tiny_classifier().sample([1])
+    with pytest.raises(InputError, match="is a classifier: it steers another model"):
+        tiny_classifier().invert(torch.zeros(1, 1, 8, 8))
+    with pytest.raises(InputError, match="it is no classifier"):
+        tiny_model().classifier()
+
+
+def test_a_classifier_of_other_images_is_refused():
+    reader = tiny_classifier(image_size=16, network={**READER, "pool_size": 8}).classifier()
+    with pytest.raises(InputError, match=r"reads images of \(1, 16, 16\)"):
+        tiny_model().sample([1], classifier=reader)
+
+
+@pytest.mark.parametrize("labels", [(), ("0", "1", "2")], ids=["unconditional", "guided"])
+def test_super_resolution_draws_each_image_from_its_own_small_one(labels):
+    model = tiny_enlarger(label_names=labels)
+    asked = [0, 1, -1] if labels else None
+    small = torch.rand(3, 1, 2, 2, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    together = model.generate(asked, low_res=small, guidance_scale=2.0)
+    assert together.shape == (3, 1, 8, 8)
+    for i in range(3):
+        alone = model.generate(
+            asked and asked[i : i + 1], low_res=small[i : i + 1], guidance_scale=2.0, first_index=i, num_images=1
+        )
+        torch.testing.assert_close(alone[0], together[i], rtol=1e-4, atol=1e-5)
+    assert (model.generate(asked, low_res=-small, guidance_scale=2.0) - together).abs().max() > 1e-3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({}, "it needs low_res, images of 2x2 pixels in 1 channel"),
+        ({"low_res": torch.zeros(2, 1, 3, 3)}, "not (2, 1, 3, 3)"),
+        ({"low_res": torch.zeros(2, 3, 2, 2)}, "not (2, 3, 2, 2)"),
+        ({"low_res": torch.zeros(1, 2, 2)}, "not (1, 2, 2)"),
+        ({"low_res": torch.full((2, 1, 2, 2), 1.5)}, "values from -1 to 1"),
+        ({"low_res": torch.full((2, 1, 2, 2), torch.nan)}, "values from -1 to 1"),
+        ({"low_res": torch.zeros(2, 1, 2, 2), "num_images": 3}, "for each of the 3 to draw, not 2"),
+    ],
+    ids=str,
+)
+def test_a_small_image_that_does_not_fit_is_one_sentence(arguments, said):
+    with pytest.raises(InputError) as raised:
+        tiny_enlarger().sample(**arguments)
+    assert said in str(raised.value)
+
+
+def test_low_res_is_for_super_resolution_alone():
+    with pytest.raises(InputError, match="low_res belongs to super-resolution"):
+        tiny().sample([0], low_res=torch.zeros(1, 1, 2, 2))
+    with pytest.raises(InputError, match="it needs low_res"):
+        tiny_enlarger().invert(torch.zeros(1, 1, 8, 8))
+
+
+def test_freeu_scales_a_u_net_and_nothing_else():
+    model = tiny(network={**TINY, "channels": (8, 16), "attention": (False, False), "patch": 1})
+    plain = model.generate([0, 1])
+    assert torch.equal(model.generate([0, 1], freeu=FreeU()), plain)
+    drawn = [model.generate([0, 1], freeu=freeu) for freeu in (FreeU(b=1.5), FreeU(s=0.3), FreeU(1.5, 0.3))]
+    for i, images in enumerate(drawn):
+        for other in (plain, *drawn[:i]):
+            assert (images - other).abs().max() > 1e-4
+    transformer = tiny(network={"kind": "dit", "patch": 4, "width": 32, "depth": 1, "heads": 2})
+    with pytest.raises(InputError, match="freeu_b belongs to a U-Net; leave it out with tiny"):
+        transformer.sample([0], freeu=FreeU(b=1.5))
+    with pytest.raises(InputError, match="freeu_s must be a number from 0 to 4"):
+        model.sample([0], freeu=FreeU(s=5))

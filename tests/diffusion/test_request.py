@@ -13,6 +13,10 @@ BAD = {
     "num_images": [0, 65, 10**6, "all", NAN, False, [1, 2]],
     "guidance_scale": [-0.1, 20.1, NAN, INF, -INF, "nan", "1e400", 10**400, "strong", True, [2]],
     "eta": [-0.1, 1.1, NAN, "x", True],
+    "classifier_scale": [-1, 101, NAN, "x"],
+    "freeu_b": [-0.1, 4.1, NAN, INF, "x", True],
+    "freeu_s": [-0.1, 4.1, NAN, "x"],
+    "classifier": [1, True, ["classifier"]],
     "seed": [-1, 2**32, 0.5, NAN, "random", True, [0]],
     "sampler": ["DDIM", "k_euler", 3, True, ["ddim"]],
     "label": [9, True, ["9"], {"label": "9"}],
@@ -50,7 +54,7 @@ def test_numbers_may_come_as_text_or_as_whole_floats(twenty):
 
 @pytest.mark.parametrize("blank", [None, "", "  "])
 def test_nothing_means_the_default(blank):
-    names = ("label", "num_images", "sampler", "steps", "guidance_scale", "eta", "seed", "model")
+    names = tuple(Request.model_fields)
     assert Request(**dict.fromkeys(names, blank)) == Request()
     assert Request().label == ""
     assert Request().model == ""
@@ -76,6 +80,15 @@ def test_the_model_fills_in_what_is_not_given():
 def test_eta_is_refused_where_the_sampler_has_none():
     with pytest.raises(InputError, match=r"^eta belongs to the sampler ddim; leave it out with heun\.$"):
         check_settings(tiny_model(sampler="heun").config, eta=0.0)
+
+
+def test_what_is_not_given_of_the_extras_is_left_out():
+    config = tiny_model().config
+    assert check_settings(config, freeu_b="1.2", freeu_s=0, classifier_scale="") == {
+        **check_settings(config),
+        "freeu_b": 1.2,
+        "freeu_s": 0.0,
+    }
 
 
 def test_labels_are_class_names():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from diffusion import SAMPLERS
+from diffusion import SAMPLERS, FreeU
 from diffusion.guidance import classifier_free
 from diffusion.request import check_settings
 from diffusion.trajectory import displayed, kept_indices, trajectory
@@ -46,3 +46,11 @@ def test_the_noise_of_a_ve_process_is_shown_at_the_brightness_of_an_image():
     assert first.x.std() > 5
     assert 60 < displayed(first).std() < 110  # the standard deviation of clipped unit noise is 91 of 255
     assert np.array_equal(displayed(last), displayed(replace(last, x=last.x.clamp(-1, 1))))
+
+
+def test_the_scales_of_freeu_reach_the_network():
+    model = tiny_model(network={"kind": "unet", "channels": (8, 8), "attention": (False, False), "blocks": 1})
+    settings = check_settings(model.config, freeu_b=1.5)
+    *_, state = trajectory(model, [1], **settings)
+    assert torch.equal(state.x.clamp(-1, 1), model.generate([1], freeu=FreeU(b=1.5)))
+    assert (state.x - model.generate([1])).abs().max() > 1e-4
