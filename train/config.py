@@ -29,7 +29,7 @@ class TrainConfig(BaseModel):
     minutes: float | None = Field(None, gt=0, allow_inf_nan=False, description="a number above 0")
 
     batch_size: int = Field(128, ge=1, le=65536, description="a whole number from 1 to 65536")  # over all processes
-    optimizer: Literal["muon", "adamw"] = "adamw"
+    optimizer: Literal["muon", "adamw"] = "muon"
     learning_rate: float = Field(2e-3, gt=0, le=1, description="a number above 0, at most 1")
     warmup_steps: int = Field(100, ge=0, description="a whole number from 0")
     decay: Literal["cosine", "linear", "none"] = "cosine"  # of the learning rate, to 0 at the end

@@ -16,7 +16,7 @@ The size, the channels and the label names of a model come from the data set it 
 from typing import Any
 
 UNET = {"kind": "unet", "patch": 2, "blocks": 1}
-MNIST = {"dataset": "mnist", "minutes": 15, "batch_size": 32, "learning_rate": 2e-3}
+MNIST = {"dataset": "mnist", "minutes": 15, "batch_size": 32, "learning_rate": 3e-3}
 LINEAR, COSINE = {"kind": "linear_vp"}, {"kind": "cosine_vp"}
 
 PRESETS: dict[str, dict[str, Any]] = {
@@ -40,7 +40,7 @@ PRESETS: dict[str, dict[str, Any]] = {
             "process": {"kind": "exponential_ve", "s": 25.0},
             "prediction": "score",
             "network": UNET
-            | {"channels": (48, 80), "attention": (False, "transformer"), "head_channels": 20, "time": "fourier"},
+            | {"channels": (40, 64), "attention": (False, "transformer"), "head_channels": 16, "time": "fourier"},
             "sampler": "euler_maruyama",
             "steps": 500,
             "guidance_scale": 1.0,
