@@ -96,12 +96,20 @@ def is_matrix(weight: Tensor) -> bool:
 
 
 def orthogonal(matrices: Tensor, steps: int = 5) -> Tensor:
-    """Roughly U V' of each U S V', for (N, rows, columns): singular values between 0.7 and 1.2 after five steps."""
+    """Roughly U V' of each U S V', for (N, rows, columns): singular values between 0.7 and 1.2 after five steps.
+
+    A step takes X to p(G) X with G = X X' and p(G) = a + b G + c G^2. All these polynomials commute, so their product
+    is gathered on the small side of the matrix and meets X once, at the end.
+    """
     tall = matrices.shape[-2] > matrices.shape[-1]
     x = matrices.mT if tall else matrices
     x = x / x.norm(dim=(-2, -1), keepdim=True).clamp(min=1e-7)
     a, b, c = QUINTIC
-    for _ in range(steps):
-        gram = x @ x.mT  # a x + (b G + c G^2) x
-        x = torch.baddbmm(x, torch.baddbmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
-    return x.mT if tall else x
+    identity = torch.eye(x.shape[-2], dtype=x.dtype, device=x.device)
+    gram = product = x @ x.mT
+    for step in range(steps):
+        p = torch.baddbmm(a * identity, gram, c * gram) + b * gram
+        product = p @ product if step else p
+        if step + 1 < steps:
+            gram = p @ (gram @ p)
+    return (product @ x).mT if tall else product @ x
