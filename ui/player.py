@@ -17,6 +17,10 @@ from ui import texts
 from ui.engine import Frame, Update
 
 WEB = Path(__file__).parent / "web"
+SCRIPTS = (  # one scope, in this order: the last one sets all in motion
+    *("common.js", "gif.js", "stage.js", "track.js", "reel.js", "player_markup.js", "player.js"),
+    *("playback.js", "messages.js", "downloads.js", "controls.js"),
+)
 
 
 def script(*names: str) -> str:
@@ -33,7 +37,7 @@ def component(initial: str = "") -> gr.HTML:
     return gr.HTML(
         initial,
         html_template='<div class="digit-player"></div>',
-        js_on_load=script("common.js", "gif.js", "stage.js", "track.js", "reel.js", "player_markup.js", "player.js"),
+        js_on_load=script(*SCRIPTS),
         apply_default_css=False,
         elem_id="player",
     )

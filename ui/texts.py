@@ -46,6 +46,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "noisy": ("Noisy image", "含噪图像"),
     "guess": ("Model's guess", "模型的猜测"),
     "both": ("Both", "两者"),
+    "input": ("Small input", "小图输入"),
     "view": ("What to show", "显示内容"),
     "play": ("Play", "播放"),
     "pause": ("Pause", "暂停"),

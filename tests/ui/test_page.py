@@ -126,7 +126,7 @@ def record(page: Page) -> None:
         window.shown = [];
         const root = document.querySelector(".digit-player");
         const look = () => {
-            const canvas = root.querySelector("canvas");
+            const canvas = root.querySelector(".dp-pane:not([hidden]) canvas");
             window.shown.push([root.dataset.phase, Number(root.dataset.step), canvas.toDataURL()]);
         };
         new MutationObserver(look).observe(root, { attributeFilter: ["data-step"] });

@@ -23,6 +23,10 @@ const PLAYER_MARKUP = `
   </header>
   <div class="dp-banner" role="alert" part="banner" hidden></div>
   <div class="dp-stage" part="stage">
+    <figure class="dp-pane" data-kind="input" hidden>
+      <figcaption><i>y</i><span data-text="input"></span></figcaption>
+      <button type="button" class="dp-sheet"><canvas></canvas></button>
+    </figure>
     <figure class="dp-pane" data-kind="x">
       <figcaption><i>x<sub>t</sub></i><span data-text="noisy"></span></figcaption>
       <button type="button" class="dp-sheet"><canvas></canvas></button>

@@ -5,6 +5,7 @@ class Reel {
     this.run = message.run;
     this.frames = [];
     this.result = null;
+    this.input = null; // the small images that are enlarged, where the model does that
     this.failed = false;
     this.stopped = false;
     this.take(message);
@@ -23,6 +24,7 @@ class Reel {
       this.frames.push({ step, t, alpha, sigma, seconds: message.seconds, x: picture(x), x0: picture(x0) });
     }
     this.frames.sort((a, b) => a.step - b.step);
+    if (message.input) this.input = picture(message.input);
     if (message.result) this.result = message.result;
   }
 
@@ -45,9 +47,9 @@ class Reel {
   }
 
   close() {
-    for (const frame of this.frames) {
-      for (const { bitmap } of [frame.x, frame.x0]) if (bitmap) bitmap.close();
-    }
+    const pictures = this.frames.flatMap((frame) => [frame.x, frame.x0]);
+    if (this.input) pictures.push(this.input);
+    for (const { bitmap } of pictures) if (bitmap) bitmap.close();
   }
 }
 

@@ -1,0 +1,84 @@
+// What the player is told: messages of a run from the server, and what the buttons of the page do to it.
+
+const LATE = 5000; // within so many ms after Stop, the end that is reported may be the stopped run's
+let stoppedAt = -LATE;
+
+function receive(text) {
+  if (!text) return;
+  const message = JSON.parse(text);
+  if (message.error) {
+    if (!expecting && message.run !== "example" && !(reel && reel.run === message.run)) return;
+    expecting = false;
+    phase = "failed";
+    failure = message.error;
+    setMode("rest");
+    return draw();
+  }
+  if (reel && reel.run === message.run) {
+    if (reel.stopped) return;
+    reel.take(message);
+  } else {
+    if (message.example ? reel : !expecting) return; // a person was faster than the example; a run was stopped
+    expecting = false;
+    if (reel) reel.close();
+    reel = new Reel(message);
+    at = 0;
+    if (only !== null && only >= reel.shape.count) only = null;
+    if (message.example) {
+      if (calm) at = reel.last;
+      else setMode("play");
+    } else {
+      phase = "running";
+      setMode("live");
+    }
+    draw();
+  }
+  if (reel.done && !reel.example) phase = "finished";
+  drawStatus();
+}
+
+// What the buttons of the page tell the player (ui/generate_tab.py).
+window.digitPlayer = {
+  begin() {
+    if (phase === "waiting" || phase === "running") return; // a double click
+    phase = "waiting";
+    expecting = true;
+    failure = "";
+    queued = "";
+    if (reel) reel.stopped = true; // whatever still comes of an earlier run is late
+    draw();
+    if (window.innerWidth < 761) root.scrollIntoView({ behavior: calm ? "auto" : "smooth", block: "start" });
+  },
+  // Whether nothing is running any more, as after every stop.
+  stop() {
+    if (phase !== "waiting" && phase !== "running") return true;
+    stoppedAt = performance.now();
+    if (phase === "running") reel.stopped = true;
+    phase = phase === "running" ? "stopped" : "idle";
+    expecting = false;
+    draw();
+    return true;
+  },
+  // A run has ended; true unless it is the stopped one, whose end comes when the next is under way.
+  end() {
+    const late = performance.now() - stoppedAt < LATE;
+    stoppedAt = -LATE;
+    if (phase !== "waiting" && phase !== "running") return true;
+    if (late) return false;
+    phase = "failed";
+    expecting = false;
+    failure = words().failed;
+    draw();
+    return true;
+  },
+};
+
+// How many are ahead stands in Gradio's own progress line, as "queue: 3/7 |"; here it is said in words.
+new MutationObserver(([{ target }]) => {
+  const line = target.nodeType === Node.TEXT_NODE ? target.parentNode : target;
+  const place = /queue:\s*(\d+)\s*\/\s*\d+/.exec(line.textContent); // not the seconds, "0.3/1.4s"
+  queued = place && Number(place[1]) > 1 ? String(Number(place[1]) - 1) : "";
+  if (phase === "waiting") drawStatus();
+}).observe(document.querySelector("#queue-line"), { subtree: true, childList: true, characterData: true });
+
+watch("value", () => receive(props.value));
