@@ -23,10 +23,11 @@ from torch import Tensor
 from diffusion.errors import InputError
 from diffusion.images import png_bytes, sheet, to_uint8
 from diffusion.model import Model
-from diffusion.request import Request, label_index
+from diffusion.request import Request
 from diffusion.trajectory import State, displayed, kept_indices, trajectory
 from train import evaluator
 from ui.media import quick_png
+from ui.plan import Plan, planned, tile_names
 from ui.registry import HUB, ModelEntry, Registry
 
 logger = logging.getLogger(__name__)
@@ -75,6 +76,7 @@ class Update(NamedTuple):
     total: int
     seconds: float  # of computing, without the time that the receiver took
     result: Result | None = None
+    small: bytes | None = None  # with the first one, where the model enlarges: what, as a PNG sheet like a frame's
 
 
 class Engine:
@@ -100,16 +102,26 @@ class Engine:
         """The model of a reference ("" is the default). Raises InputError."""
         return self.registry.load(self._checked(ref))
 
-    def describe(self, ref: str = "") -> dict[str, Any]:
-        """What a page must know of a model: its labels, image size and default settings. Raises InputError."""
+    def describe(self, ref: str = "", classifier: str = "") -> dict[str, Any]:
+        """What a page must know of a model, steered by a classifier or not. Raises InputError.
+
+        "tiles" are what may be asked for, "label_names" the model's own labels, which its guidance scale weighs;
+        "classifiers" the references of those that may steer it, "freeu" says whether FreeU applies.
+        """
         config = self.registry.config(self._checked(ref))
+        classifiers = [entry.ref for entry in self.registry.classifiers(config)]
+        steered = self.registry.config(classifier).label_names if classifier in classifiers else config.label_names
         return {
             "label_names": list(config.label_names),
+            "tiles": list(tile_names(config, steered)),
+            "task": config.task,
             "channels": config.channels,
             "image_size": config.image_size,
             "sampler": config.sampler,
             "steps": config.steps,
             "guidance_scale": config.guidance_scale,
+            "classifiers": classifiers,
+            "freeu": config.network.kind == "unet",
             "title": config.title or config.name,
             "description": config.description,
         }
@@ -143,41 +155,36 @@ class Engine:
 
         The model is loaded and everything checked before this returns. Raises InputError.
         """
-        ref = self._checked(request.model)
-        model = self.registry.load(ref)
-        label = label_index(request.label, model.config.label_names)
-        settings = request.filled(model.config)
-        shown = {"model": ref, "label": request.label, "num_images": request.num_images, **settings}
-        return self._updates(model, [label] * request.num_images, settings, shown)
+        return self._updates(planned(request, self._checked(request.model), self.registry))
 
-    def _updates(self, model: Model, labels: list[int], settings: dict, shown: dict) -> Generator[Update, None, None]:
-        total = settings["steps"]
+    def _updates(self, plan: Plan) -> Generator[Update, None, None]:
+        total = plan.settings["steps"]
         kept = kept_indices(total, MOST_FRAMES)
         frames: list[Frame] = []
         started = time.perf_counter()
         due = started  # when the next update may come; the first at once
-        with closing(trajectory(model, labels, **settings)) as path:
+        with closing(trajectory(plan.model, plan.labels, **plan.settings)) as path:
             for state in path:
                 if state.index in kept:
                     frames.append(_frame(state))
                 now = time.perf_counter()
                 if state.index < total and now >= (due if frames else due + PULSE):
-                    yield Update(frames, state.index, total, now - started)
+                    yield Update(frames, state.index, total, now - started, small=None if state.index else plan.small)
                     frames = []
                     due = time.perf_counter() + INTERVAL
                     started += due - INTERVAL - now  # the receiver's time does not count
         seconds = time.perf_counter() - started
-        yield Update(frames, total, total, seconds, self._result(model, state.x, seconds, shown))
+        yield Update(frames, total, total, seconds, self._result(plan, state.x, seconds))
 
-    def _result(self, model: Model, x: Tensor, seconds: float, settings: dict) -> Result:
+    def _result(self, plan: Plan, x: Tensor, seconds: float) -> Result:
         images = to_uint8(x)
         return Result(
             images=images,
-            labels=[settings["label"]] * len(images),
-            readings=self._readings(x) if evaluator.can_read(model.config) else None,
+            labels=plan.asked,
+            readings=self._readings(x) if plan.readable else None,
             seconds=seconds,
-            settings=settings,
-            sheet_png=png_bytes(sheet(images), settings, compress_level=6),
+            settings=plan.shown,
+            sheet_png=png_bytes(sheet(images), plan.shown, compress_level=6),
         )
 
     def _readings(self, x: Tensor) -> list[Reading] | None:

@@ -5,17 +5,22 @@ from collections import OrderedDict
 from concurrent.futures import Future
 from pathlib import Path
 from threading import Lock
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
-from diffusion.config import ModelConfig
+from torch import nn
+
+from diffusion.config import ModelConfig, Task
 from diffusion.errors import InputError
-from diffusion.hub import bundled, resolve
-from diffusion.model import CONFIG, WEIGHTS, Model, load_model, read_config
+from diffusion.guidance import NoisyClassifier
+from diffusion.hub import COMMIT, bundled, resolve
+from diffusion.model import CONFIG, WEIGHTS, Model, load_classifier, load_model, read_config
 
 HELD = 4  # models in memory; the one unused for longest makes room
 HUB = "hub:"
 
+Source = Literal["bundled", "run", "hub"]
 Stamp = tuple[int, ...]
+Key = tuple[Literal["model", "classifier"], str]  # what a reference is wanted as, and the reference
 
 
 class ModelEntry(NamedTuple):
@@ -24,7 +29,8 @@ class ModelEntry(NamedTuple):
     ref: str
     title: str
     description: str
-    source: Literal["bundled", "run", "hub"]
+    source: Source
+    task: Task
 
 
 class Registry:
@@ -39,13 +45,14 @@ class Registry:
         self.own = own
         self.runs_dir = Path(runs_dir)
         self._lock = Lock()
-        self._held: OrderedDict[str, tuple[Stamp, Model]] = OrderedDict()
-        self._loading: dict[tuple[str, Stamp], Future[Model]] = {}
+        self._held: OrderedDict[Key, tuple[Stamp, Any]] = OrderedDict()
+        self._loading: dict[tuple[Key, Stamp], Future[Any]] = {}
         self._pulled: dict[str, ModelEntry] = {}
 
     def entries(self) -> list[ModelEntry]:
-        """All models, read anew from disk: bundled, the operator's own, runs (newest first), the Hub's."""
-        found = [_entry(name, "bundled") for name in bundled()]
+        """All models, read anew from disk: bundled (the operator's first), the operator's own, runs (newest first), the
+        Hub's."""
+        found = [_entry(name, "bundled") for name in sorted(bundled(), key=lambda name: name != self.own)]
         runs = [_entry(ref, "run") for ref in self._run_refs()]
         known = {entry.ref for entry in found + runs}
         if self.own not in known and not self.own.startswith(HUB):
@@ -53,13 +60,26 @@ class Registry:
         with self._lock:
             return found + runs + list(self._pulled.values())
 
-    def check(self, ref: str) -> str:
-        """The reference, if anyone may ask for it. Raises InputError."""
+    def classifiers(self, config: ModelConfig) -> list[ModelEntry]:
+        """Those that can steer a model of this configuration."""
+
+        def fits(entry: ModelEntry) -> bool:
+            try:
+                Model(self.config(entry.ref), nn.Identity()).classifier().check_fits(config)
+            except InputError:
+                return False
+            return True
+
+        return [entry for entry in self.entries() if entry.task == "classification" and fits(entry)]
+
+    def check(self, ref: str, setting: str = "model") -> str:
+        """The reference, if anyone may ask for it; ``setting`` is what it was given as. Raises InputError."""
         named = isinstance(ref, str)  # a visitor may send anything
         if named and (ref == self.own or ref.startswith(HUB) or ref in bundled() or ref in self._run_refs()):
             return ref
-        known = ", ".join(entry.ref for entry in self.entries())
-        raise InputError(f"model must be one of {known}, or hub:owner/name, not {ref!r:.60}.")
+        entries = self.entries()
+        known = [entry.ref for entry in entries if (entry.task == "classification") == (setting == "classifier")]
+        raise InputError(f"{setting} must be one of {', '.join(known)}, or hub:owner/name, not {ref!r:.60}.")
 
     def config(self, ref: str) -> ModelConfig:
         """The configuration of a checked reference; a model from the Hub is loaded for it. Raises InputError."""
@@ -70,37 +90,54 @@ class Registry:
 
         Threads that ask for the same model at the same time wait for one loading, and share its failure.
         """
-        stamp = () if ref.startswith(HUB) else _stamp(resolve(ref))
+        return self._get(("model", ref))
+
+    def load_classifier(self, ref: str) -> NoisyClassifier:
+        """``load`` of a classifier."""
+        return self._get(("classifier", ref))
+
+    def refresh(self) -> None:
+        """Ask the Hub anew for what is held from there, but for what is named by its commit. The old ones draw until
+        the new ones are here, and go on where the Hub fails."""
         with self._lock:
-            held_stamp, model = self._held.get(ref, (None, None))
-            if model is not None and held_stamp == stamp:
-                self._held.move_to_end(ref)
-                return model
-            future = self._loading.get((ref, stamp))
+            held = [key for key in self._held if key[1].startswith(HUB)]
+        for key in held:
+            if not COMMIT.fullmatch(key[1].partition("@")[2]):
+                self._fill(Future(), key, ())
+
+    def _get(self, key: Key) -> Any:
+        stamp = () if key[1].startswith(HUB) else _stamp(resolve(key[1]))
+        with self._lock:
+            held_stamp, loaded = self._held.get(key, (None, None))
+            if loaded is not None and held_stamp == stamp:
+                self._held.move_to_end(key)
+                return loaded
+            future = self._loading.get((key, stamp))
             mine = future is None
             if future is None:
-                future = self._loading[ref, stamp] = Future()
+                future = self._loading[key, stamp] = Future()
         if mine:
-            self._fill(future, ref, stamp)
+            self._fill(future, key, stamp)
         return future.result()
 
-    def _fill(self, future: "Future[Model]", ref: str, stamp: Stamp) -> None:
+    def _fill(self, future: "Future[Any]", key: Key, stamp: Stamp) -> None:
+        kind, ref = key
         try:
-            model = load_model(ref)
+            loaded = load_model(ref) if kind == "model" else load_classifier(ref)
         except BaseException as error:  # handed to all who wait; what is held stays
             with self._lock:
-                del self._loading[ref, stamp]
+                self._loading.pop((key, stamp), None)
             future.set_exception(error)
             return
         with self._lock:
-            self._held[ref] = stamp, model
-            self._held.move_to_end(ref)
+            self._held[key] = stamp, loaded
+            self._held.move_to_end(key)
             while len(self._held) > HELD:
                 self._held.popitem(last=False)
-            if ref.startswith(HUB):
-                self._pulled[ref] = _described(ref, model.config, "hub")
-            del self._loading[ref, stamp]
-        future.set_result(model)
+            if isinstance(loaded, Model) and ref.startswith(HUB):
+                self._pulled[ref] = _described(ref, loaded.config, "hub")
+            self._loading.pop((key, stamp), None)
+        future.set_result(loaded)
 
     def _run_refs(self) -> list[str]:
         """``RUNS_DIR/NAME/model`` of every run that has a model, the newest first."""
@@ -122,18 +159,18 @@ def _stamp(directory: Path) -> Stamp:
     return tuple(number for stat in stats for number in (stat.st_mtime_ns, stat.st_ino, stat.st_size))
 
 
-def _entry(ref: str, source: Literal["bundled", "run"]) -> ModelEntry:
+def _entry(ref: str, source: Source) -> ModelEntry:
     try:
         return _described(ref, read_config(resolve(ref)), source)
     except InputError as error:  # listed all the same: to hide it would leave its owner to wonder
-        return ModelEntry(ref, _short_name(ref), str(error), source)
+        return ModelEntry(ref, _short_name(ref), str(error), source, "generation")
 
 
-def _described(ref: str, config: ModelConfig, source: Literal["bundled", "run", "hub"]) -> ModelEntry:
+def _described(ref: str, config: ModelConfig, source: Source) -> ModelEntry:
     title = config.title or config.name
     if source != "bundled":
         title = f"{_short_name(ref)} ({title})"
-    return ModelEntry(ref, title, config.description, source)
+    return ModelEntry(ref, title, config.description, source, config.task)
 
 
 def _short_name(ref: str) -> str:
