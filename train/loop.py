@@ -176,7 +176,7 @@ def fresh_optimizer(network: nn.Module, training: TrainConfig) -> torch.optim.Op
         "weight_decay": training.weight_decay,
     }
     if training.optimizer == "muon":
-        return Muon(network.parameters(), **settings)
+        return Muon(network.named_parameters(), **settings)
     parameters = list(network.parameters())
     return torch.optim.AdamW(parameters, fused=parameters[0].device.type in FUSED, **settings)
 

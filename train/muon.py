@@ -16,19 +16,22 @@ from torch import Tensor, nn
 
 QUINTIC = (3.4445, -4.7750, 2.0315)  # a s + b s^3 + c s^5 lifts small singular values fastest (Jordan et al. 2024)
 SMALLEST = 32
+CONDITIONING = {"time", "label", "embed", "modulation"}  # parts of our networks that work on embeddings alone
 RMS = 0.2  # root mean square of an update over the learning rate
 
 
 class Muon(torch.optim.Optimizer):
-    """Muon with Nesterov momentum for what is a matrix of at least ``SMALLEST`` rows and columns, Adam for the rest:
-    biases, norms, label embeddings, the few channels of an image.
+    """Muon with Nesterov momentum for the matrices that images go through, of at least ``SMALLEST`` rows and columns;
+    Adam for the rest: biases, norms, the few channels of an image, and what embeds time and label, where Muon was
+    measured to gain nothing for a third of its cost.
 
-    betas: Adam's; momentum: Muon's. Weight decay is decoupled and touches the matrices alone.
+    parameters: a network's ``named_parameters()``. betas: Adam's; momentum: Muon's. Weight decay is decoupled and
+    touches the matrices alone.
     """
 
     def __init__(
         self,
-        parameters: Iterable[nn.Parameter],
+        parameters: Iterable[tuple[str, nn.Parameter]],
         lr: float = 2e-3,
         betas: tuple[float, float] = (0.9, 0.99),
         momentum: float = 0.95,
@@ -36,8 +39,8 @@ class Muon(torch.optim.Optimizer):
         eps: float = 1e-8,
     ):
         parameters = list(parameters)
-        matrices = [weight for weight in parameters if is_matrix(weight)]
-        others = [weight for weight in parameters if not is_matrix(weight)]
+        matrices = [weight for name, weight in parameters if is_matrix(name, weight)]
+        others = [weight for name, weight in parameters if not is_matrix(name, weight)]
         groups = [{"params": matrices, "matrices": True}, {"params": others, "matrices": False}]
         defaults = {"lr": lr, "betas": betas, "momentum": momentum, "weight_decay": weight_decay, "eps": eps}
         super().__init__([group for group in groups if group["params"]], defaults)
@@ -90,9 +93,10 @@ class Muon(torch.optim.Optimizer):
         return [self.state[weight][name] for weight in weights]
 
 
-def is_matrix(weight: Tensor) -> bool:
-    """Whether a weight is large enough in both directions for its update to be made orthogonal."""
-    return weight.ndim > 1 and min(len(weight), weight[0].numel()) >= SMALLEST
+def is_matrix(name: str, weight: Tensor) -> bool:
+    """Whether a weight's updates are made orthogonal."""
+    large = weight.ndim > 1 and min(len(weight), weight[0].numel()) >= SMALLEST
+    return large and CONDITIONING.isdisjoint(name.split("."))
 
 
 def orthogonal(matrices: Tensor, steps: int = 5) -> Tensor:

@@ -24,14 +24,14 @@ def test_the_direction_keeps_the_singular_vectors_and_levels_the_values(shape):
 def test_an_update_is_as_large_as_adams_usually_are():
     weight = nn.Parameter(torch.zeros(64, 256))
     weight.grad = torch.randn(64, 256, generator=torch.Generator().manual_seed(0))
-    Muon([weight], lr=0.1).step()
+    Muon([("conv.weight", weight)], lr=0.1).step()
     assert weight.square().mean().sqrt().item() == pytest.approx(0.1 * RMS, rel=0.2)
 
 
 def test_momentum_is_nesterovs():
     gradients = torch.randn(3, 32, 40, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     weight = nn.Parameter(torch.zeros(32, 40, dtype=torch.float64))
-    optimizer = Muon([weight], lr=1.0, momentum=0.9)
+    optimizer = Muon([("conv.weight", weight)], lr=1.0, momentum=0.9)
     momentum, expected = torch.zeros(32, 40, dtype=torch.float64), torch.zeros(32, 40, dtype=torch.float64)
     for gradient in gradients:
         weight.grad = gradient.clone()
@@ -43,11 +43,12 @@ def test_momentum_is_nesterovs():
 
 def test_what_is_no_matrix_is_left_to_adam():
     generator = torch.Generator().manual_seed(0)
-    shapes = [(96,), (11, 256), (4, 64, 3, 3), (64, 3, 3, 3)]
-    ours = [nn.Parameter(torch.randn(shape, generator=generator)) for shape in shapes]
+    shapes = {"bias": (96,), "output.weight": (4, 64, 3, 3), "input.weight": (64, 3, 3, 3), "0.embed.weight": (64, 128)}
+    named = [(name, nn.Parameter(torch.randn(shape, generator=generator))) for name, shape in shapes.items()]
+    ours = [weight for _, weight in named]
     theirs = [nn.Parameter(weight.detach().clone()) for weight in ours]
-    assert not any(is_matrix(weight) for weight in ours)
-    optimizers = [Muon(ours, lr=0.01, betas=(0.9, 0.99)), torch.optim.Adam(theirs, lr=0.01, betas=(0.9, 0.99))]
+    assert not any(is_matrix(name, weight) for name, weight in named)
+    optimizers = [Muon(named, lr=0.01, betas=(0.9, 0.99)), torch.optim.Adam(theirs, lr=0.01, betas=(0.9, 0.99))]
     for _ in range(5):
         for mine, other in zip(ours, theirs, strict=True):
             mine.grad = torch.randn(mine.shape, generator=generator)
@@ -62,7 +63,7 @@ def test_it_goes_on_from_its_state_as_if_nothing_had_happened():
     def fresh():
         torch.manual_seed(0)
         network = nn.Sequential(nn.Conv2d(4, 32, 3), nn.Flatten(), nn.Linear(32 * 36, 40))
-        return network, Muon(network.parameters(), lr=0.01)
+        return network, Muon(network.named_parameters(), lr=0.01)
 
     def train(network, optimizer, steps):
         for step in steps:
