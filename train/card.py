@@ -11,6 +11,7 @@ import yaml
 
 from diffusion.model import Model
 from train.config import BUDGETS, RunConfig, TrainConfig
+from train.metrics import COLUMNS, METRICS, cell, columns_of, how, metrics_of
 from train.presets import PRESETS
 
 HUB_DATASETS = {
@@ -81,39 +82,40 @@ def with_figures(card: str, result: dict[str, Any]) -> str:
     result: as ``train.evaluate.evaluate`` returns it. Figures that the card already has are replaced.
     """
     _, front, body = card.split("---\n", 2)
-    generated, real = result["generated"], result["real"]
-    how = f"{result['sampler']}, {result['steps']} steps, guidance scale {result['guidance_scale']:g}"
-    names = {"accuracy": "Class accuracy", "confidence": "Mean confidence", "frechet_distance": "Fréchet distance"}
+    generated, columns, names = result["generated"], columns_of(result), metrics_of(result)
     metrics = [
         {
-            "type": key,
-            "name": f"{name} ({generated['n']} digits; {how}; seed {result['seed']})",
-            "value": generated[key],
+            "type": name,
+            "name": f"{METRICS[name].title} ({generated['n']} images; {how(result)})",
+            "value": generated[name],
         }
-        for key, name in names.items()
-        if generated[key] is not None
+        for name in names
     ]
     data = yaml.safe_load(front)
     index = {
         "task": {"type": data["pipeline_tag"]},
-        "dataset": {"type": data.get("datasets", ["mnist"])[0], "name": "mnist"},
+        "dataset": {"type": data.get("datasets", [result["dataset"]])[0], "name": result["dataset"]},
         "metrics": metrics,
     }
     data["model-index"] = [{"name": result["model"], "results": [index]}]
-    rows = [f"| {names[metric['type']]} | {metric['value']:.4f} | {real[metric['type']]:.4f} |" for metric in metrics]
+    rows = [[METRICS[name].title, *(cell(result, column, name) for column in columns)] for name in names]
+    header = [["", *(COLUMNS[name] for name in columns)], ["---"] * (1 + len(columns))]
+    table = "\n".join(f"| {' | '.join(row)} |" for row in header + rows)
+    meanings = "".join(
+        f"- {METRICS[name].title}: {METRICS[name].meaning}\n" for name in names if METRICS[name].meaning
+    )
     return f"""---
 {yaml.safe_dump(data, sort_keys=False, allow_unicode=True)}---
 {body.partition(FIGURES)[0].rstrip()}
 
 {FIGURES}
 
-By the evaluator of `train.evaluate`, of {generated["n"]:,} digits drawn by {how}, seed {result["seed"]}, beside \
-{real["n"]:,} real ones:
+By the evaluator of `train.evaluate`, of {generated["n"]:,} images drawn by {how(result)}, beside {result["real"]["n"]:,}
+real ones:
 
-| | generated | real |
-|---|---|---|
-{chr(10).join(rows)}
-"""
+{table}
+
+{meanings}"""
 
 
 def data_name(training: TrainConfig) -> str:

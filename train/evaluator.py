@@ -1,66 +1,100 @@
-"""The evaluator: a small CNN that reads digits, and the command that trains it.
+"""The evaluators: small CNNs that read images, and the command that trains them.
 
-    python -m train.evaluator --data-dir data --epochs 16
+    python -m train.evaluator --data-dir data                                   # of MNIST's digits
+    python -m train.evaluator --dataset cifar10 --data-dir data --minutes 10    # of CIFAR-10's objects
 
-It judges what a model draws: its readings give the class accuracy, its penultimate activations the Fréchet distance.
-The trained one is bundled in assets/evaluator.
+They judge what a model draws: the readings give the class accuracy, the penultimate activations the Fréchet distance.
+The trained ones are bundled; `EVALUATORS` says where.
 """
 
-import copy
 import json
-import math
 import sys
 import time
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import torch
-import torch.nn.functional as F
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from safetensors.torch import save as to_safetensors
 from torch import nn
-from tqdm import tqdm
 
 from diffusion.errors import InputError
 from diffusion.generate import Parser
 from diffusion.model import write_atomically
 from train.data import DIGITS, Dataset, load_dataset
+from train.fit import Augment, bend, fit, flip_and_shift, to_input
 
-ASSETS = Path(__file__).resolve().parent.parent / "assets" / "evaluator"
-BATCH = 256
-LEARNING_RATE = 3e-3
-WARM_UP = 0.05  # share of the training
-EMA_DECAY = 0.998
+ASSETS = Path(__file__).resolve().parent.parent / "assets"
+
+
+class Row(NamedTuple):
+    """The evaluator of a data set."""
+
+    title: str
+    directory: Path
+    shape: tuple[int, int, int]  # of an image, (C, H, W)
+    label_names: list[str]
+    widths: tuple[int, int, int]
+    augment: Augment
+    augment_words: str
+    epochs: float
+
+
+CIFAR10 = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
+WARPS = "random small affine maps and smooth warps"
+FLIPS = "random flips and shifts"
+EVALUATORS = {
+    "mnist": Row("MNIST", ASSETS / "evaluator", (1, 28, 28), DIGITS, (32, 64, 96), bend, WARPS, 16),
+    "cifar10": Row(
+        "CIFAR-10", ASSETS / "evaluator-cifar10", (3, 32, 32), CIFAR10, (48, 96, 128), flip_and_shift, FLIPS, 10
+    ),
+}
 
 
 class Evaluator(nn.Module):
-    """Reads 28x28 grey digits: 220,000 parameters, 9 MFLOP an image; smooth activations, for smooth features."""
+    """Reads small images. As of MNIST's: 220,000 parameters, 9 MFLOP an image; smooth activations, for smooth features.
 
-    num_features = 96
+    shape: (C, H, W) of the images, H and W being equal and even. widths: channels at a half, a quarter and an eighth of
+    their size; the last is the number of features.
+    """
 
-    def __init__(self) -> None:
+    def __init__(
+        self,
+        shape: tuple[int, int, int] = EVALUATORS["mnist"].shape,
+        num_classes: int = len(DIGITS),
+        widths: tuple[int, int, int] = EVALUATORS["mnist"].widths,
+    ) -> None:
         super().__init__()
+        (channels, size, _), (wide, wider, widest) = shape, widths
+        self.shape, self.num_features = shape, widest
         self.body = nn.Sequential(  # (N, 1, 28, 28)
             nn.PixelUnshuffle(2),  # (N, 4, 14, 14): full resolution costs most of the time and reads no better
-            *conv(4, 32),
-            *conv(32, 32),
-            *conv(32, 64, stride=2),  # (N, 64, 7, 7)
-            *conv(64, 64),
-            *conv(64, 96, stride=2),  # (N, 96, 4, 4)
-            *conv(96, 96),
-            nn.Conv2d(96, 96, 4, groups=96, bias=False),  # (N, 96, 1, 1): a learned mean over places
+            *conv(4 * channels, wide),
+            *conv(wide, wide),
+            *conv(wide, wider, stride=2),  # (N, 64, 7, 7)
+            *conv(wider, wider),
+            *conv(wider, widest, stride=2),  # (N, 96, 4, 4)
+            *conv(widest, widest),
+            nn.Conv2d(widest, widest, -(-size // 8), groups=widest, bias=False),  # (N, 96, 1, 1): a learned mean
             nn.Flatten(),
         )
-        self.head = nn.Linear(self.num_features, len(DIGITS))
+        self.head = nn.Linear(widest, num_classes)
 
     def features(self, x: torch.Tensor) -> torch.Tensor:
-        """The penultimate activations (N, 96) of images (N, 1, 28, 28) in [-1, 1].  InputError on other sizes."""
-        if x.ndim != 4 or tuple(x.shape[1:]) != (1, 28, 28):
-            raise InputError(f"The evaluator reads grey images of 28x28 pixels, (N, 1, 28, 28), not {tuple(x.shape)}.")
+        """The penultimate activations (N, num_features) of images (N, C, H, W) in [-1, 1].  InputError on other
+        sizes."""
+        if x.ndim != 4 or tuple(x.shape[1:]) != self.shape:
+            channels, height, width = self.shape
+            kind = "grey" if channels == 1 else "RGB"
+            raise InputError(
+                f"The evaluator reads {kind} images of {height}x{width} pixels, (N, {channels}, {height}, {width}), "
+                f"not {tuple(x.shape)}."
+            )
         return self.body(x)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """The logits (N, 10) of images (N, 1, 28, 28) in [-1, 1].  InputError on other sizes."""
+        """The logits (N, num_classes) of images (N, C, H, W) in [-1, 1].  InputError on other sizes."""
         return self.head(self.features(x))
 
 
@@ -68,15 +102,30 @@ def conv(inputs: int, outputs: int, stride: int = 1) -> tuple[nn.Module, ...]:
     return nn.Conv2d(inputs, outputs, 3, stride, padding=1, bias=False), nn.BatchNorm2d(outputs), nn.SiLU()
 
 
+def suited(config) -> str | None:
+    """The data set whose evaluator can judge a model of this configuration (`diffusion.config.ModelConfig`), by the
+    size of its images and its labels, if it has any; None where there is none."""
+    shape = (config.channels, config.image_size, config.image_size)
+    for dataset, row in EVALUATORS.items():
+        if shape == row.shape and list(config.label_names) in ([], row.label_names):
+            return dataset
+    return None
+
+
 def can_read(config) -> bool:
-    """Whether the evaluator can judge a model of this configuration (`diffusion.config.ModelConfig`)."""
-    return list(config.label_names) == DIGITS and config.image_size == 28 and config.channels == 1
+    """Whether a model of this configuration says that it draws the digits, which the first evaluator reads."""
+    return bool(config.label_names) and suited(config) == "mnist"
 
 
-def load_evaluator(directory: Path = ASSETS) -> Evaluator:
+def fresh_evaluator(dataset: str) -> Evaluator:
+    row = EVALUATORS[dataset]
+    return Evaluator(row.shape, len(row.label_names), row.widths)
+
+
+def load_evaluator(dataset: str = "mnist", directory: Path | None = None) -> Evaluator:
     """The trained evaluator, in float32 on the CPU, ready to read.  InputError where it is missing or damaged."""
-    evaluator = Evaluator()
-    path = directory / "model.safetensors"
+    evaluator = fresh_evaluator(dataset)
+    path = (directory or EVALUATORS[dataset].directory) / "model.safetensors"
     try:
         evaluator.load_state_dict(load_file(path))  # copies half precision into float32
     except (OSError, SafetensorError, RuntimeError) as error:
@@ -85,14 +134,10 @@ def load_evaluator(directory: Path = ASSETS) -> Evaluator:
     return evaluator.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
-def to_input(images: torch.Tensor) -> torch.Tensor:
-    """uint8 images as floats in [-1, 1]."""
-    return images.float() / 127.5 - 1
-
-
 @torch.inference_mode()
 def read(evaluator: Evaluator, images: torch.Tensor, batch_size: int = 500) -> tuple[torch.Tensor, torch.Tensor]:
-    """Features (N, 96) and probabilities (N, 10), on the CPU, of images (N, 1, 28, 28), uint8 or floats in [-1, 1]."""
+    """Features (N, num_features) and probabilities (N, num_classes), on the CPU, of images (N, C, H, W), uint8 or floats
+    in [-1, 1]."""
     device = evaluator.head.weight.device
     features = []
     for part in images.split(batch_size):
@@ -102,82 +147,27 @@ def read(evaluator: Evaluator, images: torch.Tensor, batch_size: int = 500) -> t
     return joined.cpu(), evaluator.head(joined).softmax(1).cpu()
 
 
+def accuracy(evaluator: Evaluator, data: Dataset) -> float:
+    return (read(evaluator, data.images)[1].argmax(1) == data.labels).double().mean().item()
+
+
 # ----------------------------------------------------------------------------------------------------- training
 
 
-def augment(x: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-    """A random small affine map and a random smooth warp of each image (N, 1, 28, 28), in one grid_sample."""
+CARD = """# Evaluator of {data}
 
-    def uniform(limit: float) -> torch.Tensor:
-        return (torch.rand(len(x), generator=generator, device=x.device) * 2 - 1) * limit
+A small CNN that reads {kind} images of {size}x{size} pixels; it judges what the models draw. Its {num_features}
+penultimate activations are the features of the Fréchet distance. Half precision, {bytes:,} bytes.
 
-    angle, shear = uniform(math.radians(12)), uniform(0.12)
-    scale_x, scale_y = 1 + uniform(0.12), 1 + uniform(0.12)
-    row_x = torch.stack([scale_x * angle.cos(), shear - angle.sin(), uniform(2 / 14)], 1)  # a pixel is 1/14
-    row_y = torch.stack([angle.sin(), scale_y * angle.cos(), uniform(2 / 14)], 1)
-    grid = F.affine_grid(torch.stack([row_x, row_y], 1), list(x.shape), align_corners=False)
-    warp = torch.randn(len(x), 2, 6, 6, generator=generator, device=x.device) * (0.7 / 14)  # after Simard et al. 2003
-    warp = F.interpolate(warp, x.shape[-2:], mode="bicubic", align_corners=True)
-    return F.grid_sample(x + 1, grid + warp.permute(0, 2, 3, 1), align_corners=False) - 1  # beyond the edge is black
-
-
-def train(data: Dataset, epochs: float, minutes: float | None, seed: int) -> tuple[Evaluator, int]:
-    """Train on `data` for so many epochs, or so many minutes; the averaged evaluator and the images seen."""
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    torch.manual_seed(seed)
-    generator = torch.Generator(device).manual_seed(seed)
-    images, labels = to_input(data.images).to(device), data.labels.to(device)
-    evaluator = Evaluator().to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    averaged = copy.deepcopy(evaluator)
-    optimizer = torch.optim.AdamW(evaluator.parameters(), LEARNING_RATE, weight_decay=0.01)
-
-    seen, total, start = 0, round(epochs * len(images)), time.monotonic()
-    order = torch.empty(0, dtype=torch.int64, device=device)
-    bar = tqdm(total=total, unit=" images", unit_scale=True, desc="training the evaluator", file=sys.stderr)
-    while (progress := (time.monotonic() - start) / (60 * minutes) if minutes else seen / total) < 1:
-        if len(order) < BATCH:
-            order = torch.cat([order, torch.randperm(len(images), generator=generator, device=device)])
-        batch, order = order[:BATCH], order[BATCH:]
-        rate = min(progress / WARM_UP, 0.5 + 0.5 * math.cos(math.pi * progress))
-        optimizer.param_groups[0]["lr"] = LEARNING_RATE * rate
-        loss = F.cross_entropy(evaluator(augment(images[batch], generator)), labels[batch])
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        seen += len(batch)
-        update_average(averaged, evaluator, seen // BATCH)
-        bar.update(len(batch))
-        if seen % (20 * BATCH) == 0:
-            bar.set_postfix(loss=f"{loss.item():.3f}")
-    bar.close()
-    return averaged.eval(), seen
-
-
-@torch.no_grad()
-def update_average(averaged: Evaluator, evaluator: Evaluator, steps: int) -> None:
-    """Move the averaged weights and batch statistics towards the current ones, faster in the first steps."""
-    share = max(1 - EMA_DECAY, 10 / (10 + steps))
-    for mean, value in zip(averaged.state_dict().values(), evaluator.state_dict().values(), strict=True):
-        if mean.is_floating_point():
-            mean.lerp_(value, share)
-        else:
-            mean.copy_(value)  # BatchNorm's count of batches
-
-
-CARD = """# Evaluator
-
-A small CNN that reads 28x28 grey digits; it judges what the models draw. Its {num_features} penultimate activations
-are the features of the Fréchet distance. Half precision, {bytes:,} bytes.
-
-- Data: MNIST, 60,000 training images, each batch with random small affine maps and smooth warps
-- Trained for {seconds:.0f} s on {device}: {images_seen:,} images ({epochs:g} epochs), seed {seed}
+- Data: {data}, {training_images:,} training images, each batch with {augment}
+- Trained for {seconds:.0f} s on {device}: {images_seen:,} images ({epochs:.3g} epochs), seed {seed}
 - Test accuracy: **{test_accuracy:.2%}** of {test_images:,} images, by the averaged weights at the end of the training
-- Reproduce: `python -m train.evaluator --data-dir data --epochs {epochs:g} --seed {seed}`, then
-  `python -m train.evaluate --write-reference --data-dir data`
+- Reproduce: `python -m train.evaluator --dataset {dataset} --data-dir data --epochs {epochs:.3g} --seed {seed}`, then
+  `python -m train.evaluate --write-reference --dataset {dataset} --data-dir data`
 """
 
 
-def save(evaluator: Evaluator, facts: dict, directory: Path) -> None:
+def save(evaluator: Evaluator, facts: dict[str, Any], directory: Path) -> None:
     """Write model.safetensors (half precision), config.json and the card."""
     directory.mkdir(parents=True, exist_ok=True)
     weights = {
@@ -191,47 +181,58 @@ def save(evaluator: Evaluator, facts: dict, directory: Path) -> None:
     write_atomically(directory / "README.md", CARD.format(**facts).encode())
 
 
-def accuracy(evaluator: Evaluator, data: Dataset) -> float:
-    return (read(evaluator, data.images)[1].argmax(1) == data.labels).double().mean().item()
-
-
 def parser() -> Parser:
-    p = Parser(prog="python -m train.evaluator", description="Train the evaluator on MNIST.")
-    p.add_argument("--data-dir", default="data", help="where MNIST lies or is downloaded to (default: data)")
-    p.add_argument("--epochs", type=float, default=16, help="passes over the training images (default: 16)")
+    p = Parser(prog="python -m train.evaluator", description="Train an evaluator.")
+    p.add_argument("--dataset", default="mnist", choices=EVALUATORS, help="what it reads (default: mnist)")
+    p.add_argument("--data-dir", default="data", help="where the data set lies or is downloaded to (default: data)")
+    p.add_argument("--epochs", type=float, help="passes over the training images (default: 16, of cifar10 10)")
     p.add_argument("--minutes", type=float, help="train for so long, instead of --epochs")
     p.add_argument("--seed", type=int, default=0)
-    p.add_argument("--output-dir", type=Path, default=ASSETS, help="where to save (default: the bundled one)")
+    p.add_argument("--output-dir", type=Path, help="where to save (default: the bundled one)")
     return p
 
 
-def run(data_dir: str, epochs: float, minutes: float | None, seed: int, output_dir: Path) -> None:
+def run(
+    dataset: str, data_dir: str, epochs: float | None, minutes: float | None, seed: int, output_dir: Path | None
+) -> None:
     """Train, measure and save.  Raises InputError."""
     for name, value in [("epochs", epochs), ("minutes", minutes)]:
         if value is not None and not 0 < value < 1e6:
             raise InputError(f"{name} must be above 0, not {value}.")
     if not 0 <= seed < 2**32:
         raise InputError(f"seed must be from 0 to 4294967295, not {seed}.")
-    training, test = (load_dataset("mnist", data_dir, split) for split in ("train", "test"))
+    row = EVALUATORS[dataset]
+    training, test = (load_dataset(dataset, data_dir, split) for split in ("train", "test"))
 
     start = time.monotonic()
-    evaluator, images_seen = train(training, epochs, minutes, seed)
+    torch.manual_seed(seed)
+    evaluator, images_seen = fit(
+        fresh_evaluator(dataset), training, row.augment, epochs or row.epochs, minutes, seed, task="the evaluator"
+    )
     seconds = time.monotonic() - start
-    gpu = torch.cuda.is_available()
+    evaluator = evaluator.half().float()  # what half precision keeps of the weights is what is measured
     facts = {
-        "data": "MNIST",
-        "label_names": DIGITS,
-        "num_features": Evaluator.num_features,
+        "data": row.title,
+        "dataset": dataset,
+        "kind": "grey" if row.shape[0] == 1 else "RGB",
+        "size": row.shape[1],
+        "label_names": row.label_names,
+        "num_features": evaluator.num_features,
+        "augment": row.augment_words,
         "seed": seed,
         "epochs": images_seen / len(training.images),
         "images_seen": images_seen,
+        "training_images": len(training.images),
         "seconds": round(seconds, 1),
-        "device": torch.cuda.get_device_name() if gpu else f"CPU ({torch.get_num_threads()} threads)",
+        "device": torch.cuda.get_device_name()
+        if torch.cuda.is_available()
+        else f"CPU ({torch.get_num_threads()} threads)",
         "test_images": len(test.images),
+        "test_accuracy": accuracy(evaluator, test),
     }
-    evaluator = evaluator.half().float()  # what half precision keeps of the weights is what is measured
-    save(evaluator, facts | {"test_accuracy": accuracy(evaluator, test)}, output_dir)
-    print((output_dir / "README.md").read_text(encoding="utf-8"))
+    directory = output_dir or row.directory
+    save(evaluator, facts, directory)
+    print((directory / "README.md").read_text(encoding="utf-8"))
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -1,0 +1,44 @@
+"""Super-resolution, judged: test images made small and enlarged again, beside what bicubic interpolation makes of them.
+
+- PSNR (peak signal-to-noise ratio) in dB, of each image, then the mean: how near the enlarged image is to the original
+- the evaluator's accuracy: whether it still reads what the original shows
+"""
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from diffusion.images import downscaled
+from diffusion.model import Model
+from train.data import Dataset
+from train.drawing import as_bytes, draw
+from train.fit import to_input
+
+
+def psnr(images: Tensor, originals: Tensor) -> Tensor:
+    """10 log10(255^2 / mean squared error) of each image, (N,) float64; both (N, C, H, W) uint8.
+
+    An error below that of rounding (1/12) counts as that, so that a perfect copy has a finite 58.9 dB.
+    """
+    error = (images.double() - originals.double()).square().flatten(1).mean(1)
+    return 10 * torch.log10(255**2 / error.clamp(min=1 / 12))
+
+
+def small(images: Tensor, size: int) -> Tensor:
+    """Images (N, C, H, W) uint8 -> (N, C, size, size) uint8, as the model was trained to take them."""
+    return as_bytes(downscaled(to_input(images), size))
+
+
+def bicubic(low_res: Tensor, size: int) -> Tensor:
+    """Images (N, C, h, h) uint8, enlarged to (N, C, size, size) uint8."""
+    return as_bytes(F.interpolate(to_input(low_res), (size, size), mode="bicubic", align_corners=False))
+
+
+def enlarge(model: Model, test: Dataset, batch_size: int, settings: dict[str, Any]) -> dict[str, Tensor]:
+    """The test images made small and enlarged again, (N, C, H, W) uint8 each: by the model ("generated"; it is not told
+    the labels) and by bicubic interpolation ("bicubic")."""
+    low_res = small(test.images, model.config.low_res_size)
+    generated = draw(model, len(low_res), batch_size, settings, low_res=low_res)
+    return {"generated": generated, "bicubic": bicubic(low_res, model.config.image_size)}

@@ -1,0 +1,77 @@
+"""The metrics that `train.evaluate` knows, and the columns that it puts side by side; a new one is a row here."""
+
+from typing import Any, NamedTuple
+
+
+class Metric(NamedTuple):
+    title: str
+    format: str
+    meaning: str = ""  # one line for the model card, where the title does not say it all
+
+
+METRICS = {
+    "accuracy": Metric("class accuracy", "{:.2%}"),
+    "accuracy_worst_class": Metric("lowest of a class", "{:.2%}"),
+    "confidence": Metric("mean confidence", "{:.2%}"),
+    "share_rarest_class": Metric("share, rarest class", "{:.2%}"),
+    "share_commonest_class": Metric("share, commonest", "{:.2%}"),
+    "psnr": Metric("PSNR, dB", "{:.2f}", "peak signal-to-noise ratio to the originals, mean of the images'"),
+    "frechet_distance": Metric(
+        "Fréchet distance", "{:.3f}", "between the evaluator's features of the images and of the training set"
+    ),
+}
+COLUMNS = {
+    "generated": "generated",
+    "unguided": "unguided",  # the same noise without the classifier that steers
+    "bicubic": "bicubic",
+    "real": "real",
+}
+PER_CLASS = {"accuracy_per_class": "{}", "share_per_class": "share of {}"}
+BY_LABEL, WITHOUT_LABEL = "accuracy", "share"  # of the two, images that should show a label need but the first
+
+
+def columns_of(result: dict[str, Any]) -> list[str]:
+    """Which columns a result has, in order."""
+    return [name for name in COLUMNS if name in result]
+
+
+def metrics_of(result: dict[str, Any]) -> list[str]:
+    """Which metrics of its generated images there are to show, in order."""
+    return [name for name in METRICS if result["generated"].get(name) is not None and shown(name, result)]
+
+
+def shown(name: str, result: dict[str, Any]) -> bool:
+    """Whether a figure says something: with labels the shares of classes are what was asked for."""
+    return not (name.startswith(WITHOUT_LABEL) and BY_LABEL in result["generated"])
+
+
+def cell(result: dict[str, Any], column: str, name: str) -> str:
+    """A figure as text; a dash where there is none."""
+    value = result[column].get(name)
+    return "-" if value is None else METRICS[name].format.format(value)
+
+
+def how(result: dict[str, Any]) -> str:
+    """The settings that the images were drawn with, in words."""
+    words = [result["sampler"], f"{result['steps']} steps", f"guidance scale {result['guidance_scale']:g}"]
+    if result.get("eta"):
+        words.append(f"eta {result['eta']:g}")
+    if result.get("classifier"):
+        words.append(f"classifier {result['classifier']}, scale {result['classifier_scale']:g}")
+    return ", ".join([*words, f"seed {result['seed']}"])
+
+
+def table(result: dict[str, Any]) -> str:
+    """The figures as text, generated images beside the others."""
+    columns = columns_of(result)
+    rows = [["", *(COLUMNS[name] for name in columns)], ["images", *(f"{result[name]['n']:,}" for name in columns)]]
+    rows += [[METRICS[name].title, *(cell(result, column, name) for column in columns)] for name in metrics_of(result)]
+    for key, title in PER_CLASS.items():
+        if shown(key, result):
+            for name in result["generated"].get(key, {}):
+                shares = (result[column].get(key, {}).get(name) for column in columns)
+                rows.append([f"  {title.format(name)}", *("-" if s is None else f"{s:.2%}" for s in shares)])
+    width = max(len(row[0]) for row in rows)
+    body = "\n".join(f"{row[0]:<{width}}" + "".join(f"{value:>12}" for value in row[1:]) for row in rows)
+    speed = f"{result['seconds']} s, {result['images_per_second']} images/s"
+    return f"{result['model']}: {how(result)}\n{body}\n{speed}"
