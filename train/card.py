@@ -101,17 +101,15 @@ def with_figures(card: str, result: dict[str, Any]) -> str:
     rows = [[METRICS[name].title, *(cell(result, column, name) for column in columns)] for name in names]
     header = [["", *(COLUMNS[name] for name in columns)], ["---"] * (1 + len(columns))]
     table = "\n".join(f"| {' | '.join(row)} |" for row in header + rows)
-    meanings = "".join(
-        f"- {METRICS[name].title}: {METRICS[name].meaning}\n" for name in names if METRICS[name].meaning
-    )
+    meanings = "".join(f"- {METRICS[name].title}: {METRICS[name].meaning}\n" for name in names if METRICS[name].meaning)
     return f"""---
 {yaml.safe_dump(data, sort_keys=False, allow_unicode=True)}---
 {body.partition(FIGURES)[0].rstrip()}
 
 {FIGURES}
 
-By the evaluator of `train.evaluate`, of {generated["n"]:,} images drawn by {how(result)}, beside {result["real"]["n"]:,}
-real ones:
+By the evaluator of `train.evaluate`, of {generated["n"]:,} images drawn by {how(result)}, beside \
+{result["real"]["n"]:,} real ones:
 
 {table}
 

@@ -9,6 +9,7 @@ from tqdm import tqdm
 from diffusion.guidance import NoisyClassifier
 from diffusion.images import to_uint8
 from diffusion.model import Model
+from train.fit import to_input
 
 
 def draw(
@@ -28,14 +29,15 @@ def draw(
     images = []
     with tqdm(total=num_images, unit=" images", desc="drawing", file=sys.stderr) as bar:
         for first in range(0, num_images, batch_size):
-            part = slice(first, min(first + batch_size, num_images))
-            beside: dict = {"num_images": part.stop - part.start} if labels is None else {"labels": labels[part].tolist()}
+            count = min(batch_size, num_images - first)
+            part = slice(first, first + count)
+            beside: dict = {"num_images": count} if labels is None else {"labels": labels[part].tolist()}
             if low_res is not None:
-                beside["low_res"] = low_res[part].float() / 127.5 - 1
+                beside["low_res"] = to_input(low_res[part])
             if classifier is not None:
                 beside["classifier"] = classifier
             images.append(as_bytes(model.generate(first_index=first, **beside, **settings)))
-            bar.update(part.stop - part.start)
+            bar.update(count)
     return torch.cat(images)
 
 

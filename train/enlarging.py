@@ -39,6 +39,7 @@ def bicubic(low_res: Tensor, size: int) -> Tensor:
 def enlarge(model: Model, test: Dataset, batch_size: int, settings: dict[str, Any]) -> dict[str, Tensor]:
     """The test images made small and enlarged again, (N, C, H, W) uint8 each: by the model ("generated"; it is not told
     the labels) and by bicubic interpolation ("bicubic")."""
+    assert model.config.low_res_size is not None  # as every model for super-resolution has one
     low_res = small(test.images, model.config.low_res_size)
     generated = draw(model, len(low_res), batch_size, settings, low_res=low_res)
     return {"generated": generated, "bicubic": bicubic(low_res, model.config.image_size)}

@@ -29,7 +29,7 @@ from train.data import Dataset, load_dataset
 from train.drawing import draw, labels_in_turn
 from train.enlarging import enlarge, psnr
 from train.evaluator import EVALUATORS, load_evaluator, suited
-from train.figures import figures, real_images, reference, renew_reference, training_moments
+from train.figures import bundled_reference, figures, real_images, reference, renew_reference
 from train.likelihood import bits_per_dim, summary
 from train.metrics import table
 
@@ -87,7 +87,7 @@ def evaluate_enlarging(
     enlarged by bicubic interpolation, and the originals."""
     dataset = judging(model)
     row, evaluator = EVALUATORS[dataset], load_evaluator(dataset)
-    training = training_moments(evaluator, dataset, data_dir)
+    training, _ = bundled_reference(row.directory)
     test = real_images(dataset, data_dir, num_images)
 
     start = time.monotonic()
@@ -190,6 +190,8 @@ def check(options: argparse.Namespace) -> None:
         raise InputError(f"batch_size must be from 1 to 10000, not {options.batch_size}.")
     if options.json and not options.json.parent.is_dir():
         raise InputError(f"json must be in a folder that exists; {options.json.parent} does not.")
+    if options.classifier_scale is not None and options.classifier is None:
+        raise InputError("classifier_scale belongs to a classifier, and none was given.")
     if options.write_card and options.bits_per_dim:
         raise InputError("write-card does not go with bits-per-dim: the card tells of the drawn images.")
     if options.write_card and (options.model.startswith("hub:") or not (resolve(options.model) / CARD).is_file()):

@@ -136,8 +136,8 @@ def load_evaluator(dataset: str = "mnist", directory: Path | None = None) -> Eva
 
 @torch.inference_mode()
 def read(evaluator: Evaluator, images: torch.Tensor, batch_size: int = 500) -> tuple[torch.Tensor, torch.Tensor]:
-    """Features (N, num_features) and probabilities (N, num_classes), on the CPU, of images (N, C, H, W), uint8 or floats
-    in [-1, 1]."""
+    """Features (N, num_features) and probabilities (N, num_classes), on the CPU, of images (N, C, H, W) as uint8
+    or as floats in [-1, 1]."""
     device = evaluator.head.weight.device
     features = []
     for part in images.split(batch_size):

@@ -103,11 +103,13 @@ def test_the_card_is_as_the_hub_wants_it(unbroken, pictures):
 
     row = {"n": 5000, "accuracy": 0.995, "confidence": 0.99, "frechet_distance": 1.5}
     result = {"model": "tiny", "sampler": "ddim", "steps": 20, "guidance_scale": 2.0, "eta": None, "seed": 0}
-    result |= {"generated": row, "real": row}
+    result |= {"dataset": "mnist", "generated": row, "real": row | {"confidence": None}}
     text = with_figures(with_figures(text, result), result)
     assert text.count("## Figures") == 1
     found = {each.metric_type: each.metric_value for each in ModelCard(text).data.eval_results}
     assert found == {"accuracy": 0.995, "confidence": 0.99, "frechet_distance": 1.5}
+    assert "| mean confidence | 99.00% | - |\n" in text
+    assert "ddim, 20 steps, guidance scale 2, seed 0" in text
 
 
 def test_killed_and_resumed_it_ends_as_if_nothing_had_happened(pictures, unbroken, tmp_path, here, capsys):

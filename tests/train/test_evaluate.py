@@ -1,0 +1,197 @@
+"""The command that judges a model, by what the model is for."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from diffusion.config import ModelConfig
+from diffusion.model import Model
+from tests.tiny import ENLARGER, READER, tiny_classifier, tiny_enlarger, tiny_model
+from train import evaluate
+from train.data import DIGITS, Dataset, import_torchvision
+from train.drawing import draw, labels_in_turn
+from train.enlarging import bicubic, psnr, small
+
+ROOT = Path(__file__).resolve().parents[2]
+TINY = {"kind": "unet", "channels": [8], "blocks": 1, "attention": [False]}
+
+
+class Stamps:
+    """A stand-in for a model: image i is filled with the value i; it remembers what it was asked for."""
+
+    def __init__(self):
+        self.calls = []
+
+    def generate(self, labels, first_index, **settings):
+        self.calls.append((labels, first_index, settings))
+        values = torch.arange(first_index, first_index + len(labels)) / 127.5 - 1
+        return values.view(-1, 1, 1, 1).expand(-1, 1, 28, 28)
+
+
+@pytest.mark.parametrize("batch_size", [3, 7, 25, 100])
+def test_drawing_in_batches_draws_the_same_images(batch_size):
+    model = Stamps()
+    drawn = draw(model, 25, batch_size, {"seed": 4}, labels_in_turn(25, 10))
+    assert drawn[:, 0, 0, 0].tolist() == list(range(25))
+    assert len(model.calls) == -(-25 // batch_size)
+    assert model.calls[0][0] == [i % 10 for i in range(min(batch_size, 25))]
+    assert all(settings == {"seed": 4} for _, _, settings in model.calls)
+
+
+@pytest.fixture(scope="module")
+def saved_model(tmp_path_factory):
+    """A fresh, tiny model of digits."""
+    path = tmp_path_factory.mktemp("models") / "tiny"
+    config = ModelConfig(name="tiny", label_names=tuple(DIGITS), network=TINY, sampler="ddim", steps=2)
+    Model(config).save(path)
+    return path
+
+
+def test_command_prints_a_table_and_writes_json(saved_model, tmp_path, capsys):
+    path = tmp_path / "figures.json"
+    arguments = ["--model", str(saved_model), "--num-images", "12", "--steps", "3", "--seed", "5", "--json", str(path)]
+    assert evaluate.main(arguments) == 0
+    printed = capsys.readouterr().out
+    result = json.loads(path.read_text())
+    assert {key: result[key] for key in ("sampler", "steps", "guidance_scale", "seed", "num_images")} == {
+        "sampler": "ddim", "steps": 3, "guidance_scale": 1.0, "seed": 5, "num_images": 12,
+    }  # fmt: skip
+    assert result["generated"]["n"] == 12
+    assert result["generated"]["accuracy"] < 0.6  # the model is fresh: it draws noise
+    assert result["real"]["n"] == 500  # the fewest that are bundled
+    assert result["real"]["accuracy"] > 0.98
+    assert f"{result['real']['accuracy']:.2%}" in printed
+    assert "3 steps" in printed
+    assert "share" not in printed  # the labels were asked for
+
+
+def judged(capsys, tmp_path, *arguments):
+    """What the command prints and writes."""
+    path = tmp_path / "figures.json"
+    assert evaluate.main([*map(str, arguments), "--json", str(path)]) == 0
+    return capsys.readouterr().out, json.loads(path.read_text())
+
+
+def test_a_model_without_labels_is_judged_by_confidence_and_shares(tmp_path, capsys):
+    tiny_model(image_size=28, label_names=()).save(tmp_path)
+    printed, result = judged(capsys, tmp_path, "--model", tmp_path, "--num-images", 7)
+    assert "accuracy" not in result["generated"]
+    assert sum(result["generated"]["share_per_class"].values()) == pytest.approx(1)
+    assert result["real"]["share_per_class"]["1"] == pytest.approx(0.11, abs=0.04)
+    assert "share of 9" in printed
+    assert "accuracy" not in printed
+
+
+def test_a_classifier_is_judged_beside_chance(tmp_path, capsys, monkeypatch):
+    """The model draws noise, a stand-in for the evaluator reads how bright it is, and the classifier asks for that."""
+    model, steers = tmp_path / "model", tmp_path / "classifier"
+    tiny_model(image_size=28, label_names=(), process={"kind": "linear_vp"}).save(model)
+    tiny_classifier(image_size=28, network=READER | {"pool_size": 14}, process={"kind": "linear_vp"}).save(steers)
+    calls = []
+
+    def watched(model, num_images, batch_size, settings, labels=None, **beside):
+        calls.append((settings, labels, beside.get("classifier")))
+        return draw(model, num_images, batch_size, settings, labels, **beside)
+
+    monkeypatch.setattr(evaluate, "draw", watched)
+    arguments = ["--model", model, "--classifier", steers, "--classifier-scale", "3", "--num-images", 20]
+    printed, result = judged(capsys, tmp_path, *arguments)
+    (settings, labels, classifier), (freely, no_labels, no_classifier) = calls
+    assert settings["classifier_scale"] == 3
+    assert labels.tolist() == [i % 10 for i in range(20)]
+    assert classifier.label_names == tuple(DIGITS)
+    assert freely == {name: value for name, value in settings.items() if name != "classifier_scale"}
+    assert (no_labels, no_classifier) == (None, None)
+    assert set(result["unguided"]["accuracy_per_class"]) == set(DIGITS)  # read beside the same labels
+    assert "unguided" in printed
+    assert f"classifier {steers}, scale 3" in printed
+
+
+def test_super_resolution_is_judged_beside_bicubic(tmp_path, capsys, monkeypatch):
+    config = {"image_size": 28, "low_res_size": 7, "network": ENLARGER}
+    tiny_enlarger(**config).save(tmp_path)
+    rng = torch.Generator().manual_seed(0)
+    images = torch.randint(256, (6, 1, 28, 28), generator=rng, dtype=torch.uint8)
+    monkeypatch.setattr(evaluate, "real_images", lambda *_: Dataset(images, torch.arange(6), DIGITS))
+    printed, result = judged(capsys, tmp_path, "--model", tmp_path, "--num-images", 6)
+    import_torchvision()  # torchmetrics imports it, too, and fails where it cannot be imported as it is
+    from torchmetrics.functional.image import peak_signal_noise_ratio
+
+    enlarged = bicubic(small(images, 7), 28)
+    expected = torch.stack([peak_signal_noise_ratio(a, b, 255.0) for a, b in zip(enlarged, images, strict=True)])
+    assert result["bicubic"]["psnr"] == pytest.approx(expected.mean().item(), rel=1e-5)
+    assert result["generated"]["psnr"] < result["bicubic"]["psnr"]  # the weights are noise
+    assert {name: result[name]["n"] for name in ("generated", "bicubic", "real")} == dict.fromkeys(
+        ("generated", "bicubic", "real"), 6
+    )
+    assert f"{result['bicubic']['psnr']:.2f}" in printed
+
+
+def test_psnr_by_hand():
+    original = torch.zeros(3, 1, 2, 2, dtype=torch.uint8)
+    image = original.clone()
+    image[1, 0, 0, 0] = 10  # mean squared error 25
+    image[2] = 255
+    db = psnr(image, original)
+    assert db[1].item() == pytest.approx(34.1514, abs=1e-4)  # 20 log10(255 / 5)
+    assert db[2].item() == pytest.approx(0)
+    assert db[0].item() == pytest.approx(58.9226, abs=1e-4)  # the error of rounding
+
+
+def test_images_are_made_small_by_the_mean_and_enlarged_by_bicubic():
+    images = torch.zeros(1, 1, 28, 28, dtype=torch.uint8)
+    images[:, :, :4, :4] = torch.arange(16, dtype=torch.uint8).view(4, 4) * 4
+    assert small(images, 7)[0, 0, 0, 0] == 30
+    assert small(images, 7)[0, 0].sum() == 30
+    flat = torch.full((2, 3, 8, 8), 77, dtype=torch.uint8)
+    assert (bicubic(flat, 32) == 77).all()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--num-images", "0"], "num_images"),
+        (["--steps", "0"], "steps"),
+        (["--sampler", "magic"], "magic"),
+        (["--guidance-scale", "nan"], "guidance_scale"),
+        (["--batch-size", "0"], "batch_size"),
+        (["--json", "no-such-folder/x.json"], "no-such-folder"),
+        (["--data-dir", "no-such-folder"], "--data-dir"),
+        (["--classifier", "unet"], "no classifier"),
+        (["--classifier-scale", "2"], "classifier_scale"),
+        (["--write-reference", "--dataset", "fashion_mnist"], "mnist and of cifar10"),
+        (["--write-card"], "README.md"),
+        (["--write-card", "--bits-per-dim"], "bits-per-dim"),
+    ],
+)
+def test_command_refuses_bad_values(saved_model, arguments, words, capsys, monkeypatch, tmp_path):
+    monkeypatch.setattr("urllib.request.urlopen", offline)
+    monkeypatch.chdir(tmp_path)
+    assert evaluate.main(["--model", str(saved_model), "--num-images", "2", *arguments]) == 2
+    error = capsys.readouterr().err
+    assert words in error
+    assert len(error.splitlines()) == 1
+
+
+def test_command_refuses_a_model_that_the_evaluator_cannot_read(tmp_path, capsys):
+    Model(ModelConfig(name="pets", label_names=("cat", "dog"), network=TINY)).save(tmp_path)
+    assert evaluate.main(["--model", str(tmp_path)]) == 2
+    assert "'pets' draws 2 classes" in capsys.readouterr().err
+
+
+def test_command_runs_as_a_module():
+    arguments = [sys.executable, "-m", "train.evaluate", "--model", "/no/such/model"]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    done = subprocess.run(arguments, cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "/no/such/model" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def offline(*_arguments, **_options):
+    raise OSError("Network is unreachable")
