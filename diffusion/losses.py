@@ -6,20 +6,23 @@
     kl            no               1       the mean term of the bound
     rescaled_kl   no               T       an estimate of the whole bound
 
+    cross_entropy  for a classifier of noisy images
+
 Beside a squared error the bound sees the mean detached and trains the variance alone (Nichol & Dhariwal 2021, section
 3.1: L_hybrid with lambda = 0.001). Names and weights are guided-diffusion's; the bound is in bits per dimension.
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
+from dataclasses import dataclass, replace
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from diffusion.bound import bound_step, decoder_cost, step_divergence
 from diffusion.denoiser import Denoiser
+from diffusion.guidance import NoisyClassifier
 from diffusion.prediction import Prediction
-from diffusion.process import Process, like
+from diffusion.process import Level, Process, like
 
 
 def stratified_times(n: int, t_min: float, generator: torch.Generator | None = None) -> Tensor:
@@ -37,24 +40,33 @@ def drop_labels(labels: Tensor, p: float, null_label: int, generator: torch.Gene
     return torch.where(dropped, null_label, labels)
 
 
-class Loss(NamedTuple):
-    """A row: ``loss(denoiser, x0, labels, t, eps)``."""
+@dataclass(frozen=True)
+class Loss:
+    """A row: ``loss(denoiser, x0, labels, t, eps, low_res)``."""
 
     squared_error: bool
     bound_weight: Callable[[int], float]
 
-    def __call__(self, denoiser: Denoiser, x0: Tensor, labels: Tensor | None, t: Tensor, eps: Tensor) -> Tensor:
-        """x0, eps (N, C, H, W), labels (N,) int64, t (N,) in [t_min, 1] -> (N,) float32.
+    def __call__(
+        self,
+        denoiser: Denoiser,
+        x0: Tensor,
+        labels: Tensor | None,
+        t: Tensor,
+        eps: Tensor,
+        low_res: Tensor | None = None,
+    ) -> Tensor:
+        """x0, eps (N, C, H, W), labels (N,) int64, t (N,) in [t_min, 1], low_res (N, C, h, h), for super-resolution ->
+        (N,) float32.
 
         The squared error is that of the parameterisation's target: for ``eps`` Ho et al. 2020, eq. 14, for ``score``
         denoising score matching weighted by sigma^2. The bound knows only the chain's own times, so where it has a part
         t is brought to one of them.
         """
         bounded = not self.squared_error or denoiser.variance.learned
-        t = (on_chain(t, denoiser.process) if bounded else t).view(-1, 1, 1, 1)
-        level = denoiser.process.level(t)
-        x = like(level.alpha, x0) * x0 + like(level.sigma, x0) * eps
-        output, variance = denoiser.ask(x, level, labels)
+        t = on_chain(t, denoiser.process) if bounded else t
+        x, level = noised(denoiser.process, x0, t, eps)
+        output, variance = replace(denoiser, low_res=low_res).ask(x, level, labels)
 
         loss = x0.new_zeros(len(x0), dtype=torch.float32)
         if self.squared_error:
@@ -63,17 +75,32 @@ class Loss(NamedTuple):
             output = output.detach()
         if bounded:
             prediction = denoiser.read(x, level, output, variance)
-            term = bound_term(denoiser.process, x0, x, t, prediction).float()
+            term = bound_term(denoiser.process, x0, x, t.view(-1, 1, 1, 1), prediction).float()
             loss = loss + self.bound_weight(denoiser.process.steps) * term
         return loss
 
 
-LOSSES = {
+def cross_entropy(
+    classifier: NoisyClassifier, x0: Tensor, labels: Tensor, t: Tensor, eps: Tensor, low_res: None = None
+) -> Tensor:
+    """-log p(label | x_t), (N,) float32 (Dhariwal & Nichol 2021, section 4); arguments as those of a ``Loss``."""
+    logits = classifier.logits(*noised(classifier.process, x0, t, eps))
+    return nn.functional.cross_entropy(logits.float(), labels, reduction="none")
+
+
+LOSSES: dict[str, Callable[..., Tensor]] = {
     "mse": Loss(True, lambda steps: 1.0),
     "rescaled_mse": Loss(True, lambda steps: steps / 1000),
     "kl": Loss(False, lambda steps: 1.0),
     "rescaled_kl": Loss(False, lambda steps: float(steps)),
+    "cross_entropy": cross_entropy,
 }
+
+
+def noised(process: Process, x0: Tensor, t: Tensor, eps: Tensor) -> tuple[Tensor, Level]:
+    """Images (N, C, H, W) at times t (N,): x like x0, and the batch's level."""
+    level = process.level(t.view(-1, 1, 1, 1))
+    return like(level.alpha, x0) * x0 + like(level.sigma, x0) * eps, level
 
 
 def bound_term(process: Process, x0: Tensor, x: Tensor, t: Tensor, prediction: Prediction) -> Tensor:

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from diffusion.images import downscaled
 from diffusion.losses import drop_labels, stratified_times
 from diffusion.model import Model
 from train.config import TrainConfig
@@ -24,6 +25,7 @@ class Batch(NamedTuple):
     labels: Tensor | None  # (n,) int64, some of them the null label; None for an unconditional model
     t: Tensor  # (n,) float64
     eps: Tensor  # (n, C, H, W) float32
+    low_res: Tensor | None  # (n, C, h, h) float32, what super-resolution is to enlarge; None for other models
 
 
 class Batches:
@@ -47,7 +49,8 @@ class Batches:
         if num_classes := self.model.config.num_classes:
             labels = drop_labels(self.labels[chosen], self.training.label_dropout, num_classes, draw)[share]
         x0 = self.images[chosen[share]].to(torch.float32, memory_format=torch.channels_last).div_(127.5).sub_(1)
-        return Batch(x0, labels, t, eps)
+        small = self.model.config.low_res_size
+        return Batch(x0, labels, t, eps, None if small is None else downscaled(x0, small))
 
 
 def image_order(num_images: int, batch_size: int, step: int, seed: int) -> Tensor:

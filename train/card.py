@@ -21,6 +21,22 @@ HUB_DATASETS = {
 }
 OPTIONS = ("dataset", "image_size", *BUDGETS, "init_from", "batch_size", "learning_rate", "seed", "precision")
 FIGURES = "## Figures"
+TASKS = {  # a model's task -> the Hub's name of it, and how to use the model in Python
+    "generation": (
+        "unconditional-image-generation",
+        'drawn from in Python with `load_model("path/to/this/directory").generate(labels=[0])`',
+    ),
+    "super-resolution": (
+        "image-to-image",
+        'used in Python as `load_model("path/to/this/directory").generate(low_res=small)`, with small images '
+        "(N, C, h, h) in [-1, 1]",
+    ),
+    "classification": (
+        "image-classification",
+        'used in Python to steer a model of the same process, as in `load_model("dit").generate(labels=[0], '
+        'classifier=load_classifier("path/to/this/directory"))`',
+    ),
+}
 
 
 def model_card(
@@ -31,12 +47,13 @@ def model_card(
     ``loss`` is that of the last line of metrics; ``trained`` tells the model's size and its device.
     """
     training, model = config.training, config.model
+    task, usage = TASKS[model.task]
     parameters = sum(parameter.numel() for parameter in trained.network.parameters())
     front: dict[str, Any] = {
         "license": "mit",
         "library_name": "pytorch",
-        "pipeline_tag": "unconditional-image-generation",
-        "tags": ["diffusion", "pytorch", "safetensors", "image-generation", training.preset],
+        "pipeline_tag": task,
+        "tags": ["diffusion", "pytorch", "safetensors", f"image-{model.task}", training.preset],
     }
     if training.dataset in HUB_DATASETS:
         front["datasets"] = [HUB_DATASETS[training.dataset]]
@@ -50,8 +67,9 @@ def model_card(
         "Images seen": f"{step * training.batch_size:,}",
         "Time": f"{seconds:,.0f} s on {hardware(trained.device, processes)}",
         "Loss": f"{loss:.5f}" if loss is not None else "not measured yet",
-        "Sampling": f"{model.sampler}, {model.steps} steps, guidance scale {model.guidance_scale:g}",
     }
+    if model.task != "classification":
+        rows["Sampling"] = f"{model.sampler}, {model.steps} steps, guidance scale {model.guidance_scale:g}"
     table = "\n".join(f"| {name} | {value} |" for name, value in rows.items())
     return f"""---
 {yaml.safe_dump(front, sort_keys=False, allow_unicode=True).strip()}
@@ -71,7 +89,7 @@ Trained with
 {command(training)}
 ```
 
-and drawn from in Python with `load_model("path/to/this/directory").generate(labels=[0])`. The weights are the
+and {usage}. The weights are the
 power-function average over the last stretch of the run.
 """
 

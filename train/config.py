@@ -1,13 +1,17 @@
 """The settings of a training run: what stands in ``runs/NAME/config.json``, and all that is needed to repeat it."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from diffusion.config import ModelConfig
 from diffusion.errors import InputError
+from diffusion.networks import NetworkConfig, UNetEncoderConfig
+from train.presets import PRESETS
 
+ENLARGEMENT = 4  # of the presets for super-resolution
 BUDGETS = ("steps", "epochs", "minutes")
 
 
@@ -38,7 +42,7 @@ class TrainConfig(BaseModel):
     max_grad_norm: float = Field(1.0, gt=0)
     ema_width: float = Field(0.1, gt=0, lt=0.28)  # of the averaged stretch of the run, as a share of the steps so far
     label_dropout: float = Field(0.1, ge=0, lt=1)  # share of the labels withheld, for classifier-free guidance
-    loss: Literal["mse", "rescaled_mse", "kl", "rescaled_kl"] = "mse"
+    loss: Literal["mse", "rescaled_mse", "kl", "rescaled_kl", "cross_entropy"] = "mse"
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     seed: int = Field(0, ge=0, lt=2**32, description="a whole number from 0 to 4294967295")
 
@@ -93,3 +97,19 @@ class RunConfig(BaseModel):
             first = error.errors()[0]
             where = ".".join(str(part) for part in first["loc"])
             raise InputError(f"{path} is not a run's configuration: {where}: {first['msg']}.") from None
+
+
+def preset_network(preset: str) -> NetworkConfig:
+    """The settings of a preset's network."""
+    return TypeAdapter(NetworkConfig).validate_python(PRESETS[preset]["model"]["network"])
+
+
+def preset_model(preset: str, image_size: int, channels: int, label_names: Sequence[str]) -> ModelConfig:
+    """A preset's model for images of some kind; what depends on their size, beside it, is made to fit."""
+    network = preset_network(preset)
+    fitting: dict[str, Any] = {"image_size": image_size, "channels": channels, "label_names": tuple(label_names)}
+    if isinstance(network, UNetEncoderConfig):
+        network = network.model_copy(update={"pool_size": image_size // network.stride})
+    elif network.kind == "unet" and network.low_res:
+        fitting["low_res_size"] = image_size // ENLARGEMENT
+    return ModelConfig.model_validate({"name": preset} | fitting | PRESETS[preset]["model"] | {"network": network})

@@ -11,8 +11,9 @@ from torch import Tensor, nn
 
 from diffusion.denoiser import Denoiser
 from diffusion.errors import InputError
+from diffusion.guidance import NoisyClassifier
 from diffusion.losses import LOSSES
-from diffusion.model import Model, load_model
+from diffusion.model import Model, load_any
 from train.batches import Batches, mixed
 from train.card import model_card
 from train.checkpoints import load_checkpoint, save_checkpoint
@@ -75,7 +76,7 @@ def train(config: RunConfig, data: Dataset, run_dir: Path, accelerator: Accelera
     batches = Batches(data, model, training, accelerator.process_index, accelerator.num_processes)
     network, optimizer = accelerator.prepare(model.network, optimizer)
     network.train()
-    denoiser = Denoiser(network, model.process, model.parameterisation, variance=model.variance)
+    learner = learner_of(model, network)
     loss_of = LOSSES[training.loss]
     saving, drawing = Chore(training.save_seconds), Chore(training.sheet_seconds)
 
@@ -96,7 +97,7 @@ def train(config: RunConfig, data: Dataset, run_dir: Path, accelerator: Accelera
 
     def draw() -> None:
         with drawing.doing():
-            picture = sample_sheet(average, f"{config.model.name}, step {step:,}")
+            picture = sample_sheet(average, data, f"{config.model.name}, step {step:,}")
             picture.save(run_dir / SAMPLES / f"step-{step:08d}.png")
             journal.sheet(picture, step)
 
@@ -116,7 +117,7 @@ def train(config: RunConfig, data: Dataset, run_dir: Path, accelerator: Accelera
             batch = batches(step)
             torch.manual_seed(mixed(training.seed, step, 2 + accelerator.process_index))  # for what the network draws
 
-            loss = loss_of(denoiser, *batch).mean()
+            loss = loss_of(learner, *batch).mean()
             optimizer.zero_grad()
             accelerator.backward(loss)
             grad_norm = accelerator.clip_grad_norm_(parameters, training.max_grad_norm)
@@ -181,9 +182,16 @@ def fresh_optimizer(network: nn.Module, training: TrainConfig) -> torch.optim.Op
     return torch.optim.AdamW(parameters, fused=parameters[0].device.type in FUSED, **settings)
 
 
+def learner_of(model: Model, network: nn.Module) -> Denoiser | NoisyClassifier:
+    """What a loss asks: the model, with its network as it is prepared for training."""
+    if model.config.task == "classification":
+        return NoisyClassifier(network, model.process, model.config.label_names)
+    return Denoiser(network, model.process, model.parameterisation, variance=model.variance)
+
+
 def copy_weights(ref: str, model: Model) -> None:
     """Start from the weights of another model. Raises ``InputError`` where its network is another one."""
-    source = load_model(ref, model.device)
+    source = load_any(ref, model.device)
     try:
         model.network.load_state_dict(source.network.state_dict())
     except RuntimeError:

@@ -38,12 +38,8 @@ class Muon(torch.optim.Optimizer):
         weight_decay: float = 0.0,
         eps: float = 1e-8,
     ):
-        parameters = list(parameters)
-        matrices = [weight for name, weight in parameters if is_matrix(name, weight)]
-        others = [weight for name, weight in parameters if not is_matrix(name, weight)]
-        groups = [{"params": matrices, "matrices": True}, {"params": others, "matrices": False}]
         defaults = {"lr": lr, "betas": betas, "momentum": momentum, "weight_decay": weight_decay, "eps": eps}
-        super().__init__([group for group in groups if group["params"]], defaults)
+        super().__init__(parameters, defaults)
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]  # no closure here
@@ -51,10 +47,12 @@ class Muon(torch.optim.Optimizer):
         if closure is not None:
             raise NotImplementedError("Muon takes its gradients as they are: it has no use for a closure.")
         for group in self.param_groups:
-            weights = [weight for weight in group["params"] if weight.grad is not None]
-            gradients = [weight.grad for weight in weights]
-            if weights:
-                (self.orthogonal_step if group["matrices"] else self.adam_step)(weights, gradients, group)
+            named = zip(group["param_names"], group["params"], strict=True)
+            graded = [(is_matrix(name, weight), weight) for name, weight in named if weight.grad is not None]
+            for update, kind in ((self.orthogonal_step, True), (self.adam_step, False)):
+                weights = [weight for is_such, weight in graded if is_such == kind]
+                if weights:
+                    update(weights, [weight.grad for weight in weights], group)
 
     def orthogonal_step(self, weights: list[Tensor], gradients: list[Tensor], group: dict[str, Any]) -> None:
         """Nesterov momentum, made orthogonal; matrices of one shape go through the iteration together."""
@@ -75,7 +73,9 @@ class Muon(torch.optim.Optimizer):
     def adam_step(self, weights: list[Tensor], gradients: list[Tensor], group: dict[str, Any]) -> None:
         """Adam (Kingma & Ba 2015, algorithm 1)."""
         beta1, beta2 = group["betas"]
-        group["step"] = step = group.get("step", 0) + 1
+        steps = [self.state[weight].setdefault("step", torch.zeros(())) for weight in weights]  # torch's Adam has it so
+        torch._foreach_add_(steps, 1)
+        step = steps[0].item()
         means, squares = self.kept("mean", weights), self.kept("square", weights)
         torch._foreach_lerp_(means, gradients, 1 - beta1)
         torch._foreach_mul_(squares, beta2)

@@ -1,6 +1,7 @@
 """Presets: one row each. ``model`` holds fields of ``ModelConfig``, ``training`` fields of ``TrainConfig``.
 
-The size, the channels and the label names of a model come from the data set it is trained on.
+The size, the channels and the label names of a model come from the data set it is trained on, and with the size what
+hangs on it (``train.config.preset_model``).
 
     preset          the system it is
     unet            the default: the best digits in a blink on two cores
@@ -10,6 +11,9 @@ The size, the channels and the label names of a model come from the data set it 
     dit             a diffusion transformer without labels
     dit-cross       a diffusion transformer whose blocks cross-attend to the label, for classifier-free guidance
     guided-unet     guided-diffusion's U-Net: residual resampling, scale-shift norm, learned range of variances
+    classifier      guided-diffusion's classifier of noisy images, with attention pooling: steers what is trained on
+                    the same process, as dit
+    super-resolution  a U-Net that also sees a small image, and enlarges it four times
     frequency-unet  a Fourier branch in every residual block
 """
 
@@ -133,6 +137,35 @@ PRESETS: dict[str, dict[str, Any]] = {
             "guidance_scale": 2.0,
         },
         "training": MNIST | {"loss": "rescaled_mse"},
+    },
+    "classifier": {
+        "model": {
+            "title": "Classifier of noisy images",
+            "description": "Reads digits at every noise level, and so steers a model of the linear process, as DiT.",
+            "process": LINEAR,
+            "network": {"kind": "unet_encoder", "patch": 2, "blocks": 1}
+            | {
+                "channels": (48, 96),
+                "attention": (False, True),
+                "head_channels": 32,
+                "resample": "residual",
+                "pool": "attention",
+            },
+        },
+        "training": MNIST | {"loss": "cross_entropy", "label_dropout": 0.0, "weight_decay": 0.05},
+    },
+    "super-resolution": {
+        "model": {
+            "title": "Super-resolution U-Net",
+            "description": "Draws what a digit of 7x7 pixels may have been at 28x28.",
+            "process": COSINE,
+            "prediction": "v",
+            "network": UNET
+            | {"channels": (48, 80), "attention": (False, True), "head_channels": 20, "low_res": "bilinear"},
+            "sampler": "ddim",
+            "steps": 20,
+        },
+        "training": MNIST | {"conditional": False},
     },
     "frequency-unet": {
         "model": {

@@ -209,16 +209,10 @@ def same_data(config: "RunConfig") -> "Dataset":
 
 def fitted(training: "TrainConfig") -> tuple["RunConfig", "Dataset"]:
     """The data set, and the preset's model with its size, channels and labels. Raises InputError."""
-    from pydantic import TypeAdapter
-
-    from diffusion.config import ModelConfig
-    from diffusion.networks import NetworkConfig
-    from train.config import RunConfig
+    from train.config import RunConfig, preset_model, preset_network
     from train.data import conform, load_dataset
-    from train.presets import PRESETS
 
-    preset = PRESETS[training.preset]["model"]
-    stride = TypeAdapter(NetworkConfig).validate_python(preset["network"]).stride
+    stride = preset_network(training.preset).stride
     data = load_dataset(training.dataset, training.data_dir, "train", training.image_size)
     size = training.image_size or data.images.shape[-1]
     if training.image_size is None and training.dataset.startswith("folder:"):
@@ -227,9 +221,8 @@ def fitted(training: "TrainConfig") -> tuple["RunConfig", "Dataset"]:
     if size != data.images.shape[-1]:
         print(f"The images are brought to {size}x{size} pixels.", file=sys.stderr)
         data = conform(data.images, data.labels, data.label_names, size, None)
-    fitting = {"image_size": size, "channels": data.images.shape[1]}
     labels = data.label_names if training.conditional else []
-    model = ModelConfig.model_validate({"name": training.preset, "label_names": labels} | fitting | preset)
+    model = preset_model(training.preset, size, data.images.shape[1], labels)
     return RunConfig(training=training, model=model), data
 
 

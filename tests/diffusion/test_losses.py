@@ -2,6 +2,7 @@ import pytest
 import torch
 
 from diffusion.denoiser import Denoiser
+from diffusion.guidance import NoisyClassifier
 from diffusion.losses import LOSSES, drop_labels, on_chain, stratified_times
 from diffusion.prediction import PARAMETERISATIONS
 from diffusion.process import CosineVP, LinearVP
@@ -9,6 +10,7 @@ from diffusion.variance import VARIANCES
 from tests.diffusion import guided_diffusion as gd
 from tests.diffusion.gaussian import PROCESSES, Gaussian
 
+DENOISING = [name for name in LOSSES if name != "cross_entropy"]
 each_row = pytest.mark.parametrize("name", PARAMETERISATIONS)
 each_process = pytest.mark.parametrize("process", PROCESSES.values(), ids=PROCESSES)
 
@@ -99,7 +101,7 @@ def papers_terms(row, kind, i, x0, eps):
 
 @pytest.mark.parametrize("row", ["eps", "x0", "previous_x"])
 @pytest.mark.parametrize("kind", VARIANCES)
-@pytest.mark.parametrize("name", LOSSES)
+@pytest.mark.parametrize("name", DENOISING)
 def test_losses_are_guided_diffusions(name, kind, row):
     """training_losses, written out: MSE (+ bound on a detached mean), rescaled MSE (+ bound T / 1000), KL, KL T."""
     generator = torch.Generator().manual_seed(1)
@@ -123,7 +125,7 @@ def test_losses_are_guided_diffusions(name, kind, row):
     torch.testing.assert_close(loss[finite], expected[finite].float(), rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("name", LOSSES)
+@pytest.mark.parametrize("name", DENOISING)
 def test_the_squared_error_trains_the_mean_and_the_bound_the_variance(name):
     x0, eps = torch.rand(4, 1, 4, 4) * 2 - 1, torch.randn(4, 1, 4, 4)
     t = stratified_times(4, 1e-3, torch.Generator().manual_seed(0))
@@ -168,3 +170,35 @@ def test_the_bound_is_finite_on_every_process_and_float32(process, kind):
     assert loss.dtype == torch.float32
     assert loss.isfinite().all()
     assert gradient.isfinite().all()
+
+
+@each_process
+def test_cross_entropy_reads_the_image_that_the_process_makes(process):
+    x0, eps = torch.randn(2, 3, 1, 2, 2)
+    t, labels = torch.tensor([0.1, 0.5, 0.9], dtype=torch.float64), torch.tensor([1, 0, 1])
+
+    def network(x, t):
+        return torch.stack([x.sum((1, 2, 3)), t.to(x) / 100], dim=1)
+
+    loss = LOSSES["cross_entropy"](NoisyClassifier(network, process, ("a", "b")), x0, labels, t, eps)
+    for i in range(3):
+        level = process.level(t[i].item())
+        x = (level.alpha * x0[i] + level.sigma * eps[i]) / (level.alpha**2 + level.sigma**2) ** 0.5
+        logits = [x.sum().item(), process.embed_time(t[i]).item() / 100]
+        expected = torch.tensor(logits).logsumexp(0) - logits[labels[i]]
+        torch.testing.assert_close(loss[i], expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", DENOISING)
+def test_the_small_image_reaches_the_network(name):
+    seen = []
+
+    def network(x, t, y, low_res):
+        seen.append(low_res)
+        return 0 * x
+
+    x0, eps = torch.randn(2, 3, 1, 4, 4)
+    small = torch.rand(3, 1, 2, 2)
+    t = torch.full((3,), 0.5, dtype=torch.float64)
+    LOSSES[name](Denoiser(network, CosineVP(), PARAMETERISATIONS["v"]), x0, None, t, eps, small)
+    assert torch.equal(seen[0], small)

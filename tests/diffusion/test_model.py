@@ -87,9 +87,9 @@ def test_a_model_that_learns_its_variance_is_saved_trained_and_sampled(kind, tmp
     assert torch.equal(images, model.generate([0, -1], sampler="ddpm", guidance_scale=2.0))
     assert images.shape == (2, 1, 8, 8)
     x0, eps, t = torch.rand(4, 1, 8, 8), torch.randn(4, 1, 8, 8), torch.linspace(0.1, 1, 4, dtype=torch.float64)
-    for name, loss in LOSSES.items():
+    for name in LOSSES.keys() - {"cross_entropy"}:
         model.network.zero_grad()
-        loss(model.denoiser(), x0, torch.tensor([0, 1, 2, 3]), t, eps).mean().backward()
+        LOSSES[name](model.denoiser(), x0, torch.tensor([0, 1, 2, 3]), t, eps).mean().backward()
         for parameter in model.network.parameters():
             assert parameter.grad.isfinite().all(), name
 

@@ -11,9 +11,11 @@ from pathlib import Path
 import pytest
 import torch
 from accelerate import Accelerator
+from PIL import Image
 
 import diffusion.model
-from diffusion import InputError, ModelConfig, load_model
+from diffusion import InputError, ModelConfig, load_classifier, load_model
+from diffusion.images import downscaled
 from tests.train.tiny_run import TINY
 from train import loop
 from train.batches import Batches, image_order
@@ -46,20 +48,39 @@ def data() -> Dataset:
     return Dataset(grain, labels, ["left", "top"])
 
 
+OTHER_TASKS = {  # settings for ``start``
+    "super-resolution": {
+        "model": {
+            "network": TINY["model"]["network"] | {"low_res": "bilinear"},
+            "low_res_size": 2,
+            "label_names": (),
+        },
+        "conditional": False,
+    },
+    "classifier": {
+        "model": {
+            "network": TINY["model"]["network"]
+            | {"kind": "unet_encoder", "pool_size": 8, "head_channels": 8, "resample": "residual"},
+        },
+        "loss": "cross_entropy",
+        "label_dropout": 0.0,
+    },
+}
+
+
 @pytest.fixture
 def start(tmp_path, data, monkeypatch):
     """Train the tiny preset in a directory; the settings given take the place of the preset's."""
     monkeypatch.setitem(PRESETS, "tiny", TINY)
 
-    def run(name: str = "run", **settings) -> Path:
+    def run(name: str = "run", model: dict | None = None, **settings) -> Path:
         training = {"preset": "tiny"} | TINY["training"] | {"sheet_seconds": 1000} | settings
         if "minutes" in settings:
             training.pop("steps")
         network = TINY["model"]["network"] | {"dropout": 0.1}  # which draws numbers, too
-        settings = TINY["model"] | {"network": network}
-        model = ModelConfig(name="tiny", image_size=8, label_names=("left", "top"), **settings)
+        fields = {"name": "tiny", "image_size": 8, "label_names": ("left", "top"), **TINY["model"], "network": network}
         (tmp_path / name).mkdir(exist_ok=True)
-        config = RunConfig(training=TrainConfig.checked(**training), model=model)
+        config = RunConfig(training=TrainConfig.checked(**training), model=ModelConfig(**fields | (model or {})))
         (tmp_path / name / "config.json").write_text(config.model_dump_json())
         train(config, data, tmp_path / name, Accelerator(cpu=True), time.monotonic())
         return tmp_path / name
@@ -91,6 +112,29 @@ def test_a_hundred_steps_lower_the_loss(start):
     assert load_model(run_dir / "model").generate([0, 1, -1]).isfinite().all()
 
 
+def test_super_resolution_learns_to_enlarge(start, data):
+    run_dir = start(steps=100, **OTHER_TASKS["super-resolution"])
+    real = data.images.float() / 127.5 - 1
+    model = load_model(run_dir / "model", "cpu")
+    small = downscaled(real, 2)
+    drawn = model.generate(low_res=small)
+    assert (drawn - real).abs().mean() < 0.7 * (drawn - real.flip(0)).abs().mean()  # of the other class
+    assert Image.open(run_dir / "samples/step-00000100.png").width > 4 * 56
+
+
+def test_a_classifier_learns_to_read_noisy_images(start, data):
+    run_dir = start(steps=100, **OTHER_TASKS["classifier"])
+    classifier = load_classifier(run_dir / "model", "cpu")
+    assert classifier.label_names == ("left", "top")
+    assert "image-classification" in (run_dir / "model/README.md").read_text()
+    real = data.images.float() / 127.5 - 1
+    level = classifier.process.level(0.3)
+    noise = torch.randn(real.shape, generator=torch.Generator().manual_seed(0))
+    read = classifier.logits(level.alpha * real + level.sigma * noise, level).argmax(1)
+    assert (read == data.labels).float().mean() > 0.9
+    assert Image.open(run_dir / "samples/step-00000100.png").height > 6 * 56
+
+
 def test_metrics_are_one_line_for_each_so_many_steps(start):
     run_dir = start(steps=12)
     assert metrics(run_dir, "step", "images") == [(5, 80), (10, 160), (12, 192)]
@@ -101,17 +145,21 @@ def test_metrics_are_one_line_for_each_so_many_steps(start):
     assert metrics(run_dir, "progress")[-1] == (1.0,)
 
 
-def test_resuming_equals_not_stopping(start, monkeypatch):
-    whole = start("whole", steps=30)
+@pytest.mark.parametrize(
+    "settings", [*OTHER_TASKS.values(), {}, {"optimizer": "adamw"}], ids=[*OTHER_TASKS, "", "adamw"]
+)
+def test_resuming_equals_not_stopping(settings, start, monkeypatch):
+    settings = {"steps": 30, **settings}
+    whole = start("whole", **settings)
     after(monkeypatch, 13, lambda: os.kill(os.getpid(), signal.SIGINT))
     with pytest.raises(TrainingStopped, match="Stopped at step 13") as stopped:
-        start("parts", steps=30)
+        start("parts", **settings)
     assert stopped.value.code == 130
     after(monkeypatch, 22, lambda: os.kill(os.getpid(), signal.SIGTERM))
     with pytest.raises(TrainingStopped, match="Stopped at step 22") as stopped:
-        start("parts", steps=30)
+        start("parts", **settings)
     assert stopped.value.code == 143
-    parts = start("parts", steps=30)
+    parts = start("parts", **settings)
     values = ("step", "images", "loss", "grad_norm", "learning_rate")
     assert metrics(parts, *values) == metrics(whole, *values)
     for name in ("model/model.safetensors", "model/config.json"):
@@ -193,12 +241,16 @@ def test_every_image_comes_once_a_pass():
     assert not seen[:10].equal(seen[10:])
 
 
-def test_processes_share_the_batch_of_one(data):
-    model = diffusion.Model(ModelConfig(name="tiny", image_size=8, label_names=("left", "top"), **TINY["model"]))
+@pytest.mark.parametrize("enlarging", [False, True])
+def test_processes_share_the_batch_of_one(enlarging, data):
+    fields = TINY["model"] | (OTHER_TASKS["super-resolution"]["model"] if enlarging else {})
+    model = diffusion.Model(ModelConfig(**{"name": "tiny", "image_size": 8, "label_names": ("left", "top"), **fields}))
     training = TrainConfig.checked(preset="tiny", **TINY["training"])
     whole = Batches(data, model, training)(7)
     shares = [Batches(data, model, training, index, 2)(7) for index in range(2)]
-    for name in whole._fields:
+    names = [name for name in whole._fields if getattr(whole, name) is not None]
+    assert {"x0", "t", "eps", "low_res" if enlarging else "labels"} == {*names}
+    for name in names:
         together = torch.stack([getattr(share, name) for share in shares], 1).flatten(0, 1)
         assert together.equal(getattr(whole, name)), name
 

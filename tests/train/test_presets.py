@@ -3,10 +3,11 @@
 import pytest
 import torch
 
-from diffusion import Model, ModelConfig
-from diffusion.denoiser import Denoiser
+from diffusion import Model
+from diffusion.images import downscaled
 from diffusion.losses import LOSSES
-from train.config import TrainConfig
+from train.config import TrainConfig, preset_model
+from train.loop import learner_of
 from train.presets import PRESETS
 
 
@@ -17,17 +18,27 @@ def test_a_preset_can_be_built_trained_and_drawn_from(name):
     colour = training.dataset == "cifar10"
     labels = tuple("0123456789") if training.conditional else ()
     size = 32 if colour else 28
-    model = Model(
-        ModelConfig(name=name, image_size=size, channels=3 if colour else 1, label_names=labels, **row["model"])
-    )
+    model = Model(preset_model(name, size, 3 if colour else 1, labels))
     assert sum(parameter.numel() for parameter in model.network.parameters()) < 2_000_000  # 4 MB in half precision
     assert model.config.title
     assert model.config.description
 
     x0, eps = torch.randn(2, 2, model.config.channels, size, size)
-    y = torch.tensor([3, 10]) if labels else None
-    denoiser = Denoiser(model.network, model.process, model.parameterisation, variance=model.variance)
-    loss = LOSSES[training.loss](denoiser, x0, y, torch.tensor([0.2, 0.9], dtype=torch.float64), eps)
+    y = torch.tensor([3, 10 if training.label_dropout else 9]) if labels else None
+    small = downscaled(x0, 7).clamp(-1, 1) if model.config.low_res_size else None
+    t = torch.tensor([0.2, 0.9], dtype=torch.float64)
+    loss = LOSSES[training.loss](learner_of(model, model.network), x0, y, t, eps, small)
     loss.mean().backward()
     assert loss.isfinite().all()
-    assert model.generate([-1, 4] if labels else None, num_images=2, steps=2).shape == x0.shape
+    if model.config.task == "classification":
+        assert model.classifier().logits(x0, model.process.level(0.5)).shape == (2, 10)
+    else:
+        images = model.generate([-1, 4] if labels else None, num_images=2, steps=2, low_res=small)
+        assert images.shape == x0.shape
+
+
+@pytest.mark.parametrize(("size", "small"), [(28, 7), (32, 8), (64, 16)])
+def test_what_hangs_on_the_size_fits_it(size, small):
+    assert preset_model("super-resolution", size, 3, []).low_res_size == small
+    model = Model(preset_model("classifier", size, 3, ["cat", "dog"]))
+    assert model.classifier().logits(torch.randn(1, 3, size, size), model.process.level(0.5)).shape == (1, 2)
