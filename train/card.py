@@ -94,10 +94,11 @@ power-function average over the last stretch of the run.
 """
 
 
-def with_figures(card: str, result: dict[str, Any]) -> str:
+def with_figures(card: str, result: dict[str, Any], neighbours: str | None = None) -> str:
     """The card with what train.evaluate found: for the Hub as ``model-index``, for people as a table at the end.
 
-    result: as ``train.evaluate.evaluate`` returns it. Figures that the card already has are replaced.
+    result: as ``train.evaluate`` writes it. neighbours: the name of a picture beside the card, of images and the
+    training images nearest to them. Figures that the card already has are replaced.
     """
     _, front, body = card.split("---\n", 2)
     generated, columns, names = result["generated"], columns_of(result), metrics_of(result)
@@ -120,18 +121,16 @@ def with_figures(card: str, result: dict[str, Any]) -> str:
     header = [["", *(COLUMNS[name] for name in columns)], ["---"] * (1 + len(columns))]
     table = "\n".join(f"| {' | '.join(row)} |" for row in header + rows)
     meanings = "".join(f"- {METRICS[name].title}: {METRICS[name].meaning}\n" for name in names if METRICS[name].meaning)
-    return f"""---
-{yaml.safe_dump(data, sort_keys=False, allow_unicode=True)}---
-{body.partition(FIGURES)[0].rstrip()}
-
-{FIGURES}
-
-By the evaluator of `train.evaluate`, of {generated["n"]:,} images drawn by {how(result)}, beside \
-{result["real"]["n"]:,} real ones:
-
-{table}
-
-{meanings}"""
+    paragraphs = [
+        f"{body.partition(FIGURES)[0].strip()}",
+        FIGURES,
+        f"By `train.evaluate`, of {generated['n']:,} images: {how(result)}; beside {result['real']['n']:,} real ones.",
+        table,
+        meanings.strip(),
+        f"Images, each with the training image nearest to it at its right:\n\n![]({neighbours})" if neighbours else "",
+    ]
+    front = yaml.safe_dump(data, sort_keys=False, allow_unicode=True)
+    return f"---\n{front}---\n\n" + "\n\n".join(filter(None, paragraphs)) + "\n"
 
 
 def data_name(training: TrainConfig) -> str:

@@ -4,6 +4,7 @@
 - the evaluator's accuracy: whether it still reads what the original shows
 """
 
+import time
 from typing import Any
 
 import torch
@@ -14,7 +15,10 @@ from diffusion.images import downscaled
 from diffusion.model import Model
 from train.data import Dataset
 from train.drawing import as_bytes, draw
+from train.evaluator import EVALUATORS, load_evaluator
+from train.figures import bundled_reference, figures, judging, real_images
 from train.fit import to_input
+from train.metrics import described
 
 
 def psnr(images: Tensor, originals: Tensor) -> Tensor:
@@ -43,3 +47,24 @@ def enlarge(model: Model, test: Dataset, batch_size: int, settings: dict[str, An
     low_res = small(test.images, model.config.low_res_size)
     generated = draw(model, len(low_res), batch_size, settings, low_res=low_res)
     return {"generated": generated, "bicubic": bicubic(low_res, model.config.image_size)}
+
+
+def evaluate_enlarging(
+    model: Model, num_images: int, batch_size: int, settings: dict[str, Any], data_dir: str
+) -> tuple[dict[str, Any], Tensor]:
+    """The figures of so many test images, made small and enlarged by a model for super-resolution, beside the same ones
+    enlarged by bicubic interpolation, and the originals; and the enlarged images, (N, C, H, W) uint8. Raises InputError
+    where no evaluator can read them."""
+    dataset = judging(model.config)
+    row, evaluator = EVALUATORS[dataset], load_evaluator(dataset)
+    training, _ = bundled_reference(row.directory)
+    test = real_images(dataset, data_dir, num_images)
+
+    start = time.monotonic()
+    enlarged = enlarge(model, test, batch_size, settings)
+    result = described(model, dataset, len(test.images), settings, time.monotonic() - start)
+    for name, images in enlarged.items():
+        result[name] = figures(evaluator, images, test.labels, row.label_names, training)
+        result[name]["psnr"] = psnr(images, test.images).mean().item()
+    real = {"real": figures(evaluator, test.images, test.labels, row.label_names, training)}
+    return result | real, enlarged["generated"]

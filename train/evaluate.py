@@ -1,118 +1,49 @@
 """How good is what a model draws?  The evaluator of its data set judges it, beside real images.
 
     python -m train.evaluate --model unet --num-images 10000 --json figures.json
+    python -m train.evaluate --model unet --two-sample --neighbours --write-card        # real, and no copies?
     python -m train.evaluate --model dit --classifier classifier --num-images 2000      # does it draw what it is asked?
-    python -m train.evaluate --model super-resolution --data-dir data                   # beside bicubic interpolation
-    python -m train.evaluate --write-reference --data-dir data    # renews the bundled figures of the real images
+    python -m train.evaluate --model super-resolution                                   # beside bicubic interpolation
+    python -m train.evaluate --model unet --num-images 1000 --dire                      # told from real ones by DIRE?
+    python -m train.evaluate --model guided-unet --bits-per-dim
+    python -m train.evaluate --write-reference --data-dir data     # renews the bundled figures of the real images
 
 - accuracy: the share of images that the evaluator reads as the class asked for, over all and for each class
 - confidence: the mean probability that it gives to what it reads
 - share: without labels, the share of the images that it reads as each class
 - Fréchet distance (Heusel et al. 2017, eq. 6, on the evaluator's features) to the training set: 0 for the same
   distribution.  It shrinks with the number of images, so the real ones beside are as many, where there are as many.
+
+The others are told of in `two_sample.py`, `neighbours.py`, `enlarging.py`, `inverting.py` and `likelihood.py`.
 """
 
 import argparse
 import json
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from torch import Tensor
+
 from diffusion.errors import InputError
 from diffusion.generate import Job, Parser, checked_device
-from diffusion.guidance import NoisyClassifier
 from diffusion.hub import CARD, resolve
+from diffusion.images import png_bytes
 from diffusion.model import Model, load_classifier, load_model, write_atomically
 from train.card import with_figures
 from train.data import Dataset, load_dataset
-from train.drawing import draw, labels_in_turn
-from train.enlarging import enlarge, psnr
-from train.evaluator import EVALUATORS, load_evaluator, suited
-from train.figures import bundled_reference, figures, real_images, reference, renew_reference
+from train.enlarging import evaluate_enlarging
+from train.evaluator import EVALUATORS
+from train.figures import judging, real_images, renew_reference
+from train.generating import evaluate_generation
+from train.inverting import dire
 from train.likelihood import bits_per_dim, summary
 from train.metrics import table
+from train.neighbours import neighbours
+from train.two_sample import two_sample
 
-
-def judging(model: Model) -> str:
-    """The data set whose evaluator judges a model.  Raises InputError where there is none."""
-    config = model.config
-    if dataset := suited(config):
-        return dataset
-    known = "; ".join(
-        f"{len(row.label_names)} classes of {row.title}, {row.shape[1]}x{row.shape[2]}, in {row.shape[0]} channel(s)"
-        for row in EVALUATORS.values()
-    )
-    raise InputError(
-        f"The evaluators read the {known}; the model {config.name!r} draws {config.num_classes} classes, "
-        f"{config.image_size}x{config.image_size}, in {config.channels} channel(s)."
-    )
-
-
-def evaluate(
-    model: Model,
-    num_images: int,
-    batch_size: int,
-    settings: dict[str, Any],
-    data_dir: str | None = None,
-    classifier: NoisyClassifier | None = None,
-) -> dict[str, Any]:
-    """The figures of `num_images` images of the model, and of real ones, with all that is needed to repeat them.
-
-    `settings` are sampler, steps, guidance_scale, eta, seed and, beside a classifier, classifier_scale.  The labels go
-    in turn.  Without `data_dir` the real images' figures are the bundled ones.  Raises InputError where no evaluator
-    can read what the model draws.
-    """
-    dataset = judging(model)
-    row, evaluator = EVALUATORS[dataset], load_evaluator(dataset)
-    training, real = reference(evaluator, dataset, num_images, data_dir)
-    asked = labels_in_turn(num_images, len(row.label_names)) if model.config.num_classes or classifier else None
-
-    start = time.monotonic()
-    drawn = draw(model, num_images, batch_size, settings, asked, classifier=classifier)
-    seconds = time.monotonic() - start
-    result = described(model, dataset, num_images, settings, seconds)
-    result["generated"] = figures(evaluator, drawn, asked, row.label_names, training)
-    if classifier is not None:
-        freely = {name: value for name, value in settings.items() if name != "classifier_scale"}
-        unguided = draw(model, num_images, batch_size, freely, asked if model.config.num_classes else None)
-        result["unguided"] = figures(evaluator, unguided, asked, row.label_names, training)
-    return result | {"real": real}
-
-
-def evaluate_enlarging(
-    model: Model, num_images: int, batch_size: int, settings: dict[str, Any], data_dir: str
-) -> dict[str, Any]:
-    """The figures of so many test images, made small and enlarged by a model for super-resolution, beside the same ones
-    enlarged by bicubic interpolation, and the originals."""
-    dataset = judging(model)
-    row, evaluator = EVALUATORS[dataset], load_evaluator(dataset)
-    training, _ = bundled_reference(row.directory)
-    test = real_images(dataset, data_dir, num_images)
-
-    start = time.monotonic()
-    enlarged = enlarge(model, test, batch_size, settings)
-    result = described(model, dataset, len(test.images), settings, time.monotonic() - start)
-    for name, images in enlarged.items():
-        result[name] = figures(evaluator, images, test.labels, row.label_names, training)
-        result[name]["psnr"] = psnr(images, test.images).mean().item()
-    return result | {"real": figures(evaluator, test.images, test.labels, row.label_names, training)}
-
-
-def described(model: Model, dataset: str, num_images: int, settings: dict[str, Any], seconds: float) -> dict[str, Any]:
-    """What a result begins with."""
-    return {
-        "model": model.config.name,
-        "task": model.config.task,
-        "dataset": dataset,
-        "num_images": num_images,
-        **settings,
-        "seconds": round(seconds, 2),
-        "images_per_second": round(num_images / seconds, 2),
-    }
-
-
-# ----------------------------------------------------------------------------------------------------- the command
+SHEET = "neighbours.png"  # beside the card
 
 
 def parser() -> Parser:
@@ -131,10 +62,17 @@ def parser() -> Parser:
     p.add_argument("--data-dir", metavar="DIR", help="take the real images from here, not the bundled figures")
     p.add_argument("--json", type=Path, metavar="PATH", help="write the figures there, too")
     p.add_argument("--write-card", action="store_true", help="write the figures into the model's README.md, too")
-    p.add_argument("--bits-per-dim", action="store_true", help="instead: the variational bound on real test images")
-    p.add_argument("--respacing", metavar="SPEC", help='of --bits-per-dim: a shorter chain, "100" or "ddim50"')
-    p.add_argument("--write-reference", action="store_true", help="only renew the bundled figures, from --data-dir")
-    p.add_argument("--dataset", default="mnist", metavar="NAME", help="of the two above (default mnist)")
+    more = p.add_argument_group("more figures, for which the data set itself is needed")
+    more.add_argument("--two-sample", action="store_true", help="can a small CNN tell them from real images?")
+    more.add_argument("--neighbours", action="store_true", help="the training images nearest to them: are they copies?")
+    more.add_argument("--sheet", type=Path, metavar="PNG", help="of --neighbours: a picture of 100 images and theirs")
+    more.add_argument("--dire", action="store_true", help="does their reconstruction error tell them from real images?")
+    more.add_argument("--dire-steps", type=int, default=20, metavar="N", help="of --dire, up and down (default 20)")
+    other = p.add_argument_group("other work, instead")
+    other.add_argument("--bits-per-dim", action="store_true", help="the variational bound on real test images")
+    other.add_argument("--respacing", metavar="SPEC", help='of --bits-per-dim: a shorter chain, "100" or "ddim50"')
+    other.add_argument("--write-reference", action="store_true", help="renew the bundled figures, from --data-dir")
+    other.add_argument("--dataset", default="mnist", metavar="NAME", help="of the two above (default mnist)")
     return p
 
 
@@ -149,51 +87,98 @@ def run(options: argparse.Namespace) -> None:
     check(options)
     names = ("num_images", "sampler", "steps", "guidance_scale", "eta", "seed", "classifier_scale")
     job = Job(**{name: getattr(options, name) for name in names})
-    device = checked_device(options.device)
-    model = load_model(options.model, device)
+    model = load_model(options.model, checked_device(options.device))
     num_images = job.num_images or 10_000
     if options.bits_per_dim:
         test = load_dataset(options.dataset, data_dir, "test")
         test = Dataset(test.images[:num_images], test.labels[:num_images], test.label_names)
-        bound = bits_per_dim(model, test, options.batch_size, options.respacing, job.seed or 0)
-        result = {"model": options.model, **bound}
+        result = bits_per_dim(model, test, options.batch_size, options.respacing, job.seed or 0)
+        result["model"] = options.model
         print(summary(result))
     else:
-        result = judged(model, num_images, job.filled(model.config), options, device)
+        real = real_data(model, options, data_dir)
+        result, images = judged(model, num_images, job.filled(model.config), options)
+        result["model"] = options.model
+        sheet = add_more(result, model, images, real, options)
         print(table(result))
     if options.json:
         write_atomically(options.json, (json.dumps(result, indent=2) + "\n").encode())
     if options.write_card:
         card = resolve(options.model) / CARD
-        write_atomically(card, with_figures(card.read_text(encoding="utf-8"), result).encode())
+        if sheet is not None:
+            write_atomically(card.with_name(SHEET), png_bytes(sheet, compress_level=9))
+        text = with_figures(card.read_text(encoding="utf-8"), result, SHEET if sheet is not None else None)
+        write_atomically(card, text.encode())
 
 
-def judged(model: Model, num_images: int, settings: dict[str, Any], options: argparse.Namespace, device) -> dict:
-    """The figures, by what the model is for."""
+def real_data(model: Model, options: argparse.Namespace, data_dir: str) -> dict[str, Tensor]:
+    """The real images of each split that the figures asked for need, (N, C, H, W) uint8; found before the work, since
+    they may be missing. Raises InputError, also where the figures do not go with what the model is for."""
+    dataset = judging(model.config)
+    for name in ("classifier", "dire"):
+        if getattr(options, name) and model.config.task == "super-resolution":
+            raise InputError(f"{name} is for a model that draws from noise alone; {options.model} enlarges images.")
+    data = {}
+    if options.two_sample or options.neighbours:
+        data["train"] = load_dataset(dataset, data_dir, "train").images
+    if options.neighbours or options.dire:
+        data["test"] = real_images(dataset, data_dir).images
+    return data
+
+
+def judged(
+    model: Model, num_images: int, settings: dict[str, Any], options: argparse.Namespace
+) -> tuple[dict[str, Any], Tensor]:
+    """The figures, by what the model is for, and the images drawn for them, (N, C, H, W) uint8."""
+    size, data_dir = options.batch_size, options.data_dir
     if model.config.task == "super-resolution":
-        if options.classifier:
-            raise InputError("classifier steers what is drawn from noise: leave it out with a model that enlarges.")
-        result = evaluate_enlarging(model, num_images, options.batch_size, settings, options.data_dir or "data")
-    elif options.classifier:
-        classifier = load_classifier(options.classifier, device)
-        settings = {"classifier_scale": 1.0} | settings
-        result = evaluate(model, num_images, options.batch_size, settings, options.data_dir, classifier)
-        result["classifier"] = options.classifier
-    else:
-        result = evaluate(model, num_images, options.batch_size, settings, options.data_dir)
-    return result | {"model": options.model}
+        return evaluate_enlarging(model, num_images, size, settings, data_dir or "data")
+    if not options.classifier:
+        return evaluate_generation(model, num_images, size, settings, data_dir)
+    classifier = load_classifier(options.classifier, model.device)
+    settings = {"classifier_scale": 1.0} | settings
+    result, images = evaluate_generation(model, num_images, size, settings, data_dir, classifier)
+    return result | {"classifier": options.classifier}, images
+
+
+def add_more(
+    result: dict[str, Any], model: Model, images: Tensor, real: dict[str, Tensor], options: argparse.Namespace
+) -> np.ndarray | None:
+    """Put the figures into the result that were asked for and need the data set; returns the sheet of neighbours."""
+    sheet, more = None, []
+    if options.two_sample:
+        more.append(two_sample(images, real["train"]))
+    if options.neighbours:
+        compared, sheet = neighbours(images, real["train"], real["test"])
+        more.append(compared)
+        if options.sheet:
+            write_atomically(options.sheet, png_bytes(sheet))
+    if options.dire:
+        more.append(dire(model, images, real["test"][: len(images)], options.batch_size, options.dire_steps))
+    for figures in more:
+        for column, values in figures.items():
+            result[column] |= values
+    return sheet
 
 
 def check(options: argparse.Namespace) -> None:
     """Find out before the work what would fail after it. Raises InputError."""
     if not 1 <= options.batch_size <= 10_000:
         raise InputError(f"batch_size must be from 1 to 10000, not {options.batch_size}.")
-    if options.json and not options.json.parent.is_dir():
-        raise InputError(f"json must be in a folder that exists; {options.json.parent} does not.")
+    if not 1 <= options.dire_steps <= 1000:
+        raise InputError(f"dire-steps must be from 1 to 1000, not {options.dire_steps}.")
+    for name in ("json", "sheet"):
+        path = getattr(options, name)
+        if path and not path.parent.is_dir():
+            raise InputError(f"{name} must be in a folder that exists; {path.parent} does not.")
+    if options.sheet and not options.neighbours:
+        raise InputError("sheet belongs to neighbours, which was not asked for.")
     if options.classifier_scale is not None and options.classifier is None:
         raise InputError("classifier_scale belongs to a classifier, and none was given.")
-    if options.write_card and options.bits_per_dim:
-        raise InputError("write-card does not go with bits-per-dim: the card tells of the drawn images.")
+    if options.bits_per_dim:
+        for name in ("write_card", "two_sample", "neighbours", "dire", "classifier"):
+            if getattr(options, name):
+                raise InputError(f"{name.replace('_', '-')} does not go with bits-per-dim, for which nothing is drawn.")
     if options.write_card and (options.model.startswith("hub:") or not (resolve(options.model) / CARD).is_file()):
         raise InputError(f"write-card needs a model on this disk that has a {CARD}; {options.model} is none.")
 

@@ -12,10 +12,11 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as to_safetensors
 
+from diffusion.config import ModelConfig
 from diffusion.errors import InputError
 from diffusion.model import write_atomically
 from train.data import Dataset, load_dataset
-from train.evaluator import EVALUATORS, Evaluator, load_evaluator, read
+from train.evaluator import EVALUATORS, Evaluator, load_evaluator, read, suited
 
 REAL_SIZES = (500, 1000, 2000, 5000, 10000)  # how many real test images the bundled figures are of
 
@@ -72,6 +73,20 @@ def figures(
     return result
 
 
+def judging(config: ModelConfig) -> str:
+    """The data set whose evaluator judges a model of this configuration.  Raises InputError where there is none."""
+    if dataset := suited(config):
+        return dataset
+    known = "; ".join(
+        f"{len(row.label_names)} classes of {row.title}, {row.shape[1]}x{row.shape[2]}, in {row.shape[0]} channel(s)"
+        for row in EVALUATORS.values()
+    )
+    raise InputError(
+        f"The evaluators read the {known}; the model {config.name!r} draws {config.num_classes} classes, "
+        f"{config.image_size}x{config.image_size}, in {config.channels} channel(s)."
+    )
+
+
 # ------------------------------------------------------------------------------------------------- the real images
 
 
@@ -80,8 +95,8 @@ def training_moments(evaluator: Evaluator, dataset: str, data_dir: str | Path) -
     return moments(read(evaluator, load_dataset(dataset, data_dir, "train").images)[0])
 
 
-def real_images(dataset: str, data_dir: str | Path, count: int) -> Dataset:
-    """So many test images, always the same ones for each number and in the same order: the files are not shuffled."""
+def real_images(dataset: str, data_dir: str | Path, count: int | None = None) -> Dataset:
+    """So many test images, or all of them, always in the same order at random: the files are not shuffled."""
     test = load_dataset(dataset, data_dir, "test")
     order = torch.randperm(len(test.images), generator=torch.Generator().manual_seed(0))[:count]
     return Dataset(test.images[order], test.labels[order], test.label_names)

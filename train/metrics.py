@@ -2,6 +2,8 @@
 
 from typing import Any, NamedTuple
 
+from diffusion.model import Model
+
 
 class Metric(NamedTuple):
     title: str
@@ -19,6 +21,26 @@ METRICS = {
     "frechet_distance": Metric(
         "Fréchet distance", "{:.3f}", "between the evaluator's features of the images and of the training set"
     ),
+    "two_sample": Metric(
+        "two-sample accuracy",
+        "{:.2%}",
+        "of a small CNN that has learnt to tell such images from real training images, on others that it has not seen; "
+        "50% is guessing. Beside it the control: real training images told from other real training images",
+    ),
+    "nearest_distance": Metric(
+        "nearest training image",
+        "{:.3f}",
+        "the mean Euclidean distance to it, of pixels from 0 to 1; of real test images beside",
+    ),
+    "near_copies": Metric(
+        "near copies",
+        "{:.2%}",
+        "the share that is nearer to its nearest training image than the 1st percentile of real test images",
+    ),
+    "dire_error": Metric("reconstruction error", "{:.4f}", "mean change by DDIM inversion and back, of a range of 2"),
+    "dire_auc": Metric(
+        "DIRE's AUC", "{:.4f}", "the chance that of a real and a generated image the real one comes back more changed"
+    ),
 }
 COLUMNS = {
     "generated": "generated",
@@ -28,6 +50,19 @@ COLUMNS = {
 }
 PER_CLASS = {"accuracy_per_class": "{}", "share_per_class": "share of {}"}
 BY_LABEL, WITHOUT_LABEL = "accuracy", "share"  # of the two, images that should show a label need but the first
+
+
+def described(model: Model, dataset: str, num_images: int, settings: dict[str, Any], seconds: float) -> dict[str, Any]:
+    """What a result begins with."""
+    return {
+        "model": model.config.name,
+        "task": model.config.task,
+        "dataset": dataset,
+        "num_images": num_images,
+        **settings,
+        "seconds": round(seconds, 2),
+        "images_per_second": round(num_images / seconds, 2),
+    }
 
 
 def columns_of(result: dict[str, Any]) -> list[str]:

@@ -8,11 +8,14 @@ from pathlib import Path
 
 import pytest
 import torch
+from huggingface_hub import ModelCard
+from PIL import Image
 
 from diffusion.config import ModelConfig
-from diffusion.model import Model
+from diffusion.model import Model, load_model
+from tests.bars import bars
 from tests.tiny import ENLARGER, READER, tiny_classifier, tiny_enlarger, tiny_model
-from train import evaluate
+from train import enlarging, evaluate, generating, two_sample
 from train.data import DIGITS, Dataset, import_torchvision
 from train.drawing import draw, labels_in_turn
 from train.enlarging import bicubic, psnr, small
@@ -88,7 +91,6 @@ def test_a_model_without_labels_is_judged_by_confidence_and_shares(tmp_path, cap
 
 
 def test_a_classifier_is_judged_beside_chance(tmp_path, capsys, monkeypatch):
-    """The model draws noise, a stand-in for the evaluator reads how bright it is, and the classifier asks for that."""
     model, steers = tmp_path / "model", tmp_path / "classifier"
     tiny_model(image_size=28, label_names=(), process={"kind": "linear_vp"}).save(model)
     tiny_classifier(image_size=28, network=READER | {"pool_size": 14}, process={"kind": "linear_vp"}).save(steers)
@@ -98,7 +100,7 @@ def test_a_classifier_is_judged_beside_chance(tmp_path, capsys, monkeypatch):
         calls.append((settings, labels, beside.get("classifier")))
         return draw(model, num_images, batch_size, settings, labels, **beside)
 
-    monkeypatch.setattr(evaluate, "draw", watched)
+    monkeypatch.setattr(generating, "draw", watched)
     arguments = ["--model", model, "--classifier", steers, "--classifier-scale", "3", "--num-images", 20]
     printed, result = judged(capsys, tmp_path, *arguments)
     (settings, labels, classifier), (freely, no_labels, no_classifier) = calls
@@ -117,7 +119,7 @@ def test_super_resolution_is_judged_beside_bicubic(tmp_path, capsys, monkeypatch
     tiny_enlarger(**config).save(tmp_path)
     rng = torch.Generator().manual_seed(0)
     images = torch.randint(256, (6, 1, 28, 28), generator=rng, dtype=torch.uint8)
-    monkeypatch.setattr(evaluate, "real_images", lambda *_: Dataset(images, torch.arange(6), DIGITS))
+    monkeypatch.setattr(enlarging, "real_images", lambda *_: Dataset(images, torch.arange(6), DIGITS))
     printed, result = judged(capsys, tmp_path, "--model", tmp_path, "--num-images", 6)
     import_torchvision()  # torchmetrics imports it, too, and fails where it cannot be imported as it is
     from torchmetrics.functional.image import peak_signal_noise_ratio
@@ -130,6 +132,31 @@ def test_super_resolution_is_judged_beside_bicubic(tmp_path, capsys, monkeypatch
         ("generated", "bicubic", "real"), 6
     )
     assert f"{result['bicubic']['psnr']:.2f}" in printed
+
+
+def test_more_figures_go_into_the_table_and_the_card(saved_model, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(two_sample, "EPOCHS", 0.5)
+    monkeypatch.setattr(two_sample, "SEEDS", (0,))
+    monkeypatch.setattr(evaluate, "load_dataset", lambda *_: bars(220))
+    monkeypatch.setattr(evaluate, "real_images", lambda *_: bars(120))
+    model, sheet = tmp_path / "model", tmp_path / "sheet.png"
+    load_model(saved_model).save(model, readme="---\npipeline_tag: unconditional-image-generation\n---\n# Tiny\n")
+    more = ["--two-sample", "--neighbours", "--sheet", sheet, "--dire", "--dire-steps", 2, "--write-card"]
+    printed, result = judged(capsys, tmp_path, "--model", model, "--num-images", 110, *more)
+    assert 0 <= result["generated"]["two_sample"] <= 1
+    assert result["real"]["two_sample_images"] == 110
+    assert result["generated"]["near_copies"] == 0  # it draws noise
+    assert result["real"]["nearest_distance"] == 0  # every test bar is one of the training bars
+    assert 0 <= result["generated"]["dire_auc"] <= 1
+    assert "two-sample accuracy" in printed
+    assert Image.open(sheet).size == (10 * 58 - 2, 10 * 30 - 2)
+    assert Image.open(model / "neighbours.png").size == Image.open(sheet).size
+    card = ModelCard((model / "README.md").read_text())
+    found = {each.metric_type: each.metric_value for each in card.data.eval_results}
+    for name in ("accuracy", "two_sample", "near_copies", "dire_auc", "dire_error"):
+        assert found[name] == result["generated"][name]
+    assert "![](neighbours.png)" in card.text
+    assert "50% is guessing" in card.text
 
 
 def test_psnr_by_hand():
@@ -167,6 +194,10 @@ def test_images_are_made_small_by_the_mean_and_enlarged_by_bicubic():
         (["--write-reference", "--dataset", "fashion_mnist"], "mnist and of cifar10"),
         (["--write-card"], "README.md"),
         (["--write-card", "--bits-per-dim"], "bits-per-dim"),
+        (["--two-sample", "--bits-per-dim"], "two-sample"),
+        (["--sheet", "x.png"], "neighbours"),
+        (["--dire-steps", "0"], "dire-steps"),
+        (["--two-sample", "--data-dir", "no-such-folder"], "--data-dir"),
     ],
 )
 def test_command_refuses_bad_values(saved_model, arguments, words, capsys, monkeypatch, tmp_path):
@@ -176,6 +207,12 @@ def test_command_refuses_bad_values(saved_model, arguments, words, capsys, monke
     error = capsys.readouterr().err
     assert words in error
     assert len(error.splitlines()) == 1
+
+
+def test_command_refuses_what_super_resolution_cannot_do(tmp_path, capsys):
+    tiny_enlarger(image_size=28, low_res_size=7).save(tmp_path)
+    assert evaluate.main(["--model", str(tmp_path), "--dire"]) == 2
+    assert "dire is for a model that draws from noise alone" in capsys.readouterr().err
 
 
 def test_command_refuses_a_model_that_the_evaluator_cannot_read(tmp_path, capsys):
