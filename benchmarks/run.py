@@ -4,10 +4,10 @@ import argparse
 import json
 from pathlib import Path
 
-from benchmarks import sampling
+from benchmarks import sampling, training
 from benchmarks.timing import machine
 
-BENCHMARKS = {"sampling": sampling}
+BENCHMARKS = {"sampling": sampling, "training": training}
 RESULTS = Path(__file__).parent / "results"
 
 

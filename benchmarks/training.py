@@ -1,0 +1,107 @@
+"""Images a second in training: the default preset beside the course's network, the same batch, and what data cost.
+
+Both sides make whole training steps of their own kind: ours as ``train.loop`` does (batch, loss, gradients, clipping,
+Muon, the average of the weights), the peer as the course does (noise, mean squared error, AdamW).
+"""
+
+import torch
+
+from benchmarks.sampling import course_model
+from benchmarks.timing import interleaved, ratio, summary
+from diffusion.config import ModelConfig
+from diffusion.denoiser import Denoiser
+from diffusion.losses import LOSSES
+from diffusion.model import Model
+from train.batches import Batches
+from train.config import TrainConfig
+from train.data import Dataset
+from train.ema import PowerAverage
+from train.loop import fresh_optimizer
+from train.presets import PRESETS
+
+PRESET, IMAGES, STEPS = "unet", 60_000, 5  # the size of MNIST; steps in one measurement
+
+
+class Ours:
+    """The loop's step, without what comes only now and then: metrics, checkpoints, sheets."""
+
+    def __init__(self) -> None:
+        preset = PRESETS[PRESET]
+        self.training = TrainConfig.checked(preset=PRESET, **preset["training"])
+        labels = [str(digit) for digit in range(10)]
+        config = ModelConfig.model_validate({"name": PRESET, "label_names": labels} | preset["model"])
+        generator = torch.Generator().manual_seed(0)
+        images = torch.randint(0, 256, (IMAGES, 1, 28, 28), dtype=torch.uint8, generator=generator)
+        data = Dataset(images, torch.randint(0, 10, (IMAGES,), generator=generator), labels)
+        model = Model(config, device="cpu")
+        self.network = model.network.train()
+        self.average = PowerAverage(self.network, Model(config, device="cpu").network, self.training.ema_width)
+        self.optimizer = fresh_optimizer(self.network, self.training)
+        self.denoiser = Denoiser(self.network, model.process, model.parameterisation, variance=model.variance)
+        self.batches = Batches(data, model, self.training)
+        self.step = 0
+
+    def load(self) -> None:
+        """The batches of some steps."""
+        for step in range(STEPS):
+            self.batches(self.step + step)
+
+    def train(self) -> None:
+        """Some steps."""
+        for _ in range(STEPS):
+            loss = LOSSES[self.training.loss](self.denoiser, *self.batches(self.step)).mean()
+            self.optimizer.zero_grad()
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.training.max_grad_norm)
+            self.optimizer.step()
+            self.step += 1
+            self.average.update(self.step)
+
+
+class Peer:
+    """The course's training loop, on the same number of images a step."""
+
+    def __init__(self, batch_size: int):
+        from diffusers import DDPMScheduler
+
+        self.scheduler = DDPMScheduler(num_train_timesteps=1000, beta_schedule="squaredcos_cap_v2")
+        self.network = course_model().train()
+        self.optimizer = torch.optim.AdamW(self.network.parameters(), lr=1e-3)
+        self.batch_size = batch_size
+
+    def train(self) -> None:
+        """Some steps."""
+        for _ in range(STEPS):
+            x0, noise = torch.rand(self.batch_size, 1, 28, 28), torch.randn(self.batch_size, 1, 28, 28)
+            t, y = torch.randint(0, 1000, (self.batch_size,)), torch.randint(0, 10, (self.batch_size,))
+            loss = (self.network(self.scheduler.add_noise(x0, noise, t), t, y) - noise).square().mean()
+            self.optimizer.zero_grad()
+            loss.backward()
+            self.optimizer.step()
+
+
+def measure(repetitions: int = 9) -> dict:
+    """The figures, as a dictionary that can be written as JSON."""
+    ours = Ours()
+    peer = Peer(ours.training.batch_size)
+    seconds = interleaved({"ours": ours.train, "data": ours.load, "peer": peer.train}, repetitions)
+    images = STEPS * ours.training.batch_size
+    return {
+        "settings": {"preset": PRESET, "batch size": ours.training.batch_size, "steps": STEPS},
+        "seconds": {name: summary(values) for name, values in seconds.items()},
+        "images a second": {name: images / summary(seconds[name])["median"] for name in ("ours", "peer")},
+        "peer over ours": ratio(seconds["peer"], seconds["ours"]),
+        "data over ours": ratio(seconds["data"], seconds["ours"]),
+    }
+
+
+def report(figures: dict) -> str:
+    """The figures as a Markdown table."""
+    speed, batch = figures["images a second"], figures["settings"]["batch size"]
+    rows = [
+        (f"training `{figures['settings']['preset']}`, batch {batch}", f"{speed['ours']:.0f} images/s"),
+        (f"peer: the course's UNet2DModel, batch {batch}", f"{speed['peer']:.0f} images/s"),
+        ("ours over peer", f"{figures['peer over ours']:.1f}x"),
+        ("share of a step that is data loading", f"{figures['data over ours']:.1%}"),
+    ]
+    return "\n".join(["| what | median |", "|---|---|", *(f"| {what} | {value} |" for what, value in rows)])
