@@ -1,32 +1,14 @@
 """README's pictures, made by the program itself: ``python -m benchmarks.pictures``."""
 
-import os
-import socket
 import subprocess
 import sys
-import time
-import urllib.error
-import urllib.request
-from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 
+from benchmarks.app import ROOT, serving
 from tests import browser as chromium
 
-ROOT = Path(__file__).parents[1]
 ASSETS = ROOT / "assets"
-
-
-def wait_for(address: str, seconds: float = 120) -> None:
-    """Until something answers there."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        try:
-            urllib.request.urlopen(address, timeout=5).close()
-            return
-        except (urllib.error.URLError, ConnectionError, TimeoutError):
-            time.sleep(0.2)
-    raise TimeoutError(f"{address} does not answer")
 
 
 def photograph(address: str) -> None:
@@ -49,16 +31,8 @@ def photograph(address: str) -> None:
 def main() -> None:
     draw = [sys.executable, "-m", "diffusion.generate", "--label", "all", "--num-images", "10", "--steps", "30"]
     subprocess.run([*draw, "--seed", "1", "--output", str(ASSETS / "denoising.gif")], cwd=ROOT, check=True)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    server = subprocess.Popen([sys.executable, "app.py", "--port", str(port)], cwd=ROOT, env={**os.environ})
-    try:
-        wait_for(f"http://127.0.0.1:{port}")
-        photograph(f"http://127.0.0.1:{port}")
-    finally:
-        server.terminate()
-        server.wait()
+    with serving("app.py", "--port") as (address, _, _):
+        photograph(address)
 
 
 if __name__ == "__main__":

@@ -4,10 +4,10 @@ import argparse
 import json
 from pathlib import Path
 
-from benchmarks import sampling, training
+from benchmarks import app, sampling, training
 from benchmarks.timing import machine
 
-BENCHMARKS = {"sampling": sampling, "training": training}
+BENCHMARKS = {"sampling": sampling, "training": training, "app": app}
 RESULTS = Path(__file__).parent / "results"
 
 
