@@ -13,6 +13,7 @@ os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # no telemetry; both read it w
 os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
 
 import ui.gpu  # noqa: F401  (on ZeroGPU "spaces" has to be imported before torch touches CUDA)
+from diffusion.cli import Parser
 
 
 def port(text: str) -> int:
@@ -20,13 +21,6 @@ def port(text: str) -> int:
     if not text.isdecimal() or not 1 <= int(text) <= 65535:
         raise argparse.ArgumentTypeError(f"{text!r} is not a port: a whole number from 1 to 65535")
     return int(text)
-
-
-class Parser(argparse.ArgumentParser):
-    """Bad input ends the program with status 2 and one line, without the usage."""
-
-    def error(self, message: str):
-        self.exit(2, f"{self.prog}: {message}\n")
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -1,11 +1,18 @@
-"""A small, exact library of diffusion: processes, parameterisations, guidance, samplers, networks, models."""
+"""A small, exact library of diffusion: processes, parameterisations, guidance, samplers, networks, models.
 
-from diffusion.config import ModelConfig
-from diffusion.errors import InputError
-from diffusion.guidance import NoisyClassifier
-from diffusion.model import Model, load_classifier, load_model
-from diffusion.networks import FreeU
-from diffusion.samplers import SAMPLERS, Step
+What it offers here is imported when it is asked for, so that a command line can be read without waiting for torch.
+"""
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from diffusion.config import ModelConfig
+    from diffusion.errors import InputError
+    from diffusion.guidance import NoisyClassifier
+    from diffusion.model import Model, load_classifier, load_model
+    from diffusion.networks import FreeU
+    from diffusion.samplers import SAMPLERS, Step
 
 __all__ = [
     "SAMPLERS",
@@ -18,3 +25,18 @@ __all__ = [
     "load_classifier",
     "load_model",
 ]
+
+if not TYPE_CHECKING:
+    MODULES = {
+        "SAMPLERS": "samplers",
+        "FreeU": "networks",
+        "InputError": "errors",
+        "ModelConfig": "config",
+        "NoisyClassifier": "guidance",
+        "Step": "samplers",
+    }
+
+    def __getattr__(name):
+        if name not in __all__:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return getattr(importlib.import_module(f"diffusion.{MODULES.get(name, 'model')}"), name)

@@ -19,13 +19,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from diffusion.cli import Parser, answer
 from diffusion.errors import InputError
-from diffusion.generate import Parser, checked_device
-from diffusion.images import png_bytes, to_uint8
+from diffusion.generate import checked_device
+from diffusion.images import from_uint8, png_bytes, to_uint8
 from diffusion.model import Model, load_model, write_atomically
 from diffusion.pictures import UNREADABLE, read_picture
 from diffusion.request import Settings, between
@@ -86,7 +86,7 @@ def work(
         open(output / TABLE, "a", newline="", encoding="utf-8", errors=ANY_NAME) as table,
     ):
         for paths, pixels in batches(model, root, files, batch_size, failures):
-            x = torch.from_numpy(pixels).permute(0, 3, 1, 2).float() / 127.5 - 1
+            x = from_uint8(pixels)
             back = reconstruct(model, x, **chain).cpu()
             difference = (x - back).abs()
             shown = zip(paths, to_uint8(back), to_uint8(difference - 1), strict=True)
@@ -201,16 +201,7 @@ def parser() -> Parser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit code: 0, 2 on bad input, 130 on Ctrl-C (what is done by then is kept)."""
-    arguments = parser().parse_args(argv)
-    try:
-        run(**vars(arguments))
-    except InputError as error:
-        print(f"{parser().prog}: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("stopped; the same command goes on from here", file=sys.stderr)
-        return 130
-    return 0
+    return answer(parser(), lambda options: run(**vars(options)), argv, "the same command goes on from here")
 
 
 if __name__ == "__main__":

@@ -1,22 +1,25 @@
 """Draw images from the command line: ``python -m diffusion.generate --label 9 --output nines.png``."""
 
-import argparse
 import io
 import json
 import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 from tqdm import tqdm
 
+from diffusion.cli import Parser, answer
+from diffusion.config import ModelConfig
 from diffusion.errors import InputError
 from diffusion.gif import gif_bytes
 from diffusion.images import png_bytes, sheet
-from diffusion.model import Model, load_model, write_atomically
+from diffusion.model import Model, load_classifier, load_model, write_atomically
+from diffusion.pictures import read_small_pictures
 from diffusion.request import Settings, between, label_index
 from diffusion.samplers import SAMPLERS
 from diffusion.trajectory import displayed, kept_indices, trajectory
@@ -32,13 +35,6 @@ class Job(Settings):
     num_images: int | None = between(1, 100_000, "a whole number")
 
 
-class Parser(argparse.ArgumentParser):
-    """An argument parser that says what is wrong in one line."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: {message}\n")
-
-
 def parser() -> Parser:
     samplers = ", ".join(f"{name} ({row.default_steps} steps)" for name, row in SAMPLERS.items())
     p = Parser(prog="python -m diffusion.generate", description="Draw images with a diffusion model.")
@@ -51,7 +47,11 @@ def parser() -> Parser:
         help='what to draw, by class name; may be given several times or as "all": the images then take the labels in '
         "turn (0, 1, 2, 0, 1, ...) and a PNG has a column for each; without it, unconditional",
     )
-    p.add_argument("--num-images", metavar="N", help="1 to 100000; default 16, or 10 for each of several labels")
+    p.add_argument(
+        "--num-images",
+        metavar="N",
+        help="1 to 100000; default 16, or 10 for each of several labels; with --low-res one a picture",
+    )
     p.add_argument("--sampler", metavar="NAME", help=f"{samplers}; default: the model's own")
     p.add_argument("--steps", metavar="N", help="1 to 1000; default: the model's, or the sampler's where it is another")
     p.add_argument(
@@ -61,6 +61,20 @@ def parser() -> Parser:
         'cleanest first) or "ddim50" (at a whole stride)',
     )
     p.add_argument("--guidance-scale", metavar="G", help="0 ignores the label, 1 is no guidance, up to 20 pulls harder")
+    p.add_argument(
+        "--classifier",
+        metavar="REF",
+        help="a classifier of noisy images that steers towards the labels; they are its own where the model has none",
+    )
+    p.add_argument("--classifier-scale", metavar="S", help="how hard it pulls: 0 (not at all) to 100 (default 1)")
+    p.add_argument("--freeu-b", metavar="B", help="FreeU: scales a U-Net's backbone, 0 to 4; 1 is off")
+    p.add_argument("--freeu-s", metavar="S", help="FreeU: scales the low frequencies of its skips, 0 to 4; 1 is off")
+    p.add_argument(
+        "--low-res",
+        type=Path,
+        metavar="PATH",
+        help="for super-resolution: a picture or a folder of pictures, each made small (if it is not) and enlarged",
+    )
     p.add_argument("--eta", metavar="E", help="0 (deterministic) to 1 (as noisy as DDPM), for the sampler ddim")
     p.add_argument("--seed", metavar="S", help="0 to 4294967295; the same seed gives the same images (default 0)")
     p.add_argument("--device", metavar="NAME", help="cpu, cuda, mps, ...; default: an accelerator where there is one")
@@ -77,33 +91,42 @@ def parser() -> Parser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit code: 0, 2 on bad input, 130 on Ctrl-C (and then no file is written)."""
-    arguments = parser().parse_args(argv)
-    try:
-        run(**vars(arguments))
-    except InputError as error:
-        print(f"{parser().prog}: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("stopped; nothing was written", file=sys.stderr)
-        return 130
-    return 0
+    return answer(parser(), lambda options: run(**vars(options)), argv, "nothing was written")
 
 
-def run(model: str, label: list[str], device: str | None, output: Path, **given: Any) -> None:
+def run(
+    model: str,
+    label: list[str],
+    device: str | None,
+    output: Path,
+    classifier: str | None,
+    low_res: Path | None,
+    **given: Any,
+) -> None:
     """Check everything that can be checked first, then load, draw and write. Raises InputError."""
     job = Job(**given)
     check_output(output)
+    if job.classifier_scale is not None and not classifier:
+        raise InputError("classifier_scale belongs to a classifier, and none was given.")
     loaded = load_model(model, checked_device(device))
     settings = job.filled(loaded.config)
-    names = list(loaded.config.label_names) if "all" in label else label or [""]
-    classes = [label_index(name, loaded.config.label_names) for name in names] or [-1]
-    count = job.num_images or (16 if len(classes) == 1 else 10 * len(classes))
+    known, beside = loaded.config.label_names, {}
+    if classifier:
+        beside["classifier"] = reader = load_classifier(classifier, loaded.device)
+        reader.check_fits(loaded.config)
+        known = reader.label_names
+    names = list(known) if "all" in label else label or [""]
+    classes = [label_index(name, known) for name in names] or [-1]
+    small = small_pictures(loaded.config, low_res, job.num_images)
+    count = job.num_images or (16 if len(classes) == 1 else 10 * len(classes)) if small is None else len(small)
     labels = [classes[i % len(classes)] for i in range(count)]
     if output.suffix.lower() == ".gif" and count > GIF_IMAGES:
         raise InputError(f"num_images must be at most {GIF_IMAGES} for a GIF, not {count}.")
 
-    frames = draw(loaded, labels, settings, GIF_FRAMES if output.suffix.lower() == ".gif" else 1)
+    frames = draw(loaded, labels, settings | beside, small, GIF_FRAMES if output.suffix.lower() == ".gif" else 1)
     info = {"model": model, "label": label, "num_images": count, **settings}
+    info |= {"classifier": classifier} if classifier else {}
+    info |= {"low_res": low_res.name} if low_res else {}
     content = encoded(frames, labels, info, output.suffix.lower(), len(classes))
     try:
         write_atomically(output, content)
@@ -112,14 +135,32 @@ def run(model: str, label: list[str], device: str | None, output: Path, **given:
     print(f"{output}: {count} image{'s' if count > 1 else ''}", file=sys.stderr)
 
 
-def draw(model: Model, labels: list[int], settings: dict[str, Any], num_frames: int) -> list[np.ndarray]:
+def small_pictures(config: ModelConfig, path: Path | None, num_images: int | None) -> Tensor | None:
+    """What super-resolution is to enlarge, (N, C, h, h) in [-1, 1]; None for another model. Raises InputError."""
+    size = config.low_res_size
+    if path is None or size is None:
+        if size is not None:
+            raise InputError(f"{config.name} enlarges pictures of {size}x{size} pixels: name some with --low-res.")
+        if path is not None:
+            raise InputError(f"low_res belongs to super-resolution; leave it out with {config.name}.")
+        return None
+    if num_images is not None:
+        raise InputError("num_images must be left out with low_res: there is an image for each picture.")
+    return read_small_pictures(path, size, "L" if config.channels == 1 else "RGB")
+
+
+def draw(
+    model: Model, labels: list[int], settings: dict[str, Any], low_res: Tensor | None, num_frames: int
+) -> list[np.ndarray]:
     """Sample in batches; the last ``num_frames`` evenly spread states of all images, each uint8 (N, H, W, C)."""
     kept = sorted(kept_indices(settings["steps"], num_frames))
     frames: list[list[np.ndarray]] = [[] for _ in kept]
     batches = range(0, len(labels), BATCH)
     with tqdm(total=len(batches) * settings["steps"], unit="step", desc="drawing") as bar:
         for first in batches:
-            for state in trajectory(model, labels[first : first + BATCH], first_index=first, **settings):
+            part = slice(first, first + BATCH)
+            small = None if low_res is None else low_res[part]
+            for state in trajectory(model, labels[part], first_index=first, low_res=small, **settings):
                 if state.index in kept:
                     frames[kept.index(state.index)].append(displayed(state))
                 bar.update(state.index > 0)

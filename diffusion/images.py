@@ -5,6 +5,7 @@ import json
 import math
 
 import numpy as np
+import torch
 from einops import rearrange
 from PIL import Image, PngImagePlugin
 from torch import Tensor, nn
@@ -14,6 +15,11 @@ def to_uint8(x: Tensor) -> np.ndarray:
     """x (N, C, H, W) in [-1, 1], clipped -> uint8 (N, H, W, C)."""
     pixels = (x.clamp(-1, 1) + 1).mul(127.5).round().byte()
     return rearrange(pixels, "n c h w -> n h w c").cpu().numpy()
+
+
+def from_uint8(images: np.ndarray) -> Tensor:
+    """uint8 (N, H, W, C) -> float32 (N, C, H, W) in [-1, 1]."""
+    return torch.from_numpy(images).permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
 def downscaled(x: Tensor, size: int) -> Tensor:

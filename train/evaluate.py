@@ -26,8 +26,9 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
+from diffusion.cli import Parser, answer
 from diffusion.errors import InputError
-from diffusion.generate import Job, Parser, checked_device
+from diffusion.generate import Job, checked_device
 from diffusion.hub import CARD, resolve
 from diffusion.images import png_bytes
 from diffusion.model import Model, load_classifier, load_model, write_atomically
@@ -185,15 +186,7 @@ def check(options: argparse.Namespace) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; returns its exit code: 0, 2 on bad input, 130 on Ctrl-C."""
-    p = parser()
-    try:
-        run(p.parse_args(arguments))
-    except InputError as error:
-        print(f"{p.prog}: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        return 130
-    return 0
+    return answer(parser(), run, arguments, "nothing was judged")
 
 
 if __name__ == "__main__":

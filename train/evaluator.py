@@ -19,8 +19,8 @@ from safetensors.torch import load_file
 from safetensors.torch import save as to_safetensors
 from torch import nn
 
+from diffusion.cli import Parser, answer
 from diffusion.errors import InputError
-from diffusion.generate import Parser
 from diffusion.model import write_atomically
 from train.data import DIGITS, Dataset, load_dataset
 from train.fit import Augment, bend, fit, flip_and_shift, to_input
@@ -237,16 +237,7 @@ def run(
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; returns its exit code: 0, 2 on bad input, 130 on Ctrl-C (and then nothing is saved)."""
-    p = parser()
-    try:
-        run(**vars(p.parse_args(arguments)))
-    except InputError as error:
-        print(f"{p.prog}: {error}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print("stopped; nothing was saved", file=sys.stderr)
-        return 130
-    return 0
+    return answer(parser(), lambda options: run(**vars(options)), arguments, "nothing was saved")
 
 
 if __name__ == "__main__":

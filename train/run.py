@@ -16,10 +16,13 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 if not __package__:  # started as a file: what it imports lies beside its folder
     sys.path[0] = str(Path(__file__).resolve().parents[1])
+
+from diffusion.cli import Parser
+from diffusion.errors import InputError
 
 if TYPE_CHECKING:  # torch is imported after the command line is read, so that --help and a mistake answer at once
     from accelerate import Accelerator
@@ -29,13 +32,6 @@ if TYPE_CHECKING:  # torch is imported after the command line is read, so that -
 
 RESUMABLE = {"steps", "epochs", "minutes", "learning_rate", "data_dir", "precision"}  # what may change on the way
 LARGEST_OWN_SIZE = 64  # pixels; larger pictures of one's own are brought to this unless --image-size says otherwise
-
-
-class Parser(argparse.ArgumentParser):
-    """Reports a mistake in one line."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: {message}\n")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -87,7 +83,6 @@ def answer(options: dict[str, Any]) -> int:
     """``run``, with what may go wrong as a sentence and an exit status."""
     start_time = process_start()
 
-    from diffusion.errors import InputError
     from train.loop import TrainingStopped
 
     try:
@@ -109,7 +104,6 @@ def run(options: dict[str, Any], start_time: float) -> int:
     import torch
     from accelerate import Accelerator, PartialState
 
-    from diffusion.errors import InputError
     from diffusion.hub import push
     from diffusion.model import use_bfloat16
     from train.loop import train
@@ -157,8 +151,6 @@ def check_upload(repo_id: str) -> None:
     """Find out before the work what would fail after it. Raises InputError."""
     from huggingface_hub import get_token
 
-    from diffusion.errors import InputError
-
     if not re.fullmatch(r"[\w.-]+/[\w.-]+", repo_id):
         raise InputError(f"--push-to-hub must be OWNER/NAME, not {repo_id!r}.")
     if not get_token():
@@ -178,7 +170,6 @@ def new_config(options: dict[str, Any]) -> "TrainConfig":
 
 def resumed_config(run_dir: Path, options: dict[str, Any]) -> "RunConfig":
     """The run's settings; the options may make it longer, but not another run. Raises InputError."""
-    from diffusion.errors import InputError
     from train.config import BUDGETS, RunConfig, TrainConfig
     from train.runs import CONFIG
 
@@ -197,7 +188,6 @@ def resumed_config(run_dir: Path, options: dict[str, Any]) -> "RunConfig":
 
 def same_data(config: "RunConfig") -> "Dataset":
     """The data set of a run that goes on. Raises InputError where it has changed."""
-    from diffusion.errors import InputError
     from train.data import load_dataset
 
     training, model = config.training, config.model
@@ -230,8 +220,6 @@ def on_main(decide: Callable[[], Path]) -> Path:
     """What the main process decides, or the InputError it meets, on every process."""
     from accelerate import PartialState
     from accelerate.utils import broadcast_object_list
-
-    from diffusion.errors import InputError
 
     decision: list[Any] = [None]
     if PartialState().is_main_process:

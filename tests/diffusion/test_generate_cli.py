@@ -8,9 +8,10 @@ import pytest
 import torch
 from PIL import Image
 
-from diffusion import generate
+from diffusion import FreeU, generate
 from diffusion.images import sheet, to_uint8
-from tests.tiny import tiny_model
+from diffusion.pictures import read_small_pictures
+from tests.tiny import tiny_classifier, tiny_enlarger, tiny_model
 
 COMMAND = [sys.executable, "-m", "diffusion.generate"]
 
@@ -20,6 +21,30 @@ def model_dir(tmp_path_factory):
     directory = tmp_path_factory.mktemp("models") / "tiny"
     tiny_model().save(directory)
     return str(directory)
+
+
+@pytest.fixture(scope="module")
+def others(tmp_path_factory):
+    """Models in a folder: two classifiers, one of another process; without labels, for super-resolution, no U-Net."""
+    folder = tmp_path_factory.mktemp("others")
+    tiny_classifier().save(folder / "reader")
+    tiny_classifier(process={"kind": "linear_vp"}).save(folder / "stranger")
+    tiny_model(label_names=()).save(folder / "drawer")
+    tiny_enlarger().save(folder / "enlarger")
+    tiny_model(network={"kind": "dit", "patch": 4, "width": 32, "depth": 1, "heads": 2}).save(folder / "transformer")
+    return folder
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    """A folder of three 8x8 pictures, a hidden file and an empty sub-folder; and the pictures' pixels."""
+    folder = tmp_path / "pictures"
+    (folder / "sub").mkdir(parents=True)
+    (folder / ".hidden").touch()
+    pixels = np.random.default_rng(0).integers(0, 256, (3, 8, 8), dtype=np.uint8)
+    for name, array in zip("abc", pixels, strict=True):
+        Image.fromarray(array).save(folder / f"{name}.png")
+    return folder, pixels
 
 
 def command(*arguments):
@@ -116,6 +141,11 @@ def test_help_names_every_option(capsys):
         "steps",
         "guidance-scale",
         "eta",
+        "classifier",
+        "classifier-scale",
+        "freeu-b",
+        "freeu-s",
+        "low-res",
         "seed",
         "model",
         "output",
@@ -265,6 +295,84 @@ def test_colour_and_unconditional_models(tmp_path, capsys):
     with np.load(tmp_path / "x.npz") as held:
         assert held["images"].shape == (3, 8, 8, 3)
         assert held["labels"].tolist() == [-1, -1, -1]
+
+
+def test_a_classifier_steers_a_model_without_labels(others, tmp_path, capsys):
+    arguments = ["--model", str(others / "drawer"), "--classifier", str(others / "reader"), "--num-images", "3"]
+    arguments += ["--classifier-scale", "30", "--label", "7", "--label", "2"]
+    assert run(capsys, *arguments, "--output", str(tmp_path / "x.npz"))[0] == 0
+    steering = {"classifier": tiny_classifier().classifier(), "classifier_scale": 30.0}
+    expected = tiny_model(label_names=()).generate([7, 2, 7], **steering)
+    with np.load(tmp_path / "x.npz") as held:
+        assert held["labels"].tolist() == [7, 2, 7]
+        assert np.array_equal(held["images"], to_uint8(expected))
+        settings = json.loads(str(held["settings"]))
+    assert settings["classifier"] == str(others / "reader")
+    assert settings["classifier_scale"] == 30.0
+
+
+def test_freeu_scales_the_network(model_dir, tmp_path, capsys):
+    arguments = ["--model", model_dir, "--freeu-b", "1.5", "--freeu-s", "0.5", "--num-images", "2"]
+    assert run(capsys, *arguments, "--output", str(tmp_path / "x.npz"))[0] == 0
+    with np.load(tmp_path / "x.npz") as held:
+        assert np.array_equal(held["images"], to_uint8(tiny_model().generate(num_images=2, freeu=FreeU(1.5, 0.5))))
+
+
+@pytest.mark.parametrize("name", ["", "b.png"], ids=["folder", "picture"])
+def test_pictures_are_made_small_and_enlarged(name, others, pictures, tmp_path, capsys):
+    folder, pixels = pictures
+    small = torch.from_numpy(pixels).float().reshape(3, 1, 2, 4, 2, 4).mean((3, 5)) / 127.5 - 1
+    expected = to_uint8(tiny_enlarger().generate(low_res=small[1:2] if name else small))
+    arguments = ["--model", str(others / "enlarger"), "--low-res", str(folder / name)]
+    assert run(capsys, *arguments, "--output", str(tmp_path / "x.npz"))[0] == 0
+    with np.load(tmp_path / "x.npz") as held:
+        assert np.abs(held["images"].astype(int) - expected).max() <= 1  # rounding differs with the order of the sums
+        assert json.loads(str(held["settings"]))["low_res"] == (name or "pictures")
+
+
+def test_pictures_of_the_small_size_are_taken_as_they_are(tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 256, (2, 2, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "x.png")
+    assert np.array_equal(to_uint8(read_small_pictures(tmp_path / "x.png", 2, "RGB")), pixels[None])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--model", "{others}/reader"], "is a classifier of noisy images"),
+        (["--model", "{others}/drawer", "--classifier", "{others}/drawer"], "is a model that draws"),
+        (["--model", "{others}/drawer", "--classifier", "{others}/stranger"], "trained on another process"),
+        (["--model", "{others}/drawer", "--classifier", "nowhere"], "nowhere"),
+        (["--model", "{others}/drawer", "--classifier-scale", "2"], "belongs to a classifier"),
+        (
+            ["--model", "{others}/drawer", "--classifier", "{others}/reader", "--classifier-scale", "-1"],
+            "classifier_scale must be a number from 0 to 100",
+        ),
+        (
+            ["--model", "{others}/drawer", "--classifier", "{others}/reader", "--label", "cat"],
+            "label must be one of 0, 1, 2",
+        ),
+        (["--model", "{others}/transformer", "--freeu-b", "1.2"], "freeu_b belongs to a U-Net"),
+        (["--freeu-s", "5"], "freeu_s must be a number from 0 to 4"),
+        (["--low-res", "{pictures}"], "low_res belongs to super-resolution"),
+        (["--model", "{others}/enlarger"], "enlarges pictures of 2x2 pixels: name some with --low-res"),
+        (["--model", "{others}/enlarger", "--low-res", "nowhere"], "nowhere is not there"),
+        (["--model", "{others}/enlarger", "--low-res", "{pictures}/sub"], "sub is empty"),
+        (["--model", "{others}/enlarger", "--low-res", "{pictures}/.hidden"], "cannot be read as one"),
+        (["--model", "{others}/enlarger", "--low-res", "{pictures}", "--label", "3"], "draws without labels"),
+        (["--model", "{others}/enlarger", "--low-res", "{pictures}", "--num-images", "3"], "must be left out"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_bad_input_to_other_models_is_one_line_and_exit_2(
+    arguments, said, model_dir, others, pictures, tmp_path, capsys
+):
+    filled = [word.format(others=others, pictures=pictures[0]) for word in arguments]
+    code, errors = run(capsys, "--model", model_dir, "--output", str(tmp_path / "x.png"), *filled)
+    assert code == 2
+    assert said in errors
+    assert errors.count("\n") == 1
+    assert {path.name for path in tmp_path.iterdir()} == {"pictures"}
 
 
 def test_the_device_is_honoured(model_dir):
