@@ -1,26 +1,40 @@
-"""``python -m benchmarks.run NAME``: prints a table for the README and writes benchmarks/results/NAME.json."""
+"""``python -m benchmarks.run NAME``: prints a table for the README and writes benchmarks/results/NAME.json; a benchmark
+that has a plot writes assets/NAME.svg, too."""
 
 import argparse
 import json
 from pathlib import Path
 
-from benchmarks import app, sampling, training
+from benchmarks import app, quality, sampling, training
 from benchmarks.timing import machine
 
-BENCHMARKS = {"sampling": sampling, "training": training, "app": app}
+BENCHMARKS = {"sampling": sampling, "training": training, "app": app, "quality": quality}
+PLOTS = {"quality": quality.plot}
 RESULTS = Path(__file__).parent / "results"
+ASSETS = Path(__file__).parents[1] / "assets"
+
+
+def add_repetitions(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--repetitions", type=int, default=9, metavar="N", help="rounds that count (default 9)")
+
+
+OPTIONS = {"quality": quality.add_options}  # where they are others than the repetitions
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.run", description=__doc__)
-    parser.add_argument("name", choices=BENCHMARKS, nargs="?", default="sampling")
-    parser.add_argument("--repetitions", type=int, default=9, metavar="N", help="rounds that count (default 9)")
-    arguments = parser.parse_args()
-    benchmark = BENCHMARKS[arguments.name]
-    figures = {"machine": machine(), **benchmark.measure(arguments.repetitions)}
+    names = parser.add_subparsers(dest="name", required=True, metavar="NAME", help=", ".join(BENCHMARKS))
+    for name, benchmark in BENCHMARKS.items():
+        OPTIONS.get(name, add_repetitions)(names.add_parser(name, description=benchmark.__doc__))
+    options = vars(parser.parse_args())
+    name = options.pop("name")
+    figures = {"machine": machine(), **BENCHMARKS[name].measure(**options)}
     RESULTS.mkdir(exist_ok=True)
-    (RESULTS / f"{arguments.name}.json").write_text(json.dumps(figures, indent=2) + "\n")
-    print(f"{figures['machine']}; median of {arguments.repetitions}\n\n{benchmark.report(figures)}")
+    (RESULTS / f"{name}.json").write_text(json.dumps(figures, indent=2) + "\n")
+    if name in PLOTS:
+        PLOTS[name](figures, ASSETS / f"{name}.svg")
+    rounds = f"; median of {options['repetitions']}" if "repetitions" in options else ""
+    print(f"{figures['machine']}{rounds}\n\n{BENCHMARKS[name].report(figures)}")
 
 
 if __name__ == "__main__":
