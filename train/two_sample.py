@@ -18,7 +18,7 @@ from train.fit import fit, shift
 
 IMAGES = 5000  # of each side, half of them to learn from
 SEEDS = (0, 1, 2)
-EPOCHS, BATCH = 12, 128  # the budget
+EPOCHS, BATCH = 7, 64  # the budget
 WIDTHS = (32, 64, 96)
 
 
