@@ -5,11 +5,11 @@ import argparse
 import json
 from pathlib import Path
 
-from benchmarks import app, quality, sampling, training
+from benchmarks import app, quality, sampling, speedrun, training
 from benchmarks.timing import machine
 
-BENCHMARKS = {"sampling": sampling, "training": training, "app": app, "quality": quality}
-PLOTS = {"quality": quality.plot}
+BENCHMARKS = {"sampling": sampling, "training": training, "app": app, "quality": quality, "speedrun": speedrun}
+PLOTS = {"quality": quality.plot, "speedrun": speedrun.plot}
 RESULTS = Path(__file__).parent / "results"
 ASSETS = Path(__file__).parents[1] / "assets"
 
@@ -18,7 +18,10 @@ def add_repetitions(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--repetitions", type=int, default=9, metavar="N", help="rounds that count (default 9)")
 
 
-OPTIONS = {"quality": quality.add_options}  # where they are others than the repetitions
+OPTIONS = {
+    "quality": quality.add_options,
+    "speedrun": speedrun.add_options,
+}  # where they are others than the repetitions
 
 
 def main() -> None:
