@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from diffusion.config import ModelConfig
 from diffusion.denoiser import Denoise, Denoiser, clipped
 from diffusion.errors import InputError
+from diffusion.gather import Gatherer
 from diffusion.guidance import NoisyClassifier, classifier_free
 from diffusion.inversion import invert
 from diffusion.networks import FreeU, build_network
@@ -33,7 +34,8 @@ class Model:
     ``Model(config)`` has fresh weights; ``load_model`` reads saved ones.
 
     Attributes: ``config``, ``network`` (nn.Module, float32), ``process``, ``parameterisation``, ``variance``, the kind
-    of it, and ``device``.
+    of it, and ``device``; ``gatherer``, None unless it is set: where many threads sample at the same time, it makes one
+    batch of their network calls.
     """
 
     def __init__(self, config: ModelConfig, network: nn.Module | None = None, device: str | torch.device = "cpu"):
@@ -45,6 +47,7 @@ class Model:
         network = network or fresh_network(config)
         network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks it
         self.network = network.eval()
+        self.gatherer: Gatherer | None = None
 
     def denoiser(self, freeu: FreeU | None = None, low_res: Tensor | None = None) -> Denoiser:
         """The bare denoiser: no guidance, no clipping. Raises InputError for a classifier, and where low_res is
@@ -53,6 +56,8 @@ class Model:
             raise InputError(f"{self.config.name} is a classifier: it steers another model and draws nothing itself.")
         low_res = self._checked_low_res(low_res)
         network = self._fast_network()
+        if self.gatherer is not None:
+            network = self.gatherer.gathered(network, of=self)
         if freeu is not None:
             network = partial(network, freeu=freeu)
         return Denoiser(network, self.process, self.parameterisation, variance=self.variance, low_res=low_res)

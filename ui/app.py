@@ -15,6 +15,7 @@ from ui.generate_tab import QUIET, GenerateTab
 from ui.texts import LANGUAGES, text
 
 LANGUAGE_JS = 'document.documentElement.lang.startsWith("zh") ? "zh" : "en"'  # set by header.js
+PEOPLE = 20  # are answered at the same time, by each kind of answer: those who draw share the network's batches
 WAITING_PEOPLE = 32  # beyond so many in the queue, people are asked to come back
 
 
@@ -58,8 +59,7 @@ def build(engine: Engine) -> gr.Blocks:
             [tab.player, tab.tiles, notice, tab.sampler_note, tab.model],
             js=f"(_, sampler) => [{LANGUAGE_JS}, sampler]",
             concurrency_id="page",
-            concurrency_limit=20,
             **QUIET,
         )
-    blocks.queue(max_size=WAITING_PEOPLE)
+    blocks.queue(max_size=WAITING_PEOPLE, default_concurrency_limit=PEOPLE)
     return blocks

@@ -10,8 +10,8 @@ Everything here may be called from many threads at once.
 import logging
 import threading
 import time
-from collections.abc import Generator
-from contextlib import closing
+from collections.abc import Generator, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -34,7 +34,7 @@ logger = logging.getLogger(__name__)
 
 FALLBACK = "unet"  # draws while the operator's model from the Hub is not there
 MOST_FRAMES = 120  # of one run: a scrubber has no more places than that
-INTERVAL = 0.05  # seconds between updates: 20 a second are a smooth film
+INTERVAL = 0.05  # seconds between updates: 20 a second are a smooth film; all runs together have no more, down to PULSE
 PULSE = 0.25  # seconds after which an update comes even without a frame: to count steps, and for Stop to take hold
 
 
@@ -93,6 +93,7 @@ class Engine:
             self.registry.config(default_model)
         self._status: str | None = None
         self._lock = threading.Lock()
+        self._runs = 0  # under way
 
     def models(self) -> list[ModelEntry]:
         """All models there are now, runs trained meanwhile among them."""
@@ -163,7 +164,7 @@ class Engine:
         frames: list[Frame] = []
         started = time.perf_counter()
         due = started  # when the next update may come; the first at once
-        with closing(trajectory(plan.model, plan.labels, **plan.settings)) as path:
+        with closing(trajectory(plan.model, plan.labels, **plan.settings)) as path, self._running():
             for state in path:
                 if state.index in kept:
                     frames.append(_frame(state))
@@ -171,10 +172,21 @@ class Engine:
                 if state.index < total and now >= (due if frames else due + PULSE):
                     yield Update(frames, state.index, total, now - started, small=None if state.index else plan.small)
                     frames = []
-                    due = time.perf_counter() + INTERVAL
-                    started += due - INTERVAL - now  # the receiver's time does not count
+                    back = time.perf_counter()
+                    due = back + min(INTERVAL * self._runs, PULSE)
+                    started += back - now  # the receiver's time does not count
         seconds = time.perf_counter() - started
         yield Update(frames, total, total, seconds, self._result(plan, state.x, seconds))
+
+    @contextmanager
+    def _running(self) -> Iterator[None]:
+        with self._lock:
+            self._runs += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._runs -= 1
 
     def _result(self, plan: Plan, x: Tensor, seconds: float) -> Result:
         images = to_uint8(x)

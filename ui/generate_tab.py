@@ -12,7 +12,8 @@ from ui.backstage import Backstage
 from ui.gpu import on_gpu
 from ui.texts import sampler_sentence, text
 
-SAMPLING = "sampling"  # the concurrency id of everything that samples
+SAMPLING = "sampling"  # the concurrency id of what people draw
+ONE_AT_A_TIME: dict[str, Any] = {"concurrency_id": "tiles", "concurrency_limit": 1}  # who comes next finds them drawn
 QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 
 # Before a run: the player is told, a new seed is thrown if wished, Stop takes over from Generate.
@@ -130,7 +131,6 @@ class GenerateTab:
             self.player,
             preprocess=False,  # values come over HTTP from anyone: Request checks them, in words
             concurrency_id=SAMPLING,
-            concurrency_limit=1,
             show_progress="minimal",
             show_progress_on=self.queue_line,
             api_visibility="private",
@@ -149,7 +149,7 @@ class GenerateTab:
         )
         self.model.change(
             answers.choose_model, [self.model, self.tiles, self.header], self.of_model(), preprocess=False, **QUIET
-        ).then(answers.draw_tiles, self.model, self.tiles, preprocess=False, concurrency_id=SAMPLING, **QUIET)
+        ).then(answers.draw_tiles, self.model, self.tiles, preprocess=False, **ONE_AT_A_TIME, **QUIET)
         self.header.change(
             answers.translate_choices,
             [self.sampler, self.header],
@@ -159,11 +159,16 @@ class GenerateTab:
             **QUIET,
         )
         self.hub.submit(
-            answers.fetch, [self.hub, self.header], [self.model, self.model_note], preprocess=False, **QUIET
+            answers.fetch,
+            [self.hub, self.header],
+            [self.model, self.model_note],
+            preprocess=False,
+            concurrency_limit=1,  # one download at a time
+            **QUIET,
         )
         self.reload.click(
             answers.find_models, self.header, [self.model, self.model_note], preprocess=False, **QUIET
-        ).then(answers.draw_tiles, self.model, self.tiles, preprocess=False, concurrency_id=SAMPLING, **QUIET)
+        ).then(answers.draw_tiles, self.model, self.tiles, preprocess=False, **ONE_AT_A_TIME, **QUIET)
 
     def of_model(self) -> list:
         """What changes with the model, in the order of ``Answers.choose_model``."""

@@ -11,6 +11,7 @@ from torch import nn
 
 from diffusion.config import ModelConfig, Task
 from diffusion.errors import InputError
+from diffusion.gather import Gatherer
 from diffusion.guidance import NoisyClassifier
 from diffusion.hub import COMMIT, bundled, resolve
 from diffusion.model import CONFIG, WEIGHTS, Model, load_classifier, load_model, read_config
@@ -44,6 +45,7 @@ class Registry:
         """``own``: the operator's reference, allowed whatever it is. ``runs_dir`` need not exist."""
         self.own = own
         self.runs_dir = Path(runs_dir)
+        self._gatherer = Gatherer()  # of all models: they compute on the same device
         self._lock = Lock()
         self._held: OrderedDict[Key, tuple[Stamp, Any]] = OrderedDict()
         self._loading: dict[tuple[Key, Stamp], Future[Any]] = {}
@@ -129,6 +131,8 @@ class Registry:
                 self._loading.pop((key, stamp), None)
             future.set_exception(error)
             return
+        if isinstance(loaded, Model):
+            loaded.gatherer = self._gatherer
         with self._lock:
             self._held[key] = stamp, loaded
             self._held.move_to_end(key)

@@ -113,6 +113,21 @@ def test_updates_keep_their_distance_and_the_first_comes_at_once(engine, monkeyp
     assert arrivals[-1][2].seconds == pytest.approx(1.0)  # 100 steps of 10 ms: the receiver's time does not count
 
 
+def test_many_runs_share_the_updates(engine, monkeypatch):
+    clock = SimpleNamespace(now=0.0)
+    monkeypatch.setattr(engine_module.time, "perf_counter", lambda: clock.now)
+    engine.load().network.register_forward_hook(lambda *_: setattr(clock, "now", clock.now + 0.01))
+    others = [engine.run(Request(num_images=1)) for _ in range(2)]
+    for other in others:
+        next(other)
+    frames = [len(update.frames) for update in engine.run(Request(num_images=1, steps=100))]
+    assert all(15 <= count <= 16 for count in frames[1:-1])  # three runs: thrice the 5 frames that one has
+    for other in others:
+        other.close()
+    frames = [len(update.frames) for update in engine.run(Request(num_images=1, steps=100))]
+    assert all(5 <= count <= 6 for count in frames[1:-1])
+
+
 def test_slow_steps_without_a_frame_still_report_progress(engine, monkeypatch):
     clock = SimpleNamespace(now=0.0)
     monkeypatch.setattr(engine_module.time, "perf_counter", lambda: clock.now)
@@ -133,6 +148,30 @@ def test_closing_ends_the_computation(engine, after, monkeypatch):
     updates.close()
     assert len(calls) == after
     assert len(list(engine.run(Request(num_images=1)))) > 0  # and the engine goes on
+
+
+def test_a_stopped_run_leaves_the_batches_and_the_others_go_on(engine):
+    seen, go_on = [], threading.Barrier(3)
+    engine.load().network.register_forward_hook(lambda _module, inputs, _output: seen.append(set(inputs[2].tolist())))
+
+    def draw(label):
+        updates = engine.run(Request(label=str(label), num_images=2, steps=60))
+        next(updates)
+        go_on.wait(30)
+        if label == 1:
+            updates.close()
+            seen.clear()
+        go_on.wait(30)
+        return list(updates)
+
+    with ThreadPoolExecutor(3) as pool:
+        drawn = list(pool.map(draw, range(3)))
+    assert drawn[1] == []
+    assert not any(1 in labels for labels in seen)
+    for label in (0, 2):
+        alone = to_uint8(tiny_model(0).generate([label] * 2, steps=60))
+        assert np.abs(drawn[label][-1].result.images.astype(int) - alone).max() <= 1
+    assert any({0, 2} <= labels for labels in seen)
 
 
 def test_twenty_threads_at_once_draw_what_each_would_draw_alone(engine):
