@@ -49,6 +49,8 @@ class ModelConfig(BaseModel):
             raise ValueError("low_res_size must be given to a network with low_res, and to no other")
         if self.low_res_size is not None and self.image_size % self.low_res_size:
             raise ValueError(f"image_size {self.image_size} must be divisible by low_res_size {self.low_res_size}")
+        if self.max_guidance is not None and not self.label_names:
+            raise ValueError("max_guidance must go with label_names: there is nothing to be guided to")
         if isinstance(self.network, UNetEncoderConfig):
             self._check_classifier(self.network)
 
@@ -67,6 +69,11 @@ class ModelConfig(BaseModel):
         if isinstance(self.network, UNetEncoderConfig):
             return "classification"
         return "super-resolution" if isinstance(self.network, UNetConfig) and self.network.low_res else "generation"
+
+    @property
+    def max_guidance(self) -> float | None:
+        """The largest guidance scale of a network that takes it as an input; None where guidance is two passes."""
+        return None if isinstance(self.network, UNetEncoderConfig) else self.network.max_guidance
 
     @property
     def num_classes(self) -> int:

@@ -14,7 +14,8 @@ from diffusion.variance import VARIANCES, Variance, VarianceKind
 
 class Network(Protocol):
     """``network(x, t, y) -> output``: x (N, C, H, W), t (N,), y (N,) class indices or None; output like x, with 2C
-    channels where it learns a variance. One for super-resolution takes ``low_res`` (N, C, h, h), too."""
+    channels where it learns a variance. One for super-resolution takes ``low_res`` (N, C, h, h), too, one that is told
+    the guidance scale ``guidance`` (N,)."""
 
     def __call__(self, x: Tensor, t: Tensor, y: Tensor | None = None, **beside: Any) -> Tensor: ...
 
@@ -35,6 +36,7 @@ class Denoiser:
     network_dtype: torch.dtype = torch.float32
     variance: VarianceKind = VARIANCES["small"]
     low_res: Tensor | None = None  # (n, C, h, h): what super-resolution enlarges, one an image
+    guidance: float | Tensor | None = None  # the scale, where it is an input of the network; one, or (N,) an image
 
     def __call__(self, x: Tensor, level: Level, labels: Tensor | None = None) -> Prediction:
         """x (N, C, H, W) at ``level``, labels (N,) int64 or None -> x0 and eps like x."""
@@ -46,6 +48,8 @@ class Denoiser:
         beside = {}
         if self.low_res is not None:  # guidance asks about the same images twice, side by side
             beside["low_res"] = self.low_res.repeat(len(x) // len(self.low_res), 1, 1, 1)
+        if self.guidance is not None:
+            beside["guidance"] = torch.as_tensor(self.guidance, device=x.device).expand(len(x))
         output = self.network(network_input, t, labels, **beside).to(x.dtype)
         output, raw = output.chunk(2, dim=1) if self.variance.learned else (output, None)
         return output, Variance(self.variance, raw)

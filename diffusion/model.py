@@ -49,9 +49,11 @@ class Model:
         self.network = network.eval()
         self.gatherer: Gatherer | None = None
 
-    def denoiser(self, freeu: FreeU | None = None, low_res: Tensor | None = None) -> Denoiser:
-        """The bare denoiser: no guidance, no clipping. Raises InputError for a classifier, and where low_res is
-        missing, superfluous or wrong."""
+    def denoiser(
+        self, freeu: FreeU | None = None, low_res: Tensor | None = None, guidance_scale: float = 1.0
+    ) -> Denoiser:
+        """The bare denoiser: no clipping, and no guidance but by a network that takes the scale as an input. Raises
+        InputError for a classifier, and where low_res is missing, superfluous or wrong."""
         if self.config.task == "classification":
             raise InputError(f"{self.config.name} is a classifier: it steers another model and draws nothing itself.")
         low_res = self._checked_low_res(low_res)
@@ -60,7 +62,10 @@ class Model:
             network = self.gatherer.gathered(network, of=self)
         if freeu is not None:
             network = partial(network, freeu=freeu)
-        return Denoiser(network, self.process, self.parameterisation, variance=self.variance, low_res=low_res)
+        told = None if self.config.max_guidance is None else guidance_scale
+        return Denoiser(
+            network, self.process, self.parameterisation, variance=self.variance, low_res=low_res, guidance=told
+        )
 
     def classifier(self) -> NoisyClassifier:
         """What steers other models. Raises InputError where this is one that draws."""
@@ -143,8 +148,8 @@ class Model:
 
         if low_res is not None and len(low_res) != len(classes):
             raise InputError(f"low_res must have an image for each of the {len(classes)} to draw, not {len(low_res)}.")
-        denoise: Denoise = self.denoiser(freeu, low_res)
-        if self.config.num_classes:
+        denoise: Denoise = self.denoiser(freeu, low_res, settings["guidance_scale"])
+        if self.config.num_classes and self.config.max_guidance is None:
             denoise = classifier_free(denoise, settings["guidance_scale"], self.config.num_classes)
         if classifier is not None:
             scale = settings.get("classifier_scale", 1.0)

@@ -103,12 +103,15 @@ class Process:
     def levels(self, steps: int, spacing: str = "time") -> list[Level]:
         """A sampling grid: ``steps + 1`` levels from noise (t = 1, or close to it) to clean (t = 0).
 
-        ``spacing`` is "time" (uniform in t, Lin et al. 2023's "trailing" steps) or "lambda" (uniform in the
-        half-log-SNR from t = 1, or where it passes lam_min, to t_min, then one step to clean; Lu et al. 2022).
+        ``spacing`` is "time" (uniform in t, Lin et al. 2023's "trailing" steps), "root" (uniform in t^2: denser where
+        noise is strong and a picture is decided on) or "lambda" (uniform in the half-log-SNR from t = 1, or where it
+        passes lam_min, to t_min, then one step to clean; Lu et al. 2022).
         """
         if steps < 1:
             raise ValueError(f"steps must be at least 1, not {steps}")
         times = torch.arange(steps, -1, -1, dtype=torch.float64) / steps
+        if spacing == "root":
+            times = times.sqrt()
         if spacing == "lambda" and steps > 1:
             ends = self._lam(torch.tensor([1.0, self.t_min], dtype=torch.float64))
             first = ends[0].clamp(min=self.lam_min)

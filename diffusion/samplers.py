@@ -144,4 +144,11 @@ SAMPLERS = {
         "Remembers its previous step to bend the path correctly; the fewest steps of all.",
         12,
     ),
+    "turbo": Sampler(
+        ddim,  # what a distilled model predicts is where a single step of DDIM has to aim: ``train.distill``
+        "Turbo",
+        "Jumps straight to the next level: for distilled models, which draw in one, two or four steps.",
+        2,
+        spacing="root",
+    ),
 }

@@ -19,7 +19,17 @@ HUB_DATASETS = {
     "fashion_mnist": "zalando-datasets/fashion_mnist",
     "cifar10": "uoft-cs/cifar10",
 }
-OPTIONS = ("dataset", "image_size", *BUDGETS, "init_from", "batch_size", "learning_rate", "seed", "precision")
+OPTIONS = (
+    "dataset",
+    "image_size",
+    *BUDGETS,
+    "init_from",
+    "teacher",
+    "batch_size",
+    "learning_rate",
+    "seed",
+    "precision",
+)
 FIGURES = "## Figures"
 TASKS = {  # a model's task -> the Hub's name of it, and how to use the model in Python
     "generation": (

@@ -26,6 +26,7 @@ class TrainConfig(BaseModel):
     image_size: int | None = Field(None, ge=4, le=512, description="a number of pixels from 4 to 512")  # None: its own
     conditional: bool = True  # whether the network is told the labels
     init_from: str | None = None  # a model reference to start from, instead of fresh weights
+    teacher: str | None = None  # a model reference to distil
 
     # how long: exactly one of the three
     steps: int | None = Field(None, ge=1, description="a whole number from 1")
@@ -42,7 +43,7 @@ class TrainConfig(BaseModel):
     max_grad_norm: float = Field(1.0, gt=0)
     ema_width: float = Field(0.1, gt=0, lt=0.28)  # of the averaged stretch of the run, as a share of the steps so far
     label_dropout: float = Field(0.1, ge=0, lt=1)  # share of the labels withheld, for classifier-free guidance
-    loss: Literal["mse", "rescaled_mse", "kl", "rescaled_kl", "cross_entropy"] = "mse"
+    loss: Literal["mse", "rescaled_mse", "kl", "rescaled_kl", "cross_entropy", "distillation"] = "mse"
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     seed: int = Field(0, ge=0, lt=2**32, description="a whole number from 0 to 4294967295")
 
@@ -55,6 +56,10 @@ class TrainConfig(BaseModel):
         """A config from values of any kind; an ``InputError`` names the option that is wrong and what it may be."""
         if sum(values.get(name) is not None for name in BUDGETS) != 1:
             raise InputError("A run needs exactly one of --steps, --epochs and --minutes.")
+        if (values.get("loss") == "distillation") != (values.get("teacher") is not None):
+            raise InputError(
+                "--teacher must name the model to distil for a preset that is distilled, turbo, and is for no other."
+            )
         try:
             return cls(**values)
         except ValidationError as error:

@@ -19,6 +19,7 @@ from train.card import model_card
 from train.checkpoints import load_checkpoint, save_checkpoint
 from train.config import RunConfig, TrainConfig
 from train.data import Dataset
+from train.distill import distillation, load_teacher, start_from
 from train.ema import PowerAverage
 from train.journal import Journal
 from train.muon import Muon
@@ -49,6 +50,12 @@ def train(config: RunConfig, data: Dataset, run_dir: Path, accelerator: Accelera
     # The model in training, the average of its weights (which is what is saved and drawn from), the optimiser
     torch.manual_seed(training.seed)
     model, average = Model(config.model, device=device), Model(config.model, device=device)
+    if training.teacher is None:
+        loss_of = LOSSES[training.loss]
+    else:
+        teacher = load_teacher(training.teacher, config.model, device)
+        start_from(teacher, model)
+        loss_of = distillation(teacher, config.model)
     if training.init_from is not None:
         copy_weights(training.init_from, model)
     average.network.load_state_dict(model.network.state_dict())
@@ -77,7 +84,6 @@ def train(config: RunConfig, data: Dataset, run_dir: Path, accelerator: Accelera
     network, optimizer = accelerator.prepare(model.network, optimizer)
     network.train()
     learner = learner_of(model, network)
-    loss_of = LOSSES[training.loss]
     saving, drawing = Chore(training.save_seconds), Chore(training.sheet_seconds)
 
     def save() -> None:

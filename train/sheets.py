@@ -111,7 +111,8 @@ def evaluations(config: ModelConfig) -> int:
 
 
 def unguided(config: ModelConfig) -> bool:
-    return config.guidance_scale in (0, 1) or not config.num_classes
+    """Whether a step asks the network about an image once and not twice."""
+    return config.guidance_scale in (0, 1) or not config.num_classes or config.max_guidance is not None
 
 
 def some(data: Dataset, count: int) -> torch.Tensor:

@@ -1,4 +1,4 @@
-"""What a network is told beside the image: the time and, where there are labels, the label."""
+"""What a network is told beside the image: the time, the label if there are any, and how strongly to follow it."""
 
 import math
 from typing import Literal
@@ -6,7 +6,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from diffusion.networks.layers import embedding_table, normal_
+from diffusion.networks.layers import embedding_table, normal_, zero_module
 
 TimeKind = Literal["sinusoidal", "fourier", "scalar"]
 
@@ -65,28 +65,60 @@ def time_features(kind: TimeKind, width: int, fourier_scale: float) -> nn.Module
     return Sinusoidal(width) if kind == "sinusoidal" else Scalar()
 
 
+class GuidanceScale(nn.Module):
+    """What a guidance scale adds to the embedding: (N,) in 0 to ``most``, where larger ones are held -> (N, width).
+
+    Zero when fresh, so that a network which starts from another's weights starts as that other (Meng et al. 2023, "On
+    distillation of guided diffusion models", section 3.1).
+    """
+
+    def __init__(self, width: int, most: float):
+        super().__init__()
+        self.most, self.width = most, width // 4
+        self.layers = nn.Sequential(nn.Linear(self.width, width), nn.SiLU(), zero_module(nn.Linear(width, width)))
+
+    def forward(self, scale: Tensor) -> Tensor:
+        features = sinusoidal(scale.float().clamp(0, self.most) / self.most * 1000, self.width)
+        return self.layers(features.to(self.layers[0].weight.dtype))
+
+
 class Conditioned(nn.Module):
     """A network with a time and labels. ``num_classes`` 0 is without labels; else it is the index of the null label.
 
     A label is a vector added to the time's or, with ``tokens`` above 0, a context of so many tokens of
     ``context_width``, for cross-attention to look at. (With a single token cross-attention would be a constant.)
+    With ``max_guidance`` a guidance scale is one more input.
     """
 
-    def __init__(self, features: nn.Module, width: int, num_classes: int, tokens: int = 0, context_width: int = 0):
+    def __init__(
+        self,
+        features: nn.Module,
+        width: int,
+        num_classes: int,
+        tokens: int = 0,
+        context_width: int = 0,
+        max_guidance: float | None = None,
+    ):
         super().__init__()
         self.num_classes, self.tokens = num_classes, tokens
         self.features = features
         self.time = nn.Sequential(nn.Linear(features.width, width), nn.SiLU(), nn.Linear(width, width))
         self.label = embedding_table(num_classes + 1, tokens * context_width or width) if num_classes else None
+        self.guidance = GuidanceScale(width, max_guidance) if max_guidance is not None else None
 
     @property
     def dtype(self) -> torch.dtype:
         """What the network computes in: float32, or what ``half()`` or ``bfloat16()`` made of it."""
         return self.time[0].weight.dtype
 
-    def condition(self, t: Tensor, y: Tensor | None) -> tuple[Tensor, Tensor | None]:
-        """t (N,), y (N,) in 0..num_classes, None being the null label -> embedding (N, width), context (N, M, D)."""
+    def condition(self, t: Tensor, y: Tensor | None, guidance: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
+        """t (N,), y (N,) in 0..num_classes, None being the null label, guidance (N,) -> embedding (N, width), context
+        (N, M, D). Raises ValueError where guidance is missing, or given to a network that has no use for it."""
+        if (guidance is None) != (self.guidance is None):
+            raise ValueError("guidance must be given to a network with max_guidance, and to no other")
         embedding = self.time(self.features(t).to(self.dtype))
+        if self.guidance is not None:
+            embedding = embedding + self.guidance(guidance)
         if self.label is None:
             return nn.functional.silu(embedding), None
         y = torch.full_like(t, self.num_classes, dtype=torch.long) if y is None else y

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from diffusion.networks.attention import TokenAttention, to_pixels, to_tokens
 from diffusion.networks.conditioning import Conditioned, TimeKind, sinusoidal, time_features
 from diffusion.networks.layers import MLP, normal_, zero_module
-from diffusion.networks.settings import Settings, Width
+from diffusion.networks.settings import MaxGuidance, Settings, Width
 
 
 class DiTConfig(Settings):
@@ -26,6 +26,7 @@ class DiTConfig(Settings):
     context_width: Width = 64
     time: TimeKind = "sinusoidal"
     fourier_scale: float = Field(30.0, gt=0, le=1000)
+    max_guidance: MaxGuidance = None
 
     @property
     def stride(self) -> int:
@@ -80,7 +81,7 @@ class DiT(Conditioned):
         crosses = config.condition == "cross"
         features = time_features(config.time, config.width, config.fourier_scale)
         tokens, context_width = (config.context_tokens, config.context_width) if crosses else (0, 0)
-        super().__init__(features, config.width, num_classes, tokens, context_width)
+        super().__init__(features, config.width, num_classes, tokens, context_width, config.max_guidance)
         self.config = config
         patch, width, out = config.patch, config.width, channels * (2 if learned_variance else 1)
 
@@ -114,10 +115,11 @@ class DiT(Conditioned):
         zero_module(self.modulation)
         zero_module(self.output)
 
-    def forward(self, x: Tensor, t: Tensor, y: Tensor | None = None) -> Tensor:
+    def forward(self, x: Tensor, t: Tensor, y: Tensor | None = None, guidance: Tensor | None = None) -> Tensor:
         """x (N, C, H, W), t (N,) as ``Process.embed_time`` gives it, y (N,) labels in 0..num_classes (num_classes is
-        the null label, and what None means) -> (N, C, H, W), or (N, 2C, H, W) with a learned variance."""
-        embedding, context = self.condition(t, y)
+        the null label, and what None means), guidance (N,) the scale, for a network that takes it -> (N, C, H, W), or
+        (N, 2C, H, W) with a learned variance."""
+        embedding, context = self.condition(t, y, guidance)
         patches = self.input(x.to(self.dtype))  # (N, width, h, w)
         height, width = patches.shape[-2:]
         positions = sincos_positions(height, width, self.config.width, x.device)

@@ -8,6 +8,8 @@ from diffusion.networks.attention import QKVOrder
 from diffusion.networks.conditioning import TimeKind
 
 Width = Annotated[int, Field(ge=8, le=1024, multiple_of=8)]
+# the guidance scale is an input of the network, up to this; larger ones are held there. None: it is no input
+MaxGuidance = Annotated[float | None, Field(None, gt=0, le=20)]
 Attends = Literal[False, True, "cross", "self_cross", "transformer"]
 TO_CONTEXT = ("cross", "self_cross", "transformer")
 
@@ -24,6 +26,7 @@ class TrunkConfig(Settings):
     patch: Literal[1, 2, 4] = 1  # pixels are folded patch x patch into channels before the first convolution
     channels: tuple[Width, ...] = Field((64, 128), min_length=1, max_length=6)  # one entry a level
     blocks: int = Field(2, ge=1, le=8)  # residual blocks a level, going down; one more going up
+    middle: bool = True  # whether two more stand between the way down and the way up
 
     # attention after each block, level by level: True to the pixels themselves, "cross" to the label's context,
     # "self_cross" first to one and then to the other, "transformer" a SpatialTransformer

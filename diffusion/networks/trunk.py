@@ -13,11 +13,17 @@ class Trunk(Conditioned):
     """``descend(x, ...)``: images (N, channels, H, W) to the feature maps of every layer and of the middle."""
 
     def __init__(
-        self, config: TrunkConfig, channels: int, num_classes: int, tokens: int = 0, context_width: int | None = None
+        self,
+        config: TrunkConfig,
+        channels: int,
+        num_classes: int,
+        tokens: int = 0,
+        context_width: int | None = None,
+        max_guidance: float | None = None,
     ):
         first = config.channels[0]
         features = time_features(config.time, first, config.fourier_scale)
-        super().__init__(features, 4 * first, num_classes, tokens, context_width or 0)
+        super().__init__(features, 4 * first, num_classes, tokens, context_width or 0, max_guidance)
         self.config, self.embedding_width = config, 4 * first
         self.context_width = context_width if num_classes and tokens else None
         self.input = nn.Conv2d(channels * config.patch**2, first, 3, padding=1)
@@ -33,7 +39,8 @@ class Trunk(Conditioned):
                 self.skip_channels.append(width)
 
         last, attends = config.channels[-1], config.attention[-1]
-        self.middle = nn.ModuleList([self.block(last, last, attends), self.block(last, last, False)])
+        middle = [self.block(last, last, attends), self.block(last, last, False)] if config.middle else []
+        self.middle = nn.ModuleList(middle)
 
     def block(self, in_channels: int, out_channels: int, attends: Attends) -> Block:
         """A block of this network's settings."""

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from diffusion.networks.blocks import Block, upsampler
 from diffusion.networks.freeu import FreeU
 from diffusion.networks.layers import group_norm, zero_module
-from diffusion.networks.settings import TO_CONTEXT, TrunkConfig, Width
+from diffusion.networks.settings import TO_CONTEXT, MaxGuidance, TrunkConfig, Width
 from diffusion.networks.trunk import Trunk
 
 
@@ -21,6 +21,7 @@ class UNetConfig(TrunkConfig):
     context_tokens: int = Field(4, ge=1, le=64)  # of a label's context
     context_width: Width = 64
     low_res: Literal["bilinear", "bicubic"] | None = None  # super-resolution: how the small image is enlarged
+    max_guidance: MaxGuidance = None
 
     @property
     def attends_to_context(self) -> bool:
@@ -37,7 +38,8 @@ class UNet(Trunk):
 
     def __init__(self, config: UNetConfig, channels: int, num_classes: int, learned_variance: bool = False):
         tokens = config.context_tokens if config.attends_to_context else 0
-        super().__init__(config, channels * (2 if config.low_res else 1), num_classes, tokens, config.context_width)
+        inputs = channels * (2 if config.low_res else 1)
+        super().__init__(config, inputs, num_classes, tokens, config.context_width, config.max_guidance)
 
         self.up = nn.ModuleList()
         skips = list(self.skip_channels)
@@ -59,12 +61,14 @@ class UNet(Trunk):
         y: Tensor | None = None,
         low_res: Tensor | None = None,
         freeu: FreeU | None = None,
+        guidance: Tensor | None = None,
     ) -> Tensor:
         """x (N, C, H, W), t (N,) as ``Process.embed_time`` gives it, y (N,) labels in 0..num_classes (num_classes is
         the null label, and what None means), low_res (N, C, h, w) of any size, for a network that enlarges -> (N, C, H,
-        W), or (N, 2C, H, W) with a learned variance. ``freeu`` shifts the weight between backbone and skips.
+        W), or (N, 2C, H, W) with a learned variance. ``freeu`` shifts the weight between backbone and skips;
+        guidance (N,) is the scale, for a network that takes it.
 
-        Raises ValueError where low_res is missing, or given to a network that has no use for it.
+        Raises ValueError where low_res or guidance is missing, or given to a network that has no use for it.
         """
         if (low_res is not None) != (self.config.low_res is not None):
             raise ValueError("low_res must be given to a network for super-resolution, and to no other")
@@ -72,7 +76,7 @@ class UNet(Trunk):
         if low_res is not None:
             large = nn.functional.interpolate(low_res.to(x.dtype), x.shape[-2:], mode=self.config.low_res)
             h = torch.cat([x, large], dim=1)  # (N, 2C, H, W)
-        embedding, context = self.condition(t, y)
+        embedding, context = self.condition(t, y, guidance)
         h, skips = self.descend(h, embedding, context)
         level = len(self.config.channels) - 1
         for layer in self.up:

@@ -3,10 +3,11 @@
 import pytest
 import torch
 
-from diffusion import Model
+from diffusion import Model, load_model
 from diffusion.images import downscaled
 from diffusion.losses import LOSSES
 from train.config import TrainConfig, preset_model
+from train.distill import distillation
 from train.loop import learner_of
 from train.presets import PRESETS
 
@@ -14,7 +15,8 @@ from train.presets import PRESETS
 @pytest.mark.parametrize("name", PRESETS)
 def test_a_preset_can_be_built_trained_and_drawn_from(name):
     row = PRESETS[name]
-    training = TrainConfig.checked(preset=name, **row["training"])
+    distilled = row["training"].get("loss") == "distillation"
+    training = TrainConfig.checked(preset=name, **row["training"], **{"teacher": "unet"} if distilled else {})
     colour = training.dataset == "cifar10"
     labels = tuple("0123456789") if training.conditional else ()
     size = 32 if colour else 28
@@ -27,7 +29,8 @@ def test_a_preset_can_be_built_trained_and_drawn_from(name):
     y = torch.tensor([3, 10 if training.label_dropout else 9]) if labels else None
     small = downscaled(x0, 7).clamp(-1, 1) if model.config.low_res_size else None
     t = torch.tensor([0.2, 0.9], dtype=torch.float64)
-    loss = LOSSES[training.loss](learner_of(model, model.network), x0, y, t, eps, small)
+    loss_of = distillation(load_model(training.teacher), model.config) if training.teacher else LOSSES[training.loss]
+    loss = loss_of(learner_of(model, model.network), x0, y, t, eps, small)
     loss.mean().backward()
     assert loss.isfinite().all()
     if model.config.task == "classification":

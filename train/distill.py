@@ -1,0 +1,131 @@
+"""Distillation: a student learns to jump where its teacher walks (``python -m train.run turbo --teacher unet``).
+
+The teacher's deterministic path from noise to image, with classifier-free guidance at a scale w drawn for each image,
+is cut into segments. From any point x_t of a segment the student predicts the x0 at which the straight line from x_t
+has to aim so that a single DDIM step lands where the path leaves the segment, at x_s:
+
+    alpha_s x0 + sigma_s eps = x_s   and   alpha_t x0 + sigma_t eps = x_t
+
+This is multistep consistency distillation (Heek et al. 2024, "Multistep consistency models"; with as many segments as
+steps it is the target of Salimans & Ho 2022, appendix G), but for one thing: the end of the segment is the teacher's
+own, walked to, not the student's guess of it. All points of a path are learned from, so the walk costs little more than
+a guess would, and there is nothing to anneal. That a step to where one stands stays there holds by construction. The
+scale w is an input of the student (Meng et al. 2023), so that it needs no second pass. The images of the data set are
+not looked at: the paths begin at noise, as those do on which the student will be drawn from.
+"""
+
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+import torch
+from torch import Tensor
+
+from diffusion.config import ModelConfig
+from diffusion.denoiser import Denoise, Denoiser, clipped
+from diffusion.errors import InputError
+from diffusion.guidance import classifier_free
+from diffusion.model import Model, load_model
+from diffusion.process import Level, Process, like
+from diffusion.samplers import SAMPLERS, dpmpp_2m
+
+SEGMENTS = 2  # the number of steps that the student is best at
+SUBSTEPS = 4  # of the teacher in each segment
+
+
+@dataclass(frozen=True)
+class Distillation:
+    """A loss like those of ``diffusion.losses``: ``loss(denoiser, x0, labels, t, eps, low_res)``.
+
+    teacher: its bare denoiser, of the same process as the student's; max_guidance: w is uniform from 0 to it.
+    """
+
+    teacher: Denoise
+    null_label: int
+    max_guidance: float
+    segments: int = SEGMENTS
+    substeps: int = SUBSTEPS
+
+    def __call__(
+        self, denoiser: Denoiser, x0: Tensor, labels: Tensor | None, t: Tensor, eps: Tensor, low_res: None = None
+    ) -> Tensor:
+        """eps (N, C, H, W) begins N paths to labels (N,); x0 and t are not looked at -> (N,) float32: the squared error
+        of the parameterisation's target, the mean over a path's points."""
+        scale = self.max_guidance * torch.rand(len(eps), device=eps.device)
+        x, t, target_x0 = self.lessons(denoiser.process, labels, eps, scale)
+        points = len(x) // len(eps)  # of a path
+        level = denoiser.process.level(t)
+        told = replace(denoiser, guidance=scale.repeat(points))
+        output, _ = told.ask(x, level, None if labels is None else labels.repeat(points))
+        target_eps = (x - like(level.alpha, x) * target_x0) / like(level.sigma, x)
+        target = denoiser.parameterisation.target(target_x0, target_eps, level, denoiser.process)
+        errors = (output.float() - target.float()).square().flatten(1).mean(1)
+        return errors.view(points, len(eps)).mean(0)
+
+    def lessons(
+        self, process: Process, labels: Tensor | None, eps: Tensor, scale: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """What the student is shown and should say, for every point of the N paths but the last, path by path within
+        each point: x (M, C, H, W), t (M, 1, 1, 1), x0 (M, C, H, W), where M = N segments substeps."""
+        levels = walk(process, self.segments, self.substeps)
+        guided = clipped(classifier_free(self.teacher, scale, self.null_label))
+        x = levels[0].sigma * eps
+        path = [x, *(step.x for step in dpmpp_2m(lambda x, level: guided(x, level, labels), x, levels, no_noise))]
+        targets = []
+        for i, level in enumerate(levels[:-1]):
+            end = (i // self.substeps + 1) * self.substeps
+            targets.append(aim(path[i], level, path[end], levels[end]).clamp(-1, 1))  # as a sampler clips it
+        t = torch.tensor([level.t for level in levels[:-1]], dtype=torch.float64).repeat_interleave(len(eps))
+        return torch.cat(path[:-1]), t.view(-1, 1, 1, 1), torch.cat(targets)
+
+
+def walk(process: Process, segments: int, substeps: int) -> list[Level]:
+    """The teacher's levels: those of the sampler ``turbo`` with so many steps, and others evenly between in time."""
+    ends = torch.tensor([level.t for level in process.levels(segments, SAMPLERS["turbo"].spacing)], dtype=torch.float64)
+    parts = [torch.lerp(hi, lo, torch.arange(substeps, dtype=torch.float64) / substeps) for hi, lo in pairwise(ends)]
+    return process.levels_at(torch.cat([*parts, ends[-1:]]))
+
+
+def aim(x: Tensor, at: Level, x_end: Tensor, end: Level) -> Tensor:
+    """The x0 for which one DDIM step from x at one level lands at x_end (Salimans & Ho 2022, eq. 8)."""
+    ratio = end.sigma / at.sigma
+    return (x_end - ratio * x) / (end.alpha - ratio * at.alpha)
+
+
+def no_noise() -> Tensor:
+    raise AssertionError("the teacher's path is deterministic")
+
+
+def load_teacher(ref: str, student: ModelConfig, device: torch.device) -> Model:
+    """Raises ``InputError`` where it cannot be read or cannot teach such a student."""
+    teacher = load_model(ref, device)
+    config = teacher.config
+    if config.task != "generation":
+        raise InputError(f"The teacher {ref} is for {config.task}: it cannot be distilled.")
+    if config.max_guidance is not None:
+        raise InputError(f"The teacher {ref} is itself distilled: name the model that it was distilled from.")
+    for name in ("process", "image_size", "channels", "label_names"):
+        theirs, ours = getattr(config, name), getattr(student, name)
+        if theirs != ours:
+            what = name.replace("_", " ")
+            raise InputError(
+                f"The teacher {ref} does not fit: its {what} must be {ours}, as the student's, not {theirs}."
+            )
+    return teacher
+
+
+def start_from(teacher: Model, student: Model) -> None:
+    """Give the student its teacher's weights wherever both have one of the same name and shape."""
+    own = student.network.state_dict()
+    fitting = {
+        name: tensor
+        for name, tensor in teacher.network.state_dict().items()
+        if name in own and own[name].shape == tensor.shape
+    }
+    student.network.load_state_dict(fitting, strict=False)
+
+
+def distillation(teacher: Model, student: ModelConfig) -> Distillation:
+    """The loss that makes such a student of the teacher. Raises ``InputError`` where the student takes no scale."""
+    if student.max_guidance is None:
+        raise InputError(f"{student.name} cannot be distilled: its network has no max_guidance.")
+    return Distillation(teacher.denoiser(), teacher.config.num_classes, student.max_guidance)
