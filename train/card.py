@@ -25,6 +25,7 @@ OPTIONS = (
     *BUDGETS,
     "init_from",
     "teacher",
+    "optimizer",
     "batch_size",
     "learning_rate",
     "seed",
