@@ -68,7 +68,7 @@ def measure(repetitions: int = 9) -> dict:
     config = model.config
     labels = [i % 10 for i in range(DIGITS)]
     evaluations = SAMPLERS[config.sampler].evaluations(config.steps)
-    halves = 1 if config.max_guidance is not None or config.guidance_scale in (0, 1) else 2
+    halves = 1 if config.guidance_scale in (0, 1) else 2
     course = course_model().eval()
     seconds = interleaved(
         {

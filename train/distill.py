@@ -107,9 +107,7 @@ def load_teacher(ref: str, student: ModelConfig, device: torch.device) -> Model:
         theirs, ours = getattr(config, name), getattr(student, name)
         if theirs != ours:
             what = name.replace("_", " ")
-            raise InputError(
-                f"The teacher {ref} does not fit: its {what} must be {ours}, as the student's, not {theirs}."
-            )
+            raise InputError(f"The teacher {ref} does not fit: its {what} must be the student's {ours}, not {theirs}.")
     return teacher
 
 
