@@ -5,6 +5,7 @@ import math
 import os
 import signal
 import time
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -259,3 +260,27 @@ def test_distilling_lowers_the_loss_and_resuming_equals_not_stopping(ref, tmp_pa
     card = (tmp_path / "whole/model/README.md").read_text()
     assert f"--teacher {ref}" in card
     assert load_model(tmp_path / "whole/model").generate([1, -1]).shape == (2, 1, 8, 8)
+
+
+def test_a_scale_that_is_an_input_guides_in_one_pass_and_is_held_at_the_most(monkeypatch):
+    model, batches = tiny_model(network=GUIDED), []
+    forward = model.network.forward
+    monkeypatch.setattr(
+        model.network, "forward", lambda x, *rest, **beside: batches.append(len(x)) or forward(x, *rest, **beside)
+    )
+    weak, strong, most, beyond = (model.generate([3, 7], steps=2, guidance_scale=scale) for scale in (0.5, 3, 4, 9))
+    assert batches == [2] * 8
+    assert (weak - strong).abs().max() > 1e-3
+    assert not torch.equal(strong, most)
+    assert torch.equal(most, beyond)
+    x, level, labels = torch.randn(2, 1, 8, 8), model.process.level(0.5), torch.tensor([3, 10])
+    together = replace(model.denoiser(), guidance=torch.tensor([0.5, 3.0]))(x, level, labels)
+    for i, scale in enumerate([0.5, 3.0]):
+        alone = model.denoiser(guidance_scale=scale)(x[i : i + 1], level, labels[i : i + 1])
+        torch.testing.assert_close(together.x0[i : i + 1], alone.x0, rtol=1e-4, atol=1e-5)
+    with pytest.raises(ValueError, match="guidance must be given"):
+        model.network(x, torch.tensor([3.0, 4.0]), labels)
+    with pytest.raises(ValueError, match="guidance must be given"):
+        tiny_model().network(x, torch.tensor([3.0, 4.0]), labels, guidance=torch.ones(2))
+    with pytest.raises(ValueError, match="max_guidance must go with label_names"):
+        tiny_model(network=GUIDED, label_names=())
