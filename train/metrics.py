@@ -48,7 +48,7 @@ COLUMNS = {
     "bicubic": "bicubic",
     "real": "real",
 }
-PER_CLASS = {"accuracy_per_class": "{}", "share_per_class": "share of {}"}
+PER_CLASS = {"accuracy_per_class": "accuracy of {}", "share_per_class": "share of {}"}
 BY_LABEL, WITHOUT_LABEL = "accuracy", "share"  # of the two, images that should show a label need but the first
 
 

@@ -70,6 +70,7 @@ def test_command_prints_a_table_and_writes_json(saved_model, tmp_path, capsys):
     assert result["real"]["accuracy"] > 0.98
     assert f"{result['real']['accuracy']:.2%}" in printed
     assert "3 steps" in printed
+    assert "accuracy of 9" in printed
     assert "share" not in printed  # the labels were asked for
 
 
