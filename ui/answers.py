@@ -15,10 +15,11 @@ from diffusion.errors import InputError
 from diffusion.request import Request
 from diffusion.samplers import SAMPLERS
 from ui import player
+from ui.advanced import advanced_settings, advanced_updates
 from ui.backstage import Backstage
-from ui.texts import sampler_sentence, text
+from ui.texts import model_words, sampler_sentence, sentence, text
 
-OF_MODEL = 8  # the values that change with the model: ``choose_model`` gives as many
+OF_MODEL = 13  # the values that change with the model: ``choose_model`` gives as many
 
 
 class Answers:
@@ -30,7 +31,7 @@ class Answers:
 
     def draw(self, *values: Any) -> Iterator[str]:
         """One run, as messages for the player. Closing the generator stops the computation."""
-        label, num_images, guidance_scale, sampler, steps, by_hand, eta, seed, model = values
+        label, num_images, guidance_scale, sampler, steps, by_hand, eta, seed, model, *advanced, language = values
         run = uuid4().hex
         try:
             request = Request(
@@ -42,13 +43,14 @@ class Answers:
                 eta=eta if has_eta(sampler) else None,
                 seed=seed,
                 model=model,
+                **advanced_settings(*advanced),
             )
             size = self.engine.describe(request.model)["image_size"]
             with closing(self.engine.run(request)) as updates:
                 for update in updates:
                     yield player.message(run, request, size, update)
         except InputError as error:
-            yield player.failure(run, str(error))
+            yield player.failure(run, sentence(str(error), language))
 
     def follow_sampler(self, sampler: Any, model: Any, by_hand: Any, language: Any) -> list:
         """Steps as the sampler (or the model, for its own sampler) likes them, eta where it applies, what it does."""
@@ -56,7 +58,7 @@ class Answers:
             request = Request(sampler=sampler, model=model)
             about = self.engine.describe(request.model)
         except InputError as error:
-            return [gr.skip(), gr.skip(), escape(str(error))]
+            return [gr.skip(), gr.skip(), escape(sentence(str(error), language))]
         steps = about["steps"] if sampler == about["sampler"] else SAMPLERS[sampler].default_steps
         return [
             gr.skip() if by_hand else steps,
@@ -69,30 +71,42 @@ class Answers:
         try:
             about = self.engine.describe(Request(model=ref).model)
         except InputError as error:
-            return [*[gr.skip()] * (OF_MODEL - 1), escape(str(error))]
-        names = about["label_names"]
+            return [*[gr.skip()] * (OF_MODEL - 1), escape(sentence(str(error), language))]
+        advanced = advanced_updates(about, self.backstage.classifiers(about, language))
         return [
-            gr.update(value=label if label in names else default_label(names), names=names, thumbnails=[]),
-            gr.update(value=about["guidance_scale"], visible=bool(names)),
+            gr.update(**tile_properties(about, label)),
+            gr.update(value=about["guidance_scale"], visible=bool(about["label_names"])),
             about["sampler"],
             about["steps"],
             False,
             gr.update(visible=has_eta(about["sampler"])),
             sampler_sentence(about["sampler"], language),
-            escape(about["description"]),
+            *(gr.update(**properties) for properties in advanced),
+            self.note(ref, about, language),
         ]
 
-    def draw_tiles(self, ref: Any) -> Any:
+    def choose_classifier(self, ref: Any, classifier: Any, label: Any) -> list:
+        """The tiles for a model steered by a classifier, or by none, and whether there is a strength to set."""
+        try:
+            request = Request(model=ref, classifier=classifier)
+            about = self.engine.describe(request.model, request.classifier)
+        except InputError:  # nobody comes here by the page
+            return [gr.skip(), gr.skip()]
+        return [gr.update(**tile_properties(about, label)), gr.update(visible=bool(request.classifier))]
+
+    def draw_tiles(self, ref: Any, classifier: Any) -> Any:
         """What the model draws for each label; the names alone where it cannot be had, which is said elsewhere."""
         try:
-            return gr.update(thumbnails=self.backstage.thumbnails(Request(model=ref).model))
+            request = Request(model=ref, classifier=classifier)
+            return gr.update(thumbnails=self.backstage.thumbnails(request.model, request.classifier))
         except InputError:
             return gr.skip()
 
-    def find_models(self, language: Any) -> list:
-        """The models there are now; a run trained since the last look is among them."""
-        choices = self.backstage.choices(language)
-        return [gr.update(choices=choices), text("reloaded", language).format(n=len(choices))]
+    def find_models(self, ref: Any, language: Any) -> list:
+        """The models and classifiers there are now: runs trained meanwhile, and what has changed on the Hub."""
+        self.engine.registry.refresh()
+        models, classifiers = self.choices(ref, language)
+        return [models, classifiers, text("reloaded", language).format(n=len(self.engine.models()))]
 
     def fetch(self, ref: Any, language: Any) -> Iterator[list]:
         """Fetch a model from the Hub by its name and choose it; or say why it cannot be had."""
@@ -101,13 +115,45 @@ class Answers:
         try:
             self.engine.load(ref)
         except InputError as error:
-            yield [gr.skip(), escape(str(error))]
+            yield [gr.skip(), escape(sentence(str(error), language))]
         else:
             yield [gr.update(choices=self.backstage.choices(language), value=ref), gr.skip()]
 
-    def translate_choices(self, sampler: Any, language: Any) -> list:
+    def translate_choices(self, sampler: Any, ref: Any, language: Any) -> list:
         """The words that depend on what is chosen, and on what there is to choose."""
-        return [sampler_sentence(sampler, language), gr.update(choices=self.backstage.choices(language))]
+        try:
+            ref = Request(model=ref).model
+            note = self.note(ref, self.engine.describe(ref), language)
+        except InputError as error:
+            note = escape(sentence(str(error), language))
+        return [sampler_sentence(sampler, language), note, *self.choices(ref, language)]
+
+    def choices(self, ref: Any, language: Any) -> list:
+        """Updates of the two dropdowns: models, and classifiers for one of them."""
+        try:
+            classifiers = gr.update(
+                choices=self.backstage.classifiers(self.engine.describe(Request(model=ref).model), language)
+            )
+        except InputError:
+            classifiers = gr.skip()
+        return [gr.update(choices=self.backstage.choices(language)), classifiers]
+
+    def note(self, ref: str, about: dict[str, Any], language: Any) -> str:
+        """What a model is, as HTML."""
+        return escape(model_words(ref or self.engine.default, about["title"], about["description"], language)[1])
+
+
+def tile_properties(about: dict[str, Any], label: Any = None) -> dict[str, Any]:
+    """The tiles of a model (``Engine.describe``), the label still chosen where it has it; thumbnails come later."""
+    names = about["tiles"]
+    if about["task"] == "super-resolution":
+        heading, note = "digits_small", "digits_small_help"
+    elif names:
+        heading, note = "digits", ""
+    else:
+        heading, note = "no_labels", "no_labels_steer" if about["classifiers"] else "no_labels_help"
+    value = label if label in names else default_label(names)
+    return {"value": value, "names": names, "thumbnails": [], "heading": heading, "note": note}
 
 
 def default_label(names: list[str]) -> str:

@@ -25,17 +25,26 @@ def add(engine: Engine) -> None:
         guidance_scale: float | None = None,
         seed: int = 0,
         model: str = "",
+        classifier: str = "",
+        classifier_scale: float | None = None,
+        freeu_b: float | None = None,
+        freeu_s: float | None = None,
     ) -> Iterator[tuple[Any, Any]]:
         """Draw images with a diffusion model.
 
         Args:
-            label: What to draw: the name of one of the model's classes, such as "7", or "" for any.
+            label: What to draw: the name of one of the model's classes, such as "7", or "" for any. For
+                super-resolution, which digits to enlarge.
             num_images: How many images, 1 to 64.
             sampler: One of ddpm, ddim, euler_maruyama, heun, dpmpp_2m, turbo, or "" for the model's own.
             steps: Sampling steps, 1 to 1000; null for the default.
             guidance_scale: 0 ignores the label, 1 is no guidance, up to 20; null for the model's default.
             seed: 0 to 4294967295; the same seed gives the same images.
             model: The name of a model, or hub:owner/name, or "" for the default.
+            classifier: The name of a classifier that steers the model to the label, or "" for none.
+            classifier_scale: How strongly it steers, 0 to 100; null for 1.
+            freeu_b: FreeU's scale of a U-Net's backbone, 0 to 4; null or 1 is off.
+            freeu_s: FreeU's scale of a U-Net's skip connections, 0 to 4; null or 1 is off.
 
         Returns:
             A PNG of all images on one sheet, and a JSON object with "labels", "readings" (what a classifier reads in
@@ -50,6 +59,10 @@ def add(engine: Engine) -> None:
                 guidance_scale=guidance_scale,
                 seed=seed,
                 model=model,
+                classifier=classifier,
+                classifier_scale=classifier_scale,
+                freeu_b=freeu_b,
+                freeu_s=freeu_s,
             )
             with closing(engine.run(request)) as updates:
                 for update in updates:
@@ -76,6 +89,10 @@ def add(engine: Engine) -> None:
             gr.Number(label="guidance_scale"),
             gr.Number(0, label="seed"),
             gr.Textbox("", label="model"),
+            gr.Textbox("", label="classifier"),
+            gr.Number(label="classifier_scale"),
+            gr.Number(label="freeu_b"),
+            gr.Number(label="freeu_s"),
         ]
         sheet = gr.Image(label="sheet", type="filepath", format="png")
         about = gr.JSON(label="about")

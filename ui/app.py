@@ -22,7 +22,7 @@ WAITING_PEOPLE = 32  # beyond so many in the queue, people are asked to come bac
 def build(engine: Engine) -> gr.Blocks:
     """The app, ready to launch. What it shows at rest is being drawn in the background when this returns."""
     backstage = Backstage(engine)
-    backstage.start(default_label(engine.describe()["label_names"]))
+    backstage.start(default_label(engine.describe()["tiles"]))
     with gr.Blocks(title=text("title", "en"), analytics_enabled=False, delete_cache=(3600, 3600)) as blocks:
         header = gr.HTML(
             "en",
@@ -36,14 +36,14 @@ def build(engine: Engine) -> gr.Blocks:
             tab = GenerateTab(backstage, header)
         api.add(engine)
 
-        def at_rest(language: Any, sampler: Any) -> Iterator[list]:
+        def at_rest(language: Any, sampler: Any, ref: Any) -> Iterator[list]:
             """The example and the tiles; then, where the host's model is still on its way, what became of it."""
             example, tiles = backstage.example(), gr.update(thumbnails=backstage.thumbnails())
-            yield [example, tiles, gr.skip(), *tab.answers.translate_choices(sampler, language)]
+            yield [example, tiles, gr.skip(), *tab.answers.translate_choices(sampler, ref, language)]
             for sentence, model in backstage.news(language):
                 notice_update = gr.update(value=escape(sentence), visible=True)
                 model_update = gr.update(choices=backstage.choices(language), value=model) if model else gr.skip()
-                yield [gr.skip(), gr.skip(), notice_update, gr.skip(), model_update]
+                yield [gr.skip(), gr.skip(), notice_update, gr.skip(), gr.skip(), model_update, gr.skip()]
 
         # In the browser alone: for an event of the server, Gradio would go through all of its outputs again whenever
         # a run sends frames. The page comes in English; what header.js changes while it is built is not reported.
@@ -55,9 +55,9 @@ def build(engine: Engine) -> gr.Blocks:
             event(fn=None, js=translate, inputs=header, outputs=[tab_label, *tab.translated()])
         blocks.load(
             at_rest,
-            [header, tab.sampler],
-            [tab.player, tab.tiles, notice, tab.sampler_note, tab.model],
-            js=f"(_, sampler) => [{LANGUAGE_JS}, sampler]",
+            [header, tab.sampler, tab.model],
+            [tab.player, tab.tiles, notice, *tab.of_language()],
+            js=f"(_, sampler, model) => [{LANGUAGE_JS}, sampler, model]",
             concurrency_id="page",
             **QUIET,
         )

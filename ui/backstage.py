@@ -6,19 +6,27 @@ All of it is computed by the model itself, in the background, so that the first 
 import logging
 from base64 import b64encode
 from collections.abc import Iterator
+from textwrap import shorten
 from threading import Event, Thread
+from typing import Any
 from weakref import WeakKeyDictionary
+
+from torch import Tensor
 
 from diffusion.errors import InputError
 from diffusion.images import png_bytes, to_uint8
 from diffusion.model import Model
 from diffusion.request import Request
+from diffusion.samplers import SAMPLERS
+from train.data import DIGITS
 from ui import player
 from ui.engine import Engine
-from ui.registry import HUB
-from ui.texts import text
+from ui.examples import small_digits
+from ui.registry import HUB, ModelEntry
+from ui.texts import model_words, sentence, text
 
 MOST_THUMBNAILS = 40  # of more labels, tiles show the names alone
+MOST_STEPS = 50  # a model that takes more by itself draws its thumbnails with a quicker sampler
 
 
 class Backstage:
@@ -26,7 +34,7 @@ class Backstage:
 
     def __init__(self, engine: Engine):
         self.engine = engine
-        self._thumbnails: WeakKeyDictionary[Model, list[str]] = WeakKeyDictionary()
+        self._thumbnails: WeakKeyDictionary[Model, dict[str, list[str]]] = WeakKeyDictionary()  # by classifier
         self._example = ""
         self._ready = Event()
 
@@ -53,15 +61,28 @@ class Backstage:
         self._ready.wait()
         return self._example
 
-    def thumbnails(self, ref: str = "") -> list[str]:
-        """For each label of a model a PNG in base64; [] where there are no labels, or too many. Raises InputError."""
+    def thumbnails(self, ref: str = "", classifier: str = "") -> list[str]:
+        """For each of a model's tiles a PNG in base64; [] where there are none, or too many. Raises InputError."""
         model = self.engine.load(ref)
-        if model not in self._thumbnails:
-            labels = list(range(model.config.num_classes))
-            few = 0 < len(labels) <= MOST_THUMBNAILS
-            drawn = list(to_uint8(model.generate(labels, seed=3))) if few else []
-            self._thumbnails[model] = [b64encode(png_bytes(image)).decode() for image in drawn]
-        return self._thumbnails[model]
+        drawn = self._thumbnails.setdefault(model, {})
+        if classifier not in drawn:
+            few = 0 < len(self.engine.describe(ref, classifier)["tiles"]) <= MOST_THUMBNAILS
+            images = list(to_uint8(self._pictures(model, classifier))) if few else []
+            drawn[classifier] = [b64encode(png_bytes(image)).decode() for image in images]
+        return drawn[classifier]
+
+    def _pictures(self, model: Model, classifier: str) -> Tensor:
+        """One image a tile, (N, C, H, W): what the model draws for it, or what it is to enlarge."""
+        if model.config.task == "super-resolution":
+            return small_digits(model.config, "", len(DIGITS))[0]
+        settings: dict[str, Any] = {"seed": 3}
+        count = model.config.num_classes
+        if classifier:
+            settings["classifier"] = self.engine.registry.load_classifier(classifier)
+            count = settings["classifier"].num_classes
+        if model.config.steps > MOST_STEPS:
+            settings |= {"sampler": "dpmpp_2m", "steps": SAMPLERS["dpmpp_2m"].default_steps}
+        return model.generate(range(count), **settings)
 
     def news(self, language: str) -> Iterator[tuple[str, str | None]]:
         """What to tell a visitor of the host's model on the Hub, with its reference once it is there; else nothing."""
@@ -74,8 +95,19 @@ class Backstage:
             if self.engine.default == ref:
                 yield text("hub_arrived", language).format(ref=ref), ref
         if self.engine.default != ref:
-            yield text("hub_failed", language).format(error=self.engine.status()), None
+            yield text("hub_failed", language).format(error=sentence(self.engine.status() or "", language)), None
 
     def choices(self, language: str) -> list[tuple[str, str]]:
-        """The models for the dropdown: (title and where it comes from, reference)."""
-        return [(f"{entry.title} · {text(entry.source, language)}", entry.ref) for entry in self.engine.models()]
+        """The models that draw, for a dropdown: (what it is and where it comes from, reference)."""
+        return [_choice(entry, language) for entry in self.engine.models() if entry.task != "classification"]
+
+    def classifiers(self, about: dict[str, Any], language: str) -> list[tuple[str, str]]:
+        """The same for the classifiers that may steer a model (``Engine.describe``), after "none"."""
+        fitting = [entry for entry in self.engine.models() if entry.ref in about["classifiers"]]
+        return [(text("none", language), ""), *(_choice(entry, language) for entry in fitting)]
+
+
+def _choice(entry: ModelEntry, language: str) -> tuple[str, str]:
+    """A dropdown's choice is one string: style.css sets its first line apart from its second."""
+    title, description = model_words(entry.ref, entry.title, entry.description, language)
+    return f"{title} · {text(entry.source, language)}\n{shorten(description, 110, placeholder='…')}", entry.ref

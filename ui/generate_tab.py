@@ -7,7 +7,8 @@ import gradio as gr
 
 from diffusion.samplers import SAMPLERS
 from ui import player
-from ui.answers import Answers, default_label, has_eta
+from ui.advanced import Advanced
+from ui.answers import Answers, has_eta, tile_properties
 from ui.backstage import Backstage
 from ui.gpu import on_gpu
 from ui.texts import sampler_sentence, text
@@ -55,13 +56,11 @@ class GenerateTab:
     def build_pick(self) -> None:
         """What most people touch: the tiles, how much they count, Generate and Stop."""
         self.tiles = gr.HTML(
-            default_label(self.about["label_names"]),
             html_template='<div class="digit-tiles"></div>',
             js_on_load=player.script("common.js", "tiles.js"),
             apply_default_css=False,
             elem_id="tiles",
-            names=self.about["label_names"],
-            thumbnails=[],
+            **tile_properties(self.about),
         )
         self.guidance = self.say(
             slider(0, 10, 0.1, self.about["guidance_scale"], visible=bool(self.about["label_names"])),
@@ -97,7 +96,9 @@ class GenerateTab:
             )
         with gr.Row(elem_classes="lab-pair lab-model"):
             self.model = self.say(
-                gr.Dropdown(self.backstage.choices("en"), value=self.backstage.engine.default, min_width=180),
+                gr.Dropdown(
+                    self.backstage.choices("en"), value=self.backstage.engine.default, min_width=180, elem_id="model"
+                ),
                 label="model",
             )
             self.reload = self.say(gr.Button(size="sm", elem_id="reload", min_width=84, scale=0), value="reload")
@@ -105,6 +106,7 @@ class GenerateTab:
             gr.Textbox(placeholder="hub:owner/name", max_lines=1, max_length=200, elem_id="hub"), label="hub_box"
         )
         self.model_note = gr.HTML(escape(self.about["description"]), elem_classes="lab-note", elem_id="model-note")
+        self.advanced = Advanced(self.say, self.about, self.backstage.classifiers(self.about, "en"))
 
     def say(self, component: Any, **keys: str) -> Any:
         """Give a component its words (property=key), now and whenever the language changes."""
@@ -127,7 +129,7 @@ class GenerateTab:
         )
         run = press.then(
             on_gpu(answers.draw),
-            [*settings, self.seed, self.model],
+            [*settings, self.seed, self.model, *self.advanced.inputs(), self.header],
             self.player,
             preprocess=False,  # values come over HTTP from anyone: Request checks them, in words
             concurrency_id=SAMPLING,
@@ -147,13 +149,20 @@ class GenerateTab:
             preprocess=False,
             **QUIET,
         )
-        self.model.change(
+        chosen = self.model.change(
             answers.choose_model, [self.model, self.tiles, self.header], self.of_model(), preprocess=False, **QUIET
-        ).then(answers.draw_tiles, self.model, self.tiles, preprocess=False, **ONE_AT_A_TIME, **QUIET)
+        )
+        steered = self.advanced.classifier.input(
+            answers.choose_classifier,
+            [self.model, self.advanced.classifier, self.tiles],
+            [self.tiles, self.advanced.scale],
+            preprocess=False,
+            **QUIET,
+        )
         self.header.change(
             answers.translate_choices,
-            [self.sampler, self.header],
-            [self.sampler_note, self.model],
+            [self.sampler, self.model, self.header],
+            self.of_language(),
             queue=False,
             preprocess=False,
             **QUIET,
@@ -166,14 +175,32 @@ class GenerateTab:
             concurrency_limit=1,  # one download at a time
             **QUIET,
         )
-        self.reload.click(
-            answers.find_models, self.header, [self.model, self.model_note], preprocess=False, **QUIET
-        ).then(answers.draw_tiles, self.model, self.tiles, preprocess=False, **ONE_AT_A_TIME, **QUIET)
+        found = self.reload.click(
+            answers.find_models,
+            [self.model, self.header],
+            [self.model, self.advanced.classifier, self.model_note],
+            preprocess=False,
+            concurrency_limit=1,  # it may ask the Hub
+            **QUIET,
+        )
+        for event in (chosen, steered, found):
+            event.then(
+                answers.draw_tiles,
+                [self.model, self.advanced.classifier],
+                self.tiles,
+                preprocess=False,
+                **ONE_AT_A_TIME,
+                **QUIET,
+            )
 
     def of_model(self) -> list:
         """What changes with the model, in the order of ``Answers.choose_model``."""
         sampling = [self.sampler, self.steps, self.steps_by_hand, self.eta, self.sampler_note]
-        return [self.tiles, self.guidance, *sampling, self.model_note]
+        return [self.tiles, self.guidance, *sampling, *self.advanced.of_model(), self.model_note]
+
+    def of_language(self) -> list:
+        """What changes with the language and the server's answer, in the order of ``Answers.translate_choices``."""
+        return [self.sampler_note, self.model_note, self.model, self.advanced.classifier]
 
     def translations(self, language: str) -> list:
         """Updates with all of Gradio's own words in a language, in the order of ``translated()``."""

@@ -57,10 +57,13 @@ def message(run: str, request: Request, image_size: int, update: Update, example
         "seconds": round(update.seconds, 3),
         "frames": [_frame(frame) for frame in update.frames],
     }
+    if update.small is not None:
+        content["input"] = b64encode(update.small).decode()
     if update.result is not None:
         readings = update.result.readings
         content["result"] = {
             "png": b64encode(update.result.sheet_png).decode(),
+            "labels": update.result.labels,
             "readings": readings and [[reading.label, round(reading.confidence, 3)] for reading in readings],
         }
     return json.dumps(content, ensure_ascii=False)
@@ -74,7 +77,7 @@ def failure(run: str, sentence: str) -> str:
 def merged(updates: Sequence[Update]) -> Update:
     """A whole run as one update, such as the example that the page shows at rest."""
     last = updates[-1]
-    return last._replace(frames=[frame for update in updates for frame in update.frames])
+    return last._replace(frames=[frame for update in updates for frame in update.frames], small=updates[0].small)
 
 
 def _frame(frame: Frame) -> list:

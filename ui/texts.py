@@ -1,6 +1,7 @@
 """Every word on the page, in English and Simplified Chinese: one row each, the key first."""
 
 from diffusion.samplers import SAMPLERS
+from ui import chinese
 
 LANGUAGES = {"en": "English", "zh": "简体中文"}
 
@@ -17,6 +18,20 @@ TEXTS: dict[str, tuple[str, str]] = {
     # Controls
     "digits": ("What shall it draw?", "要画什么?"),
     "any": ("any", "任意"),
+    "digits_small": ("Which digits shall it enlarge?", "要放大哪些数字?"),
+    "digits_small_help": (
+        "Real digits that it never saw, shrunk until hardly anything is left.",
+        "它从未见过的真实数字,缩小到几乎看不清。",
+    ),
+    "no_labels": ("It draws what it likes", "它随意画"),
+    "no_labels_help": (
+        "This model was trained without labels, so there is nothing to choose.",
+        "这个模型训练时没有标签,因此无从选择。",
+    ),
+    "no_labels_steer": (
+        "This model was trained without labels. Under Advanced, a classifier can steer it to the one that you choose.",
+        "这个模型训练时没有标签。在“高级”中选一个分类器,就能引导它画出你要的。",
+    ),
     "any_help": ("Any: the model chooses for itself", "任意:由模型自己决定"),
     "num_images": ("Images", "张数"),
     "guidance": ("Guidance scale", "引导强度"),
@@ -39,6 +54,29 @@ TEXTS: dict[str, tuple[str, str]] = {
     "bundled": ("bundled", "内置"),
     "run": ("your run", "本地训练"),
     "hub": ("from the Hub", "来自 Hub"),
+    # Advanced
+    "advanced": ("Advanced", "高级"),
+    "none": ("none", "无"),
+    "classifier": ("Classifier guidance", "分类器引导"),
+    "classifier_help": (
+        "A second network that reads noisy images: at each step it says which way makes them more like your choice.",
+        "另一个能看懂含噪图像的网络:每一步都指出往哪个方向更像所选的标签。",
+    ),
+    "classifier_scale": ("Classifier's strength", "分类器引导强度"),
+    "classifier_scale_help": (
+        "0 ignores it, 1 trusts it as it is, more insists: surer, less varied.",
+        "0 不理会;1 按其判断;越大越坚持:更像,但变化更少。",
+    ),
+    "freeu_b": ("FreeU b: backbone", "FreeU b:主干"),
+    "freeu_b_help": (
+        "Scales the coarse features from the middle of the U-Net, which decide the shape. 1 is off.",
+        "缩放 U-Net 中部的粗特征,它们决定形状。1 为关闭。",
+    ),
+    "freeu_s": ("FreeU s: skips", "FreeU s:跳跃连接"),
+    "freeu_s_help": (
+        "Scales the smooth part of the features that skip the middle, which carry the detail. 1 is off.",
+        "缩放绕过中部的特征里平缓的部分,这些特征带来细节。1 为关闭。",
+    ),
     "generate": ("Generate", "生成"),
     "stop": ("Stop", "停止"),
     # Player
@@ -85,6 +123,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "An independent classifier reads {right} of {n} as “{label}”.",
         "独立分类器把 {n} 张中的 {right} 张认作“{label}”。",
     ),
+    "read_right": (
+        "An independent classifier reads {right} of {n} as the digit that they are.",
+        "独立分类器把 {n} 张中的 {right} 张认成了原来的数字。",
+    ),
     "reads": ("An independent classifier reads: {list}.", "独立分类器读作:{list}。"),
     "announce": ("Step {step} of {total}, noise {noise} percent", "第 {step} 步,共 {total} 步,噪声 {noise}%"),
     # What is happening at this level of noise, from the most to the least
@@ -126,16 +168,6 @@ TEXTS: dict[str, tuple[str, str]] = {
     "reloaded": ("Models found: {n}.", "找到 {n} 个模型。"),
 }
 
-# One plain sentence a sampler; the English one is the sampler's own.
-SAMPLER_SENTENCES_ZH = {
-    "ddpm": "每一步去掉一点噪声,再加回一点;需要较多步数。",
-    "ddim": "指向干净图像并直接走过去;很少的步数就够。",
-    "euler_maruyama": "用最简单的方法求解逆向随机微分方程;需要很多步数。",
-    "heun": "与 DDIM 同一条确定的路径,每步向前多看一次:计算加倍,路径更直。",
-    "dpmpp_2m": "记住上一步来修正方向;所需步数最少。",
-    "turbo": "直接跳到下一个噪声水平;用于蒸馏模型,一步、两步或四步即可成图。",
-}
-
 
 def text(key: str, language: str) -> str:
     """The words for ``key`` in "en" or "zh"; any other language is English."""
@@ -147,7 +179,19 @@ def sampler_sentence(sampler: str, language: str) -> str:
     if not isinstance(sampler, str) or sampler not in SAMPLERS:
         return ""
     english = SAMPLERS[sampler].sentence
-    return SAMPLER_SENTENCES_ZH.get(sampler, english) if language == "zh" else english
+    return chinese.SAMPLERS.get(sampler, english) if language == "zh" else english
+
+
+def model_words(ref: str, title: str, description: str, language: str) -> tuple[str, str]:
+    """A model's title and description; they are English, and in Chinese known for what is bundled alone."""
+    if language != "zh":
+        return title, description
+    return chinese.MODELS.get(ref, (title, chinese.in_chinese(description)))
+
+
+def sentence(english: str, language: str) -> str:
+    """A sentence of the program, such as an error; in English where nobody has translated it."""
+    return chinese.in_chinese(english) if language == "zh" else english
 
 
 def dictionary() -> dict[str, dict[str, str]]:

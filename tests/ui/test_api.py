@@ -115,7 +115,8 @@ def test_the_contract(client):
     endpoints = client.view_api(return_format="dict", print_info=False)["named_endpoints"]
     assert list(endpoints) == ["/generate"]
     names = [parameter["parameter_name"] for parameter in endpoints["/generate"]["parameters"]]
-    assert names == ["label", "num_images", "sampler", "steps", "guidance_scale", "seed", "model"]
+    assert names[:7] == ["label", "num_images", "sampler", "steps", "guidance_scale", "seed", "model"]
+    assert names[7:] == ["classifier", "classifier_scale", "freeu_b", "freeu_s"]
 
 
 def test_a_run_is_drawn_from_by_its_reference(client):

@@ -85,9 +85,11 @@ function drawNumbers() {
 function readingsSentence() {
   const readings = reel && reel.done && reel.result.readings;
   if (!readings) return "";
-  if (reel.label !== "") {
-    const right = readings.filter(([text]) => text === reel.label).length;
-    return fillIn(words().read_as, { right, n: readings.length, label: reel.label });
+  const { labels } = reel.result;
+  if (labels[0] !== "") {
+    const right = readings.filter(([text], i) => text === labels[i]).length;
+    const sentence = reel.label === "" ? words().read_right : words().read_as;
+    return fillIn(sentence, { right, n: readings.length, label: reel.label });
   }
   const counts = new Map();
   for (const [text] of readings) counts.set(text, (counts.get(text) || 0) + 1);

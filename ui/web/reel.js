@@ -39,10 +39,10 @@ class Reel {
   // For each image what the classifier reads in it, or null where the model's pictures are none of its business.
   get badges() {
     if (!this.result || !this.result.readings) return null;
-    return this.result.readings.map(([text, confidence]) => ({
+    return this.result.readings.map(([text, confidence], i) => ({
       text,
       detail: `${Math.floor(confidence * 100)}%`,
-      right: this.label === "" ? null : text === this.label,
+      right: this.result.labels[i] === "" ? null : text === this.result.labels[i],
     }));
   }
 

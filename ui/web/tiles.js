@@ -1,8 +1,9 @@
 // The digit picker: one tile a label and one for "any". Each shows what the model draws for it, once that has been drawn.
 
 element.firstElementChild.innerHTML = `
-  <div class="tiles-title" id="tiles-title" data-text="digits"></div>
-  <div class="tiles" role="radiogroup" aria-labelledby="tiles-title"></div>`;
+  <div class="tiles-title" id="tiles-title"></div>
+  <div class="tiles" role="radiogroup" aria-labelledby="tiles-title"></div>
+  <p class="lab-note"></p>`;
 const group = element.querySelector(".tiles");
 
 function tile(name, i) {
@@ -35,8 +36,9 @@ function build() {
   any.innerHTML = '<span data-text="any"></span>';
   group.classList.toggle("tiles-named", props.names.some((name) => name.length > 2));
   group.classList.toggle("tiles-drawn", props.thumbnails.length > 0);
-  group.replaceChildren(...props.names.map(tile), any);
-  applyTexts(element);
+  group.replaceChildren(...(props.names.length ? [...props.names.map(tile), any] : []));
+  group.hidden = props.names.length === 0;
+  speak();
   mark(props.value);
 }
 
@@ -44,7 +46,14 @@ const mark = radioGroup(group, (value) => {
   props.value = value;
 });
 
-watch(["names", "thumbnails"], build);
+// heading and note are the names of texts; a model without labels has a note in the place of tiles
+function speak() {
+  element.querySelector(".tiles-title").textContent = TEXTS[language()][props.heading];
+  element.querySelector(".lab-note").textContent = props.note ? TEXTS[language()][props.note] : "";
+  applyTexts(element);
+}
+
+watch(["names", "thumbnails", "heading", "note"], build);
 watch("value", () => mark(props.value));
-document.addEventListener("lab-language", () => applyTexts(element));
+document.addEventListener("lab-language", speak);
 build();

@@ -1,0 +1,52 @@
+"""The *Advanced* section of the tab: guidance by a classifier, and FreeU. Shown where the model has a use for it."""
+
+from collections.abc import Callable
+from typing import Any
+
+import gradio as gr
+
+NO_FREEU = 1.0  # either scale of FreeU, switched off
+
+
+class Advanced:
+    """Builds the section inside an open ``gr.Blocks``; ``say`` gives a component its words, in either language."""
+
+    def __init__(self, say: Callable[..., Any], about: dict[str, Any], classifiers: list[tuple[str, str]]):
+        shown = advanced_updates(about, classifiers)
+        self.box = say(gr.Accordion(open=False, elem_id="advanced", **shown[0]), label="advanced")
+        with self.box:
+            self.classifier = say(gr.Dropdown(**shown[1]), label="classifier", info="classifier_help")
+            self.scale = say(
+                gr.Slider(0, 10, step=0.1, value=1, buttons=[], **shown[2]),
+                label="classifier_scale",
+                info="classifier_scale_help",
+            )
+            self.freeu_b = say(gr.Slider(0, 2, step=0.05, buttons=[], **shown[3]), label="freeu_b", info="freeu_b_help")
+            self.freeu_s = say(gr.Slider(0, 2, step=0.05, buttons=[], **shown[4]), label="freeu_s", info="freeu_s_help")
+
+    def inputs(self) -> list:
+        """What a run is told, in the order of ``advanced_settings``."""
+        return [self.classifier, self.scale, self.freeu_b, self.freeu_s]
+
+    def of_model(self) -> list:
+        """What changes with the model, in the order of ``advanced_updates``."""
+        return [self.box, *self.inputs()]
+
+
+def advanced_updates(about: dict[str, Any], classifiers: list[tuple[str, str]]) -> list[dict[str, Any]]:
+    """The properties of the section and its controls for a model (``Engine.describe``): everything off, and only what
+    applies to be seen. ``classifiers`` are the dropdown's choices, of which "none" is the first."""
+    steerable, freeu = bool(about["classifiers"]), bool(about["freeu"])
+    return [
+        {"visible": steerable or freeu},
+        {"choices": classifiers, "value": "", "visible": steerable},
+        {"visible": False},
+        *[{"value": NO_FREEU, "visible": freeu}] * 2,
+    ]
+
+
+def advanced_settings(classifier: Any, scale: Any, freeu_b: Any, freeu_s: Any) -> dict[str, Any]:
+    """The values of ``Advanced.inputs`` as settings of a ``Request``; what is switched off is not among them."""
+    settings = {"freeu_b": freeu_b, "freeu_s": freeu_s}
+    settings = {name: value for name, value in settings.items() if value != NO_FREEU}
+    return settings | ({"classifier": classifier, "classifier_scale": scale} if classifier else {})
