@@ -46,13 +46,15 @@ def build(engine: Engine) -> gr.Blocks:
                 yield [gr.skip(), gr.skip(), notice_update, gr.skip(), gr.skip(), model_update, gr.skip()]
 
         # In the browser alone: for an event of the server, Gradio would go through all of its outputs again whenever
-        # a run sends frames. The page comes in English; what header.js changes while it is built is not reported.
+        # a run sends frames. The page comes in English; what header.js changes while it is built is not reported, so
+        # that the header is told its own value.
         words = {
-            language: [gr.update(label=text("tab", language)), *tab.translations(language)] for language in LANGUAGES
+            language: [language, gr.update(label=text("tab", language)), *tab.translations(language)]
+            for language in LANGUAGES
         }
         translate = f"(language) => ({json.dumps(words, ensure_ascii=False)})[{LANGUAGE_JS}]"
         for event in (header.change, blocks.load):
-            event(fn=None, js=translate, inputs=header, outputs=[tab_label, *tab.translated()])
+            event(fn=None, js=translate, inputs=header, outputs=[header, tab_label, *tab.translated()])
         blocks.load(
             at_rest,
             [header, tab.sampler, tab.model],

@@ -108,6 +108,7 @@ class Backstage:
 
 
 def _choice(entry: ModelEntry, language: str) -> tuple[str, str]:
-    """A dropdown's choice is one string: style.css sets its first line apart from its second."""
+    """A dropdown's choice is one string. style.css sets its first line apart from its second; the field above the list
+    has but one line, where a wide space stands between them."""
     title, description = model_words(entry.ref, entry.title, entry.description, language)
-    return f"{title} · {text(entry.source, language)}\n{shorten(description, 110, placeholder='…')}", entry.ref
+    return f"{title} · {text(entry.source, language)}\u2003\n{shorten(description, 110, placeholder='…')}", entry.ref

@@ -8,6 +8,7 @@ SAMPLERS = {  # one plain sentence each
     "euler_maruyama": "用最简单的方法求解逆向随机微分方程;需要很多步数。",
     "heun": "与 DDIM 同一条确定的路径,每步向前多看一次:计算加倍,路径更直。",
     "dpmpp_2m": "记住上一步来修正方向;所需步数最少。",
+    "turbo": "直接跳到下一个噪声水平;用于蒸馏模型,一步、两步或四步即可成图。",
 }
 
 MODELS = {  # bundled name: title, description

@@ -102,10 +102,10 @@ class GenerateTab:
                 label="model",
             )
             self.reload = self.say(gr.Button(size="sm", elem_id="reload", min_width=84, scale=0), value="reload")
+        self.model_note = gr.HTML(escape(self.about["description"]), elem_classes="lab-note", elem_id="model-note")
         self.hub = self.say(
             gr.Textbox(placeholder="hub:owner/name", max_lines=1, max_length=200, elem_id="hub"), label="hub_box"
         )
-        self.model_note = gr.HTML(escape(self.about["description"]), elem_classes="lab-note", elem_id="model-note")
         self.advanced = Advanced(self.say, self.about, self.backstage.classifiers(self.about, "en"))
 
     def say(self, component: Any, **keys: str) -> Any:

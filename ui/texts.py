@@ -29,8 +29,8 @@ TEXTS: dict[str, tuple[str, str]] = {
         "这个模型训练时没有标签,因此无从选择。",
     ),
     "no_labels_steer": (
-        "This model was trained without labels. Under Advanced, a classifier can steer it to the one that you choose.",
-        "这个模型训练时没有标签。在“高级”中选一个分类器,就能引导它画出你要的。",
+        "This model was trained without labels. Under Advanced, a classifier can steer it towards a label.",
+        "这个模型训练时没有标签。在“高级”中选一个分类器,就能把它引向某个标签。",
     ),
     "any_help": ("Any: the model chooses for itself", "任意:由模型自己决定"),
     "num_images": ("Images", "张数"),

@@ -16,8 +16,9 @@ from gradio_client import Client
 from gradio_client.exceptions import AppError
 from PIL import Image
 
+from diffusion import FreeU, load_classifier
 from diffusion.images import sheet, to_uint8
-from tests.tiny import tiny_model
+from tests.tiny import tiny_classifier, tiny_enlarger, tiny_model
 from ui.app import PEOPLE
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -39,6 +40,9 @@ def home(tmp_path_factory):
     tiny_model(image_size=28).save(home / "own")
     tiny_model(1).save(home / "runs" / "mine" / "model")
     tiny_model(2).save(home / "private")
+    tiny_model(4, label_names=()).save(home / "runs" / "blind" / "model")
+    tiny_classifier().save(home / "runs" / "reader" / "model")
+    tiny_enlarger(image_size=28, low_res_size=7).save(home / "runs" / "lens" / "model")
     (home / "secret.txt").write_text("the secret")
     return home
 
@@ -124,7 +128,31 @@ def test_a_run_is_drawn_from_by_its_reference(client):
     assert about["settings"]["model"] == os.path.join("runs", "mine", "model")
 
 
+def test_a_classifier_and_freeu_by_their_names(client, home):
+    words = {"classifier": os.path.join("runs", "reader", "model"), "classifier_scale": 20, "freeu_b": 1.2}
+    path, about = draw(client, model=os.path.join("runs", "blind", "model"), **words)
+    assert {name: about["settings"][name] for name in words} == words
+    reader = load_classifier(home / "runs" / "reader" / "model")
+    drawn = tiny_model(4, label_names=()).generate(
+        [7] * 3, sampler="ddim", steps=5, seed=3, classifier=reader, classifier_scale=20.0, freeu=FreeU(b=1.2)
+    )
+    assert np.abs(np.asarray(Image.open(path)).astype(int) - sheet(to_uint8(drawn))[..., 0]).max() <= 1
+
+
+def test_super_resolution_says_which_digits_it_enlarged(client):
+    path, about = draw(client, model=os.path.join("runs", "lens", "model"), label="", num_images=4)
+    assert about["labels"] == ["0", "1", "2", "3"]
+    assert Image.open(path).size == (58, 58)
+
+
 BAD = [
+    ("classifier", "nobody"),
+    ("classifier", "/etc/passwd"),
+    ("classifier", ["reader"]),
+    ("classifier_scale", 1),
+    ("classifier_scale", "strong"),
+    ("freeu_b", -1),
+    ("freeu_s", [1]),
     ("label", "cow"),
     ("label", "y" * 100_000),
     ("label", ["7"]),

@@ -10,6 +10,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from base64 import b64decode
 from pathlib import Path
 
 import httpx
@@ -18,7 +19,7 @@ from PIL import Image
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
 from tests import browser as chromium
-from tests.tiny import tiny_model
+from tests.tiny import tiny_classifier, tiny_enlarger, tiny_model
 from ui.app import PEOPLE
 
 ROOT = Path(__file__).parents[2]
@@ -30,6 +31,13 @@ def place(tmp_path_factory) -> Path:
     """The server's working directory, with the tiny model it draws with."""
     place = tmp_path_factory.mktemp("served")
     tiny_model(title="Tiny", description="Draws <b>little</b>.").save(place / "tiny")
+    linear = {"process": {"kind": "linear_vp"}}
+    tiny_model(2, title="Blind", label_names=(), **linear).save(place / "runs" / "blind" / "model")
+    tiny_classifier(title="Reader", description="Tells noise from noise.", **linear).save(
+        place / "runs" / "reader" / "model"
+    )
+    tiny_enlarger(title="Lens", image_size=28, low_res_size=7).save(place / "runs" / "lens" / "model")
+    tiny_model(title="Paint", channels=3, label_names=("sun", "sea")).save(place / "runs" / "paint" / "model")
     return place
 
 
@@ -153,6 +161,11 @@ def choose_sampler(page: Page, name: str) -> None:
     page.get_by_role("option", name=name, exact=True).click()
 
 
+def choose_model(page: Page, name: str) -> None:
+    page.get_by_label("Model", exact=True).click()
+    page.get_by_role("option", name=re.compile(name)).click()
+
+
 def set_number(page: Page, label: str, value: float) -> None:
     field = page.get_by_role("spinbutton", name=re.compile(label)).first
     field.fill(str(value))
@@ -268,12 +281,95 @@ def test_reload_finds_a_run_trained_meanwhile(page: Page, place: Path):
     tiny_model(seed=1, title="Fashion", label_names=("shirt", "shoe")).save(place / "runs" / "later" / "model")
     page.get_by_role("button", name="Reload").click()
     expect(page.locator("#model-note")).to_contain_text("Models found", timeout=WAIT)
-    page.get_by_label("Model", exact=True).click()
-    page.get_by_role("option", name=re.compile("later")).click()
+    choose_model(page, "later")
     expect(page.get_by_role("radio", name="shoe")).to_have_attribute("aria-checked", "true", timeout=WAIT)
     expect(page.get_by_role("radio", name="7", exact=True)).to_have_count(0)
     press_generate(page)
     expect_phase(page, "finished")
+
+
+def test_each_model_has_a_line_on_what_it_is_and_where_it_comes_from(page: Page):
+    page.get_by_label("Model", exact=True).click()
+    options = page.locator("#model").get_by_role("option")
+    expect(options.filter(has_text="U-Net · bundled").first).to_contain_text("predicts v")
+    expect(options.filter(has_text="blind (Blind) · your run")).to_be_visible()
+    expect(options.filter(has_text="Reader")).to_have_count(0)  # it draws nothing
+
+
+def test_a_classifier_steers_a_model_without_labels(page: Page):
+    tiles, guidance = page.locator("#tiles").get_by_role("radio"), page.get_by_label("Guidance scale").first
+    expect(guidance).to_be_visible()
+    choose_model(page, "blind")
+    expect(tiles).to_have_count(0, timeout=WAIT)
+    expect(guidance).to_be_hidden()
+    expect(page.locator("#tiles")).to_contain_text("trained without labels")
+    page.get_by_role("button", name="Advanced").click()
+    strength = page.get_by_label("Classifier's strength").first
+    expect(strength).to_be_hidden()
+    page.get_by_label("Classifier guidance").click()
+    page.get_by_role("option", name=re.compile("Reader.*your run.*Tells noise", re.DOTALL)).click()
+    expect(tiles).to_have_count(11, timeout=WAIT)
+    expect(page.locator(".tile img")).to_have_count(10, timeout=WAIT)
+    expect(strength).to_be_visible()
+    page.get_by_role("radio", name="7", exact=True).click()
+    page.get_by_role("slider", name=re.compile("backbone")).press("ArrowRight")
+    press_generate(page)
+    expect_phase(page, "finished")
+    with page.expect_download() as png:
+        page.get_by_role("button", name="PNG").click()
+    settings = json.loads(Image.open(png.value.path()).text["settings"])
+    expected = {"label": "7", "classifier": "runs/reader/model", "classifier_scale": 1.0, "freeu_b": 1.05}
+    assert {name: settings.get(name) for name in expected} == expected
+    assert "freeu_s" not in settings
+
+
+def test_super_resolution_shows_what_it_enlarges(page: Page, tmp_path: Path):
+    choose_model(page, "lens")
+    expect(page.locator("#tiles")).to_contain_text("Which digits shall it enlarge?", timeout=WAIT)
+    page.get_by_role("radio", name="any").click()
+    press_generate(page)
+    expect_phase(page, "finished")
+    expect(player(page)).to_have_attribute("data-step", "4", timeout=WAIT)
+    expect(page.locator(".dp-pane:visible")).to_have_count(3)
+    page.get_by_role("radio", name="Model's guess").click()
+    expect(page.locator(".dp-pane:visible")).to_have_count(2)
+    expect(page.locator(".dp-pane").first).to_contain_text("Small input")
+    # in squares of one grey: no two of a square's 16 pixels differ
+    page.locator(".dp-sheet").first.click(position={"x": 10, "y": 10})
+    shades = page.locator(".dp-pane canvas").first.evaluate("""canvas => {
+        const { data, width } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+        const row = Math.floor(canvas.height / 2), greys = new Set();
+        for (let x = 0; x < width; x++) greys.add(data[4 * (row * width + x)]);
+        return greys.size;
+    }""")
+    assert 2 <= shades <= 7
+    with page.expect_download() as gif:
+        page.get_by_role("button", name="GIF").click()
+    animation = Image.open(gif.value.path())
+    assert animation.width > 2 * animation.height * 0.95  # input and guess, side by side
+    choose_model(page, "Tiny")
+    expect(page.get_by_role("radio", name="7", exact=True)).to_be_visible(timeout=WAIT)
+    press_generate(page)
+    expect_phase(page, "finished")
+    expect(page.locator(".dp-pane").first).to_be_hidden()
+
+
+def test_colour_stays_colour(page: Page):
+    choose_model(page, "paint")
+    expect(page.get_by_role("radio", name="sea")).to_have_attribute("aria-checked", "true", timeout=WAIT)
+    expect(page.locator(".tile img")).to_have_count(2, timeout=WAIT)
+    press_generate(page)
+    expect_phase(page, "finished")
+    expect(player(page)).to_have_attribute("data-step", "4", timeout=WAIT)
+    thumbnail = page.locator(".tile img").first.get_attribute("src")
+    pictures = [Image.open(io.BytesIO(b64decode(source.partition(",")[2]))) for source in (thumbnail, picture(page))]
+    for name in ("PNG", "GIF"):
+        with page.expect_download() as saved:
+            page.get_by_role("button", name=name).click()
+        pictures.append(Image.open(saved.value.path()))
+    for one in pictures:
+        red, green, blue = one.convert("RGB").split()
+        assert red.tobytes() != green.tobytes() != blue.tobytes()
 
 
 def test_tiles_by_keyboard(page: Page):
@@ -339,6 +435,14 @@ def test_words_in_chinese_remembered(page: Page):
     page.reload()
     expect(page.get_by_role("button", name="生成")).to_be_visible(timeout=WAIT)
     expect(page.locator("html")).to_have_attribute("lang", "zh-Hans")
+    # and what the server says from now on
+    expect(player(page)).to_have_attribute("data-frames", "5", timeout=WAIT)
+    page.get_by_label("模型", exact=True).click()
+    expect(page.get_by_role("option", name=re.compile("U-Net · 内置.*默认模型", re.DOTALL))).to_be_visible()
+    page.keyboard.press("Escape")
+    set_number(page, "步数", 5000)
+    page.get_by_role("button", name="生成").click()
+    expect(page.get_by_role("alert").filter(has_text="步数必须是 1 到 1000 之间的整数,而不是 5000。")).to_be_visible()
 
 
 def test_chinese_browser_starts_in_chinese(open_page):
