@@ -13,6 +13,7 @@ SAMPLERS = {  # one plain sentence each
 
 MODELS = {  # bundled name: title, description
     "unet": ("U-Net", "默认模型:小型 U-Net,余弦噪声调度,预测 v。"),
+    "speedrun": ("Speedrun", "只有默认模型三分之一大的网络,一分钟学到的成果。"),
     "turbo": ("Turbo", "由默认模型蒸馏而来:只需两步,引导强度直接作为网络的输入。"),
     "score-unet": ("分数 U-Net", "基于方差爆炸噪声的分数模型,带空间 Transformer,用 Euler–Maruyama 采样。"),
     "cross-unet": ("交叉注意力 U-Net", "每一层和中间层都有自注意力,以及对标签词元的交叉注意力。"),
@@ -21,8 +22,8 @@ MODELS = {  # bundled name: title, description
     "dit-cross": ("交叉注意力 DiT", "每个模块都对标签词元做交叉注意力的扩散 Transformer。"),
     "guided-unet": ("Guided-diffusion U-Net", "残差式升降采样、缩放平移归一化,方差在给定范围内学习,用 DDPM 采样。"),
     "frequency-unet": ("频域 U-Net", "与默认模型过程相同,每个残差块多一条傅里叶分支。"),
-    "super-resolution": ("超分辨率", "把 7×7 的小图放大为 28×28 的数字。"),
-    "classifier": ("含噪图像分类器", "能认出噪声中的数字,用来引导其他模型;自己不会画。"),
+    "super-resolution": ("超分辨率 U-Net", "画出 7×7 的小图在 28×28 时可能的样子。"),
+    "classifier": ("含噪图像分类器", "在任何噪声水平下都能认数字,因此可以引导线性过程的模型,如 DiT。"),
 }
 
 SETTINGS = {
