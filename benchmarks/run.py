@@ -5,10 +5,17 @@ import argparse
 import json
 from pathlib import Path
 
-from benchmarks import app, quality, sampling, speedrun, training
+from benchmarks import app, concurrency, quality, sampling, speedrun, training
 from benchmarks.timing import machine
 
-BENCHMARKS = {"sampling": sampling, "training": training, "app": app, "quality": quality, "speedrun": speedrun}
+BENCHMARKS = {
+    "sampling": sampling,
+    "training": training,
+    "app": app,
+    "concurrency": concurrency,
+    "quality": quality,
+    "speedrun": speedrun,
+}
 PLOTS = {"quality": quality.plot, "speedrun": speedrun.plot}
 RESULTS = Path(__file__).parent / "results"
 ASSETS = Path(__file__).parents[1] / "assets"

@@ -58,7 +58,8 @@ class Gatherer:
                 else:
                     self._working = True
                     threading.Thread(target=self._work, name="network", daemon=True).start()
-            return call.answer.result()
+            parts = call.answer.result()
+            return parts[0] if len(parts) == 1 else torch.cat(parts)
 
         return ask
 
@@ -97,7 +98,7 @@ class Call:
         self.kind = (of, frozenset(shapes), frozenset(self.options.items()))  # calls of one kind may share a batch
         self.parts: list[Tensor] = []  # of the answer, so far
         self.error: BaseException | None = None
-        self.answer: Future[Tensor] = Future()
+        self.answer: Future[list[Tensor]] = Future()
 
     def __len__(self) -> int:
         return len(self.rows["x"])
@@ -112,11 +113,11 @@ class Call:
         return len(self) == 0
 
     def reply(self) -> None:
-        """Hand the answer to the caller."""
+        """Hand the answer, in its parts, to the caller."""
         if self.error is not None:
             self.answer.set_exception(self.error)
         else:
-            self.answer.set_result(self.parts[0] if len(self.parts) == 1 else torch.cat(self.parts))
+            self.answer.set_result(self.parts)
 
 
 def next_batch(waiting: list[Call]) -> dict[Call, int]:

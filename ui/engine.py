@@ -34,7 +34,8 @@ logger = logging.getLogger(__name__)
 
 FALLBACK = "unet"  # draws while the operator's model from the Hub is not there
 MOST_FRAMES = 120  # of one run: a scrubber has no more places than that
-INTERVAL = 0.05  # seconds between updates: 20 a second are a smooth film; all runs together have no more, down to PULSE
+INTERVAL = 0.05  # seconds between updates: 20 a second are a smooth film, and all that runs have together
+LONGEST = 0.5  # seconds between updates of one run among many, if it has frames: Stop takes hold between them
 PULSE = 0.25  # seconds after which an update comes even without a frame: to count steps, and for Stop to take hold
 
 
@@ -173,7 +174,7 @@ class Engine:
                     yield Update(frames, state.index, total, now - started, small=None if state.index else plan.small)
                     frames = []
                     back = time.perf_counter()
-                    due = back + min(INTERVAL * self._runs, PULSE)
+                    due = back + min(INTERVAL * self._runs, LONGEST)
                     started += back - now  # the receiver's time does not count
         seconds = time.perf_counter() - started
         yield Update(frames, total, total, seconds, self._result(plan, state.x, seconds))
