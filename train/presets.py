@@ -97,8 +97,8 @@ PRESETS: dict[str, dict[str, Any]] = {
         "model": {
             "title": "DiT",
             "description": "A diffusion transformer that knows no labels: it draws any digit.",
-            "process": LINEAR,
-            "prediction": "v",
+            "process": COSINE,
+            "prediction": "x0",
             "network": {"kind": "dit", "patch": 4, "width": 128, "depth": 6, "heads": 4},
             "sampler": "ddim",
             "steps": 50,
@@ -109,8 +109,8 @@ PRESETS: dict[str, dict[str, Any]] = {
         "model": {
             "title": "DiT with cross-attention",
             "description": "A diffusion transformer whose blocks cross-attend to the label's tokens.",
-            "process": LINEAR,
-            "prediction": "v",
+            "process": COSINE,
+            "prediction": "x0",
             "network": {"kind": "dit", "patch": 4, "width": 128, "depth": 5, "heads": 4, "condition": "cross"},
             "sampler": "ddim",
             "steps": 25,
@@ -143,8 +143,8 @@ PRESETS: dict[str, dict[str, Any]] = {
     "classifier": {
         "model": {
             "title": "Classifier of noisy images",
-            "description": "Reads digits at every noise level, and so steers a model of the linear process, as DiT.",
-            "process": LINEAR,
+            "description": "Reads digits at every noise level, and so steers any model of the cosine process, such as DiT.",
+            "process": COSINE,
             "network": {"kind": "unet_encoder", "patch": 2, "blocks": 1}
             | {
                 "channels": (48, 96),
