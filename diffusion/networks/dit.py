@@ -39,11 +39,14 @@ class DiTConfig(Settings):
 
 
 def sincos_positions(height: int, width: int, channels: int, device: torch.device) -> Tensor:
-    """Fixed positions of a grid's tokens, row by row: (height * width, channels), half row, half column."""
+    """Fixed positions of a grid's tokens, row by row: (height * width, channels), half row, half column.
+
+    A grid has few rows and columns, so the slowest wave is short: all of them tell its places apart.
+    """
     rows, columns = torch.meshgrid(
         torch.arange(height, device=device), torch.arange(width, device=device), indexing="ij"
     )
-    return torch.cat([sinusoidal(place.flatten(), channels // 2) for place in (rows, columns)], dim=1)
+    return torch.cat([sinusoidal(place.flatten(), channels // 2, max_period=10.0) for place in (rows, columns)], dim=1)
 
 
 def modulate(x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
