@@ -143,7 +143,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     "classifier": {
         "model": {
             "title": "Classifier of noisy images",
-            "description": "Reads digits at every noise level, and so steers any model of the cosine process, such as DiT.",
+            "description": "Reads digits at every noise level, and so steers models of the cosine process, as DiT.",
             "process": COSINE,
             "network": {"kind": "unet_encoder", "patch": 2, "blocks": 1}
             | {

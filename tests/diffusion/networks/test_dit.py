@@ -13,7 +13,7 @@ def test_positions_tell_row_and_column():
     assert positions.shape == (6, 8)
     for row in range(2):
         for column in range(3):
-            halves = [(math.cos(p), math.cos(p / 100), math.sin(p), math.sin(p / 100)) for p in (row, column)]
+            halves = [(math.cos(p), math.cos(p / 10**0.5), math.sin(p), math.sin(p / 10**0.5)) for p in (row, column)]
             assert positions[3 * row + column].tolist() == pytest.approx([*halves[0], *halves[1]], abs=1e-6)
 
 
