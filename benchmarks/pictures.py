@@ -1,12 +1,19 @@
-"""README's pictures, made by the program itself: ``python -m benchmarks.pictures``."""
+"""README's pictures, made by the program itself: ``python -m benchmarks.pictures [page|denoising|systems]``."""
 
+import argparse
 import subprocess
 import sys
 
+import numpy as np
 from playwright.sync_api import sync_playwright
 
 from benchmarks.app import ROOT, serving
+from diffusion import load_classifier, load_model
+from diffusion.hub import BUNDLED
+from diffusion.images import png_bytes, sheet, to_uint8
+from diffusion.model import read_config, write_atomically
 from tests import browser as chromium
+from ui.examples import small_digits
 
 ASSETS = ROOT / "assets"
 
@@ -28,11 +35,53 @@ def photograph(address: str) -> None:
         browser.close()
 
 
-def main() -> None:
-    draw = [sys.executable, "-m", "diffusion.generate", "--label", "all", "--num-images", "10", "--steps", "30"]
-    subprocess.run([*draw, "--seed", "1", "--output", str(ASSETS / "denoising.gif")], cwd=ROOT, check=True)
+def page() -> None:
+    """The page, from a server of our own."""
     with serving("app.py", "--port") as (address, _, _):
         photograph(address)
+
+
+def denoising() -> None:
+    """Ten digits becoming themselves."""
+    draw = [sys.executable, "-m", "diffusion.generate", "--label", "all", "--num-images", "10", "--steps", "30"]
+    subprocess.run([*draw, "--seed", "1", "--output", str(ASSETS / "denoising.gif")], cwd=ROOT, check=True)
+
+
+def systems() -> None:
+    """A row of ten from every bundled model, at its own settings."""
+    (ASSETS / "systems").mkdir(exist_ok=True)
+    for directory in sorted(BUNDLED.iterdir()):
+        write_atomically(ASSETS / "systems" / f"{directory.name}.png", png_bytes(row(directory.name)))
+
+
+def row(name: str) -> np.ndarray:
+    """Ten images: of each label in turn where there are labels; of what a classifier steers to, below what it starts
+    from; of what super-resolution makes, below what it is given."""
+    config = read_config(BUNDLED / name)
+    if config.task == "classification":
+        model, classifier = load_model("dit", device="cpu"), load_classifier(name, device="cpu")
+        free = model.generate(num_images=10, seed=1)
+        steered = model.generate(range(10), classifier=classifier, classifier_scale=STEERING, seed=1)
+        return sheet(np.concatenate([to_uint8(free), to_uint8(steered)]), columns=10)
+    model = load_model(name, device="cpu")
+    if config.task == "super-resolution":
+        small, _ = small_digits(config, "", 10)
+        drawn = to_uint8(model.generate(num_images=10, low_res=small, seed=1))
+        pixels = to_uint8(small).repeat(4, axis=1).repeat(4, axis=2)
+        return sheet(np.concatenate([pixels, drawn]), columns=10)
+    labels = {"labels": range(10)} if config.num_classes else {"num_images": 10}
+    return sheet(to_uint8(model.generate(**labels, seed=1)), columns=10)
+
+
+PICTURES = {"page": page, "denoising": denoising, "systems": systems}
+STEERING = 3.0  # classifier scale
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.pictures", description=__doc__)
+    parser.add_argument("names", nargs="*", choices=[*PICTURES, []], default=[], metavar="NAME", help="default: all")
+    for name in parser.parse_args().names or PICTURES:
+        PICTURES[name]()
 
 
 if __name__ == "__main__":
