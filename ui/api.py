@@ -13,6 +13,19 @@ from ui.engine import Engine
 from ui.generate_tab import SAMPLING
 from ui.gpu import on_gpu
 
+NEEDED = 7  # values that a call by plain HTTP has to give
+
+
+class Blocks(gr.Blocks):
+    """``gr.Blocks`` in which a call of the endpoint by plain HTTP, whose values have no names, may end after those that
+    are needed. Gradio's own client fills in what is left out; over HTTP, Gradio would refuse it."""
+
+    async def preprocess_data(self, block_fn: Any, inputs: list[Any], *others: Any, **named: Any) -> Any:
+        """Gradio's, with the endpoint's last values filled in."""
+        if block_fn.api_name == "generate" and len(inputs) >= NEEDED:
+            inputs = [*inputs, *(component.value for component in block_fn.inputs[len(inputs) :])]
+        return await super().preprocess_data(block_fn, inputs, *others, **named)
+
 
 def add(engine: Engine) -> None:
     """Put the endpoint into the open ``gr.Blocks``, with components that nobody sees to say what it takes and gives."""

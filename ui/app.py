@@ -23,7 +23,7 @@ def build(engine: Engine) -> gr.Blocks:
     """The app, ready to launch. What it shows at rest is being drawn in the background when this returns."""
     backstage = Backstage(engine)
     backstage.start(default_label(engine.describe()["tiles"]))
-    with gr.Blocks(title=text("title", "en"), analytics_enabled=False, delete_cache=(3600, 3600)) as blocks:
+    with api.Blocks(title=text("title", "en"), analytics_enabled=False, delete_cache=(3600, 3600)) as blocks:
         header = gr.HTML(
             "en",
             html_template='<div class="lab-header"></div>',

@@ -225,6 +225,15 @@ def test_a_bad_body_over_plain_http_is_refused(server, body):
     assert "root:" not in told
 
 
+@pytest.mark.parametrize("more", [[], ["", None], ["", None, 1.0, 1.0]])
+def test_plain_http_may_leave_out_the_last_values(server, more):
+    address = f"{server}/gradio_api/call/generate"
+    event = httpx.post(address, json={"data": [*GOOD.values(), *more]}).json()["event_id"]
+    told = httpx.get(f"{address}/{event}", timeout=60).text
+    assert "event: complete" in told
+    assert '"labels": ["7", "7", "7"]' in told
+
+
 def test_after_all_that_it_still_draws(client):
     assert draw(client)[1]["labels"] == ["7"] * 3
 
