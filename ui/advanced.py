@@ -6,6 +6,7 @@ from typing import Any
 import gradio as gr
 
 NO_FREEU = 1.0  # either scale of FreeU, switched off
+STEERING = 3.0  # a classifier's strength at first: by itself, at 1, it is easily overruled
 
 
 class Advanced:
@@ -17,7 +18,7 @@ class Advanced:
         with self.box:
             self.classifier = say(gr.Dropdown(**shown[1]), label="classifier", info="classifier_help")
             self.scale = say(
-                gr.Slider(0, 10, step=0.1, value=1, buttons=[], **shown[2]),
+                gr.Slider(0, 10, step=0.1, value=STEERING, buttons=[], **shown[2]),
                 label="classifier_scale",
                 info="classifier_scale_help",
             )

@@ -20,6 +20,7 @@ from diffusion.request import Request
 from diffusion.samplers import SAMPLERS
 from train.data import DIGITS
 from ui import player
+from ui.advanced import STEERING
 from ui.engine import Engine
 from ui.examples import small_digits
 from ui.registry import HUB, ModelEntry
@@ -79,6 +80,7 @@ class Backstage:
         count = model.config.num_classes
         if classifier:
             settings["classifier"] = self.engine.registry.load_classifier(classifier)
+            settings["classifier_scale"] = STEERING
             count = settings["classifier"].num_classes
         if model.config.steps > MOST_STEPS:
             settings |= {"sampler": "dpmpp_2m", "steps": SAMPLERS["dpmpp_2m"].default_steps}

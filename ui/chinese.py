@@ -23,7 +23,7 @@ MODELS = {  # bundled name: title, description
     "guided-unet": ("Guided-diffusion U-Net", "残差式升降采样、缩放平移归一化,方差在给定范围内学习,用 DDPM 采样。"),
     "frequency-unet": ("频域 U-Net", "与默认模型过程相同,每个残差块多一条傅里叶分支。"),
     "super-resolution": ("超分辨率 U-Net", "画出 7×7 的小图在 28×28 时可能的样子。"),
-    "classifier": ("含噪图像分类器", "在任何噪声水平下都能认数字,因此可以引导线性过程的模型,如 DiT。"),
+    "classifier": ("含噪图像分类器", "在任何噪声水平下都能认数字,因此可以引导加噪过程相同的模型,如 DiT。"),
 }
 
 SETTINGS = {

@@ -318,7 +318,7 @@ def test_a_classifier_steers_a_model_without_labels(page: Page):
     with page.expect_download() as png:
         page.get_by_role("button", name="PNG").click()
     settings = json.loads(Image.open(png.value.path()).text["settings"])
-    expected = {"label": "7", "classifier": "runs/reader/model", "classifier_scale": 1.0, "freeu_b": 1.05}
+    expected = {"label": "7", "classifier": "runs/reader/model", "classifier_scale": 3.0, "freeu_b": 1.05}
     assert {name: settings.get(name) for name in expected} == expected
     assert "freeu_s" not in settings
 
