@@ -35,7 +35,7 @@ FIGURES = "## Figures"
 TASKS = {  # a model's task -> the Hub's name of it, and how to use the model in Python
     "generation": (
         "unconditional-image-generation",
-        'drawn from in Python with `load_model("path/to/this/directory").generate(labels=[0])`',
+        'drawn from in Python with `load_model("path/to/this/directory").generate({what})`',
     ),
     "super-resolution": (
         "image-to-image",
@@ -59,6 +59,7 @@ def model_card(
     """
     training, model = config.training, config.model
     task, usage = TASKS[model.task]
+    usage = usage.replace("{what}", "labels=[0]" if model.num_classes else "num_images=16")
     parameters = sum(parameter.numel() for parameter in trained.network.parameters())
     front: dict[str, Any] = {
         "license": "mit",
