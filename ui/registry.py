@@ -15,6 +15,7 @@ from diffusion.gather import Gatherer
 from diffusion.guidance import NoisyClassifier
 from diffusion.hub import COMMIT, bundled, resolve
 from diffusion.model import CONFIG, WEIGHTS, Model, load_classifier, load_model, read_config
+from train.presets import PRESETS
 
 HELD = 4  # models in memory; the one unused for longest makes room
 HUB = "hub:"
@@ -52,9 +53,11 @@ class Registry:
         self._pulled: dict[str, ModelEntry] = {}
 
     def entries(self) -> list[ModelEntry]:
-        """All models, read anew from disk: bundled (the operator's first), the operator's own, runs (newest first), the
-        Hub's."""
-        found = [_entry(name, "bundled") for name in sorted(bundled(), key=lambda name: name != self.own)]
+        """All models, read anew from disk: bundled (the operator's first, then in the order of the presets), the
+        operator's own, runs (newest first), the Hub's."""
+        order = [self.own, *PRESETS]
+        names = sorted(bundled(), key=lambda name: order.index(name) if name in order else len(order))
+        found = [_entry(name, "bundled") for name in names]
         runs = [_entry(ref, "run") for ref in self._run_refs()]
         known = {entry.ref for entry in found + runs}
         if self.own not in known and not self.own.startswith(HUB):

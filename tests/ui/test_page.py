@@ -291,7 +291,7 @@ def test_reload_finds_a_run_trained_meanwhile(page: Page, place: Path):
 def test_each_model_has_a_line_on_what_it_is_and_where_it_comes_from(page: Page):
     page.get_by_label("Model", exact=True).click()
     options = page.locator("#model").get_by_role("option")
-    expect(options.filter(has_text="U-Net · bundled").first).to_contain_text("predicts v")
+    expect(options.filter(has_text=re.compile(r"^\W*U-Net · bundled")).first).to_contain_text("predicts v")
     expect(options.filter(has_text="blind (Blind) · your run")).to_be_visible()
     expect(options.filter(has_text="Reader")).to_have_count(0)  # it draws nothing
 
