@@ -315,6 +315,7 @@ def test_a_classifier_steers_a_model_without_labels(page: Page):
     page.get_by_role("slider", name=re.compile("backbone")).press("ArrowRight")
     press_generate(page)
     expect_phase(page, "finished")
+    page.get_by_role("slider", name="Step", exact=True).press("End")  # the film may still be running
     with page.expect_download() as png:
         page.get_by_role("button", name="PNG").click()
     settings = json.loads(Image.open(png.value.path()).text["settings"])
