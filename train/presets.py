@@ -70,7 +70,7 @@ PRESETS: dict[str, dict[str, Any]] = {
             },
             "sampler": "ddim",
             "steps": 25,
-            "guidance_scale": 3.0,
+            "guidance_scale": 4.0,
         },
         "training": MNIST,
     },

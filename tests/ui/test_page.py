@@ -398,7 +398,7 @@ def test_views_enlarging_and_looping(page: Page):
     expect(panes.nth(1)).to_be_visible()
     page.get_by_role("radio", name="Both").click()
     small = picture(page)
-    page.locator(".dp-sheet").first.click(position={"x": 20, "y": 20})
+    panes.locator(".dp-sheet").first.click(position={"x": 20, "y": 20})
     assert picture(page) != small
     page.keyboard.press("Escape")
     assert picture(page) == small
@@ -439,7 +439,7 @@ def test_words_in_chinese_remembered(page: Page):
     # and what the server says from now on
     expect(player(page)).to_have_attribute("data-frames", "5", timeout=WAIT)
     page.get_by_label("模型", exact=True).click()
-    expect(page.get_by_role("option", name=re.compile("U-Net · 内置.*默认模型", re.DOTALL))).to_be_visible()
+    expect(page.get_by_role("option", name=re.compile("^U-Net · 内置.*默认模型", re.DOTALL))).to_be_visible()
     page.keyboard.press("Escape")
     set_number(page, "步数", 5000)
     page.get_by_role("button", name="生成").click()
