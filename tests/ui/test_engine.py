@@ -241,7 +241,7 @@ def test_models_lists_bundled_ones_own_and_runs_newest_first(models, tmp_path):
     engine = Engine(str(tmp_path / "own"), runs)
     listed = [(entry.ref, entry.source) for entry in engine.models()]
     own = (str(tmp_path / "own"), "run")
-    assert listed == [("other", "bundled"), ("unet", "bundled"), own]
+    assert listed == [("unet", "bundled"), ("other", "bundled"), own]
     for age, name in enumerate(("new", "old")):
         tiny_model(title="Tiny", description="From a run.").save(runs / name / "model")
         stamp = time.time() - 100 * age
