@@ -152,7 +152,12 @@ def test_closing_ends_the_computation(engine, after, monkeypatch):
 
 def test_a_stopped_run_leaves_the_batches_and_the_others_go_on(engine):
     seen, go_on = [], threading.Barrier(3)
-    engine.load().network.register_forward_hook(lambda _module, inputs, _output: seen.append(set(inputs[2].tolist())))
+
+    def look(_module, inputs, _output):
+        seen.append(set(inputs[2].tolist()))
+        time.sleep(0.01)  # longer than a thread sleeps: or one run may be over before the other goes on
+
+    engine.load().network.register_forward_hook(look)
 
     def draw(label):
         updates = engine.run(Request(label=str(label), num_images=2, steps=60))
