@@ -66,9 +66,10 @@ def step_divergence(x0: Tensor, x: Tensor, prediction: Prediction, step: Transit
 
 
 def decoder_cost(x0: Tensor, x: Tensor, prediction: Prediction, step: Transition) -> Tensor:
-    """-log p(x0 | x) at the step to the clean level, (N,)."""
+    """-log p(x0 | x) at the step to the clean level, (N,). The darkest bin reaches from -1 + 1/255 down, so an x0 with
+    a margin below -1 is in it."""
     mean = like(step.A, x0) * x + like(step.B, x0) * prediction.x0
-    return in_bits(discretised_gaussian_cost(x0, mean, like(prediction.variance.log(step), x0)))
+    return in_bits(discretised_gaussian_cost(x0.clamp(min=-1), mean, like(prediction.variance.log(step), x0)))
 
 
 def gaussian_divergence(difference: Tensor, log_variance_q: Number, log_variance_p: Number) -> Tensor:

@@ -25,6 +25,7 @@ class ModelConfig(BaseModel):
     description: str = Field("", max_length=500)
     image_size: int = Field(28, ge=4, le=512)
     channels: Literal[1, 3] = 1
+    black_margin: float = Field(0.0, ge=0, le=1)  # how far below -1 a wholly black pixel lies in x0
     low_res_size: int | None = Field(None, ge=1, le=512)  # of the images that super-resolution enlarges
     label_names: tuple[LabelName, ...] = Field((), max_length=1000)  # empty: unconditional
     process: ProcessConfig = CosineVP()
@@ -35,12 +36,16 @@ class ModelConfig(BaseModel):
     sampler: str = "ddim"
     steps: int = Field(20, ge=1, le=1000)
     guidance_scale: float = Field(1.0, ge=0, le=20)
+    guidance_t_min: float = Field(0.0, ge=0, le=1)  # guidance is limited to the times t between these two
+    guidance_t_max: float = Field(1.0, ge=0, le=1)
 
     def model_post_init(self, _) -> None:
         if len(set(self.label_names)) != len(self.label_names):
             raise ValueError("label_names must all differ")
         if self.sampler not in SAMPLERS:
             raise ValueError(f"sampler must be one of {', '.join(SAMPLERS)}")
+        if self.guidance_t_min > self.guidance_t_max:
+            raise ValueError("guidance_t_min must not be above guidance_t_max")
         if self.image_size % self.network.stride:
             raise ValueError(
                 f"image_size {self.image_size} must be divisible by the network's stride {self.network.stride}"
@@ -74,6 +79,13 @@ class ModelConfig(BaseModel):
     def max_guidance(self) -> float | None:
         """The largest guidance scale of a network that takes it as an input; None where guidance is two passes."""
         return None if isinstance(self.network, UNetEncoderConfig) else self.network.max_guidance
+
+    @property
+    def darkest(self) -> float:
+        """The smallest value of an x0. With a margin, what a network draws a little brighter than wholly black is still
+        black when it is brought to [-1, 1]: of MNIST's pixels four in five are, and a haze of a grey level or two
+        gives a drawn digit away."""
+        return -1.0 - self.black_margin
 
     @property
     def num_classes(self) -> int:

@@ -22,22 +22,29 @@ from diffusion.process import Level, Process, transition
 LogProb = Callable[[Tensor, Level], Tensor]  # x (N, C, H, W) at a level -> log p(y | x), (N,), with the labels y bound
 
 
-def classifier_free(denoise: Denoise, scale: float | Tensor, null_label: int) -> Denoise:
+def classifier_free(
+    denoise: Denoise, scale: float | Tensor, null_label: int, t_min: float = 0.0, t_max: float = 1.0
+) -> Denoise:
     """Classifier-free guidance, ``u + scale (c - u)`` (Ho & Salimans 2022, eq. 6 with scale = 1 + w).
 
     scale 1 is no guidance, 0 is unconditional, more pulls harder towards the label. Both halves share one call on 2N
     images; where only one is needed, the call is on N. A learned variance is the conditional half's. A tensor (N,) is
     a scale for each image.
+
+    Scales above 1 hold from t_min to t_max only, and are 1 elsewhere (Kynkäänniemi et al. 2024): where noise is strong
+    they make all images of a label alike, and where it is weak the label has been decided on.
     """
     own = isinstance(scale, Tensor)
+    outside = scale.clamp(max=1) if isinstance(scale, Tensor) else min(scale, 1)
 
     def guided(x: Tensor, level: Level, labels: Tensor | None = None) -> Prediction:
         nulls = torch.full((len(x),), null_label, device=x.device)
-        if labels is None or (not own and scale == 0):
+        here = scale if t_min <= level.t <= t_max else outside
+        if labels is None or (not own and here == 0):
             return denoise(x, level, nulls)
-        if (not own and scale == 1) or bool((labels == null_label).all()):
+        if (not own and here == 1) or bool((labels == null_label).all()):
             return denoise(x, level, labels)
-        weight = scale.to(x).view(-1, 1, 1, 1) if isinstance(scale, Tensor) else scale
+        weight = here.to(x).view(-1, 1, 1, 1) if isinstance(here, Tensor) else here
         c, u = denoise(torch.cat([x, x]), level, torch.cat([labels, nulls])).halves()
         return c._replace(x0=torch.lerp(u.x0, c.x0, weight), eps=torch.lerp(u.eps, c.eps, weight))
 

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from diffusion.config import ModelConfig
 from diffusion.denoiser import Denoise, Denoiser, clipped
+from diffusion.devices import default_device, use_bfloat16
 from diffusion.errors import InputError
 from diffusion.gather import Gatherer
 from diffusion.guidance import NoisyClassifier, classifier_free
@@ -95,6 +96,8 @@ class Model:
         sampler: str | None = None,
         steps: int | None = None,
         guidance_scale: float | None = None,
+        guidance_t_min: float | None = None,
+        guidance_t_max: float | None = None,
         eta: float | None = None,
         seed: int = 0,
         first_index: int = 0,
@@ -113,17 +116,21 @@ class Model:
         within its seed: (first_index=3, one label) draws what is the fourth image otherwise. Raises ``InputError`` on
         bad values.
 
-        respacing: "100", "10,15,20" or "ddim50" instead of ``steps`` (``respacing.py``). denoised_fn is applied to each
-        predicted x0, before it is clipped to [-1, 1]. classifier: steers towards the labels, times ``classifier_scale``
-        (1 by default); the labels are then its own where the model has none. freeu: two scales of a U-Net
-        (``networks/freeu.py``). low_res: what a model for super-resolution enlarges, one an image, (N, C, low_res_size,
-        low_res_size) in [-1, 1]. start: x at the first level, (N, C, H, W) as ``invert`` gives it, instead of noise.
+        guidance_t_min, guidance_t_max: the times t in [0, 1] that a guidance_scale above 1 is limited to. respacing:
+        "100", "10,15,20" or "ddim50" instead of ``steps`` (``respacing.py``). denoised_fn is applied to each predicted
+        x0, before it is clipped to [config.darkest, 1]. classifier: steers towards the labels, times
+        ``classifier_scale`` (1 by default); the labels are then its own where the model has none. freeu: two scales of
+        a U-Net (``networks/freeu.py``). low_res: what a model for super-resolution enlarges, one an image, (N, C,
+        low_res_size, low_res_size) in [-1, 1]. start: x at the first level, (N, C, H, W) as ``invert`` gives it,
+        instead of noise.
         """
         settings = check_settings(
             self.config,
             sampler=sampler,
             steps=steps,
             guidance_scale=guidance_scale,
+            guidance_t_min=guidance_t_min,
+            guidance_t_max=guidance_t_max,
             eta=eta,
             seed=seed,
             respacing=respacing,
@@ -150,11 +157,12 @@ class Model:
             raise InputError(f"low_res must have an image for each of the {len(classes)} to draw, not {len(low_res)}.")
         denoise: Denoise = self.denoiser(freeu, low_res, settings["guidance_scale"])
         if self.config.num_classes and self.config.max_guidance is None:
-            denoise = classifier_free(denoise, settings["guidance_scale"], self.config.num_classes)
+            limits = (settings.get(name, getattr(self.config, name)) for name in ("guidance_t_min", "guidance_t_max"))
+            denoise = classifier_free(denoise, settings["guidance_scale"], self.config.num_classes, *limits)
         if classifier is not None:
             scale = settings.get("classifier_scale", 1.0)
             denoise = classifier.steer(denoise, classes, scale, levels if chosen.ancestral else None)
-        denoise = partial(clipped(denoise, denoised_fn), labels=self._network_labels(classes))
+        denoise = partial(clipped(denoise, denoised_fn, self.config.darkest), labels=self._network_labels(classes))
         x = levels[0].sigma * noise() if start is None else start.to(self.device)
         return chosen.function(denoise, x, levels, noise, **options)
 
@@ -171,8 +179,15 @@ class Model:
         settings = check_settings(self.config, sampler="ddim", steps=steps, respacing=respacing)
         levels = self.levels("ddim", settings["steps"], respacing)
         classes = self._classes(labels, len(images), self.config.num_classes)
-        denoise = partial(clipped(self.denoiser()), labels=self._network_labels(classes))
-        return invert(denoise, images.to(self.device), levels, self.process)
+        denoise = partial(clipped(self.denoiser(), darkest=self.config.darkest), labels=self._network_labels(classes))
+        return invert(denoise, self.encode(images.to(self.device)), levels, self.process)
+
+    def encode(self, images: Tensor) -> Tensor:
+        """Images in [-1, 1] as the x0 that the model works on, in which wholly black pixels are ``config.darkest``. The
+        way back is clipping to [-1, 1]."""
+        if not self.config.black_margin:
+            return images
+        return torch.where(images <= -1, images.new_tensor(self.config.darkest), images)
 
     def generate(self, labels: Sequence[int] | None = None, **settings) -> Tensor:
         """The finished images, (N, C, H, W) in [-1, 1]: the last step of ``sample`` with the same arguments."""
@@ -316,16 +331,3 @@ def write_atomically(path: Path, content: bytes) -> None:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
-
-
-def default_device() -> torch.device:
-    """The accelerator where there is one, else the CPU."""
-    accelerator = torch.accelerator.current_accelerator(check_available=True)
-    return accelerator or torch.device("cpu")
-
-
-def use_bfloat16(device: torch.device) -> bool:
-    """Whether bfloat16 is faster there: asks the processor. Without the instructions it is emulated, and slower."""
-    if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
-    return device.type == "cpu" and torch.cpu._is_avx512_bf16_supported()

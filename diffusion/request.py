@@ -15,6 +15,8 @@ from diffusion.errors import InputError
 from diffusion.respacing import PATTERN, respaced_indices
 from diffusion.samplers import SAMPLERS
 
+EXTRAS = ("guidance_t_min", "guidance_t_max", "respacing", "classifier_scale", "freeu_b", "freeu_s")
+
 
 def between(low: float, high: float, kind: str, default: float | None = None) -> Any:
     """A finite number within limits. A field's description is what the sentence of its error says is allowed."""
@@ -29,6 +31,8 @@ class Settings(BaseModel):
     sampler: str | None = Field(None, description="one of " + ", ".join(SAMPLERS))
     steps: int | None = between(1, 1000, "a whole number")
     guidance_scale: float | None = between(0, 20, "a number")  # 0 ignores the label, 1 is no guidance
+    guidance_t_min: float | None = between(0, 1, "a number")  # a scale above 1 is limited to times t between these
+    guidance_t_max: float | None = between(0, 1, "a number")
     eta: float | None = between(0, 1, "a number")  # only where the sampler has it
     seed: int | None = between(0, 2**32 - 1, "a whole number")
     respacing: str | None = Field(None, max_length=200, description='like "100", "10,15,20" or "ddim50"')
@@ -81,7 +85,13 @@ class Settings(BaseModel):
         if self.eta is not None and not has_eta:
             having = " or ".join(name for name, row in SAMPLERS.items() if "eta" in row.options)
             raise InputError(f"eta belongs to the sampler {having}; leave it out with {sampler}.")
-        extras = {name: getattr(self, name) for name in ("respacing", "classifier_scale", "freeu_b", "freeu_s")}
+        extras = {name: getattr(self, name) for name in EXTRAS}
+        low, high = (
+            getattr(config, name) if extras[name] is None else extras[name]
+            for name in ("guidance_t_min", "guidance_t_max")
+        )
+        if low > high:
+            raise InputError(f"guidance_t_min must not be above guidance_t_max; {low:g} is above {high:g}.")
         for name in ("freeu_b", "freeu_s"):
             if extras[name] is not None and config.network.kind != "unet":
                 raise InputError(f"{name} belongs to a U-Net; leave it out with {config.name}, which is none.")

@@ -21,7 +21,7 @@ from train.data import Dataset
 class Batch(NamedTuple):
     """One process's share, of n images."""
 
-    x0: Tensor  # (n, C, H, W) float32 in [-1, 1]
+    x0: Tensor  # (n, C, H, W) float32, as ``Model.encode`` gives it
     labels: Tensor | None  # (n,) int64, some of them the null label; None for an unconditional model
     t: Tensor  # (n,) float64
     eps: Tensor  # (n, C, H, W) float32
@@ -50,7 +50,7 @@ class Batches:
             labels = drop_labels(self.labels[chosen], self.training.label_dropout, num_classes, draw)[share]
         x0 = self.images[chosen[share]].to(torch.float32, memory_format=torch.channels_last).div_(127.5).sub_(1)
         small = self.model.config.low_res_size
-        return Batch(x0, labels, t, eps, None if small is None else downscaled(x0, small))
+        return Batch(self.model.encode(x0), labels, t, eps, None if small is None else downscaled(x0, small))
 
 
 def image_order(num_images: int, batch_size: int, step: int, seed: int) -> Tensor:

@@ -42,6 +42,8 @@ class Distillation:
     teacher: Denoise
     null_label: int
     max_guidance: float
+    darkest: float = -1.0  # of an x0
+    guidance_times: tuple[float, float] = (0.0, 1.0)  # that the teacher's guidance is limited to
     segments: int = SEGMENTS
     substeps: int = SUBSTEPS
 
@@ -67,13 +69,14 @@ class Distillation:
         """What the student is shown and should say, for every point of the N paths but the last, path by path within
         each point: x (M, C, H, W), t (M, 1, 1, 1), x0 (M, C, H, W), where M = N segments substeps."""
         levels = walk(process, self.segments, self.substeps)
-        guided = clipped(classifier_free(self.teacher, scale, self.null_label))
+        guided = classifier_free(self.teacher, scale, self.null_label, *self.guidance_times)
+        guided = clipped(guided, darkest=self.darkest)
         x = levels[0].sigma * eps
         path = [x, *(step.x for step in dpmpp_2m(lambda x, level: guided(x, level, labels), x, levels, no_noise))]
         targets = []
         for i, level in enumerate(levels[:-1]):
             end = (i // self.substeps + 1) * self.substeps
-            targets.append(aim(path[i], level, path[end], levels[end]).clamp(-1, 1))  # as a sampler clips it
+            targets.append(aim(path[i], level, path[end], levels[end]).clamp(self.darkest, 1))  # as a sampler clips it
         t = torch.tensor([level.t for level in levels[:-1]], dtype=torch.float64).repeat_interleave(len(eps))
         return torch.cat(path[:-1]), t.view(-1, 1, 1, 1), torch.cat(targets)
 
@@ -103,7 +106,7 @@ def load_teacher(ref: str, student: ModelConfig, device: torch.device) -> Model:
         raise InputError(f"The teacher {ref} is for {config.task}: it cannot be distilled.")
     if config.max_guidance is not None:
         raise InputError(f"The teacher {ref} is itself distilled: name the model that it was distilled from.")
-    for name in ("process", "image_size", "channels", "label_names"):
+    for name in ("process", "image_size", "channels", "black_margin", "label_names"):
         theirs, ours = getattr(config, name), getattr(student, name)
         if theirs != ours:
             what = name.replace("_", " ")
@@ -126,4 +129,6 @@ def distillation(teacher: Model, student: ModelConfig) -> Distillation:
     """The loss that makes such a student of the teacher. Raises ``InputError`` where the student takes no scale."""
     if student.max_guidance is None:
         raise InputError(f"{student.name} cannot be distilled: its network has no max_guidance.")
-    return Distillation(teacher.denoiser(), teacher.config.num_classes, student.max_guidance)
+    config = teacher.config
+    times = (config.guidance_t_min, config.guidance_t_max)
+    return Distillation(teacher.denoiser(), config.num_classes, student.max_guidance, student.darkest, times)

@@ -45,6 +45,8 @@ from train.neighbours import neighbours
 from train.two_sample import two_sample
 
 SHEET = "neighbours.png"  # beside the card
+SETTINGS = ("num_images", "sampler", "steps", "guidance_scale", "guidance_t_min", "guidance_t_max", "eta", "seed")
+SETTINGS = (*SETTINGS, "classifier_scale")
 
 
 def parser() -> Parser:
@@ -54,6 +56,8 @@ def parser() -> Parser:
     p.add_argument("--sampler", metavar="NAME", help="default: the model's own, as for all that follow")
     p.add_argument("--steps", metavar="N")
     p.add_argument("--guidance-scale", metavar="G")
+    p.add_argument("--guidance-t-min", metavar="T", help="guidance is limited to times from here ...")
+    p.add_argument("--guidance-t-max", metavar="T", help="... to here, 0 to 1")
     p.add_argument("--eta", metavar="E")
     p.add_argument("--classifier", metavar="REF", help="a classifier of noisy images that steers the model")
     p.add_argument("--classifier-scale", metavar="S", help="how hard it pulls (default 1)")
@@ -86,8 +90,7 @@ def run(options: argparse.Namespace) -> None:
         renew_reference(options.dataset, data_dir)
         return
     check(options)
-    names = ("num_images", "sampler", "steps", "guidance_scale", "eta", "seed", "classifier_scale")
-    job = Job(**{name: getattr(options, name) for name in names})
+    job = Job(**{name: getattr(options, name) for name in SETTINGS})
     model = load_model(options.model, checked_device(options.device))
     num_images = job.num_images or 10_000
     if options.bits_per_dim:

@@ -21,6 +21,7 @@ from diffusion.noise import ImageNoise
 from diffusion.process import Level
 from diffusion.respacing import respaced
 from train.data import Dataset, conform
+from train.fit import to_input
 
 
 def bits_per_dim(
@@ -59,7 +60,7 @@ def bits_per_dim(
 
 def bounds_of(model: Model, data: Dataset, levels: list[Level], batch_size: int, seed: int) -> Iterator[Bound]:
     """The bounds of the images, batch by batch. In full precision: that of bf16 would count as the model's error."""
-    denoise = clipped(replace(model.denoiser(), network=model.network))
+    denoise = clipped(replace(model.denoiser(), network=model.network), darkest=model.config.darkest)
     evaluations = len(data.images) * (len(levels) - 1)
     with tqdm(total=evaluations, unit=" steps", unit_scale=True, desc="bits/dim", file=sys.stderr) as bar:
 
@@ -71,7 +72,8 @@ def bounds_of(model: Model, data: Dataset, levels: list[Level], batch_size: int,
             images = data.images[first : first + batch_size].to(model.device)
             labels = data.labels[first : first + batch_size].to(model.device) if model.config.num_classes else None
             noise = ImageNoise(seed, len(images), images.shape[1:], first, model.device)
-            yield variational_bound(partial(counted, labels=labels), images.float() / 127.5 - 1, levels, noise)
+            x0 = model.encode(to_input(images))
+            yield variational_bound(partial(counted, labels=labels), x0, levels, noise)
 
 
 def summary(result: dict) -> str:

@@ -89,6 +89,8 @@ def cell(result: dict[str, Any], column: str, name: str) -> str:
 def how(result: dict[str, Any]) -> str:
     """The settings that the images were drawn with, in words."""
     words = [result["sampler"], f"{result['steps']} steps", f"guidance scale {result['guidance_scale']:g}"]
+    if "guidance_t_min" in result or "guidance_t_max" in result:
+        words.append(f"from t = {result.get('guidance_t_min', 0):g} to {result.get('guidance_t_max', 1):g}")
     if result.get("eta"):
         words.append(f"eta {result['eta']:g}")
     if result.get("classifier"):

@@ -23,6 +23,7 @@ from typing import Any
 
 UNET = {"kind": "unet", "patch": 2, "blocks": 1}
 MNIST = {"dataset": "mnist", "minutes": 15, "batch_size": 32, "learning_rate": 3e-3}
+MARGIN = 0.1  # of black: clears the haze that the last step leaves
 LINEAR, COSINE = {"kind": "linear_vp"}, {"kind": "cosine_vp"}
 
 PRESETS: dict[str, dict[str, Any]] = {
@@ -30,6 +31,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "model": {
             "title": "U-Net",
             "description": "The default: a small U-Net that predicts v on the cosine schedule.",
+            "black_margin": MARGIN,
             "process": COSINE,
             "prediction": "v",
             "network": UNET | {"channels": (64, 96), "attention": (False, True)},
@@ -187,6 +189,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "model": {
             "title": "Speedrun",
             "description": "What a third of the default's network learns in one minute.",
+            "black_margin": MARGIN,
             "process": COSINE,
             "prediction": "v",
             "network": UNET | {"channels": (32, 64), "attention": (False, True)},
@@ -200,6 +203,7 @@ PRESETS: dict[str, dict[str, Any]] = {
         "model": {
             "title": "Turbo",
             "description": "The default distilled to two steps, in one pass each: the guidance scale is an input.",
+            "black_margin": MARGIN,
             "process": COSINE,
             "prediction": "v",
             # the default's without its attention and its middle, which are a quarter of its time: what is left fits

@@ -67,7 +67,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--optimizer", choices=["muon", "adamw"], help="the preset's own if not given")
     p.add_argument("--learning-rate", type=float, metavar="X", help="after the warm-up; it decays to 0")
     p.add_argument("--seed", type=int, metavar="N", help="the same seed gives the same run")
-    p.add_argument("--precision", choices=["auto", "fp32", "bf16"], help="auto: bf16 where the processor has it")
+    p.add_argument("--precision", choices=["auto", "fp32", "bf16"], help="auto: bf16 where it is faster")
     return p
 
 
@@ -105,8 +105,8 @@ def run(options: dict[str, Any], start_time: float) -> int:
     import torch
     from accelerate import Accelerator, PartialState
 
+    from diffusion.devices import use_bfloat16
     from diffusion.hub import push
-    from diffusion.model import use_bfloat16
     from train.loop import train
     from train.runs import latest_run_directory, new_run_directory, start_run
 

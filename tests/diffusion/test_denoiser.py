@@ -60,14 +60,17 @@ def test_clipping_keeps_x0_and_eps_in_step():
     torch.testing.assert_close(level.alpha * x0 + level.sigma * eps, x)
     halved = clipped(denoise, denoised_fn=lambda x0: x0 / 6)(x, level)
     torch.testing.assert_close(halved.x0, (x / 2).clamp(-1, 1))
+    x0, eps, _ = clipped(denoise, darkest=-1.25)(x, level)
+    assert (x0.min().item(), x0.max().item()) == (-1.25, 1)
+    torch.testing.assert_close(level.alpha * x0 + level.sigma * eps, x)
 
 
-def guided(scale, labels):
+def guided(scale, labels, **limits):
     network, process = Recorder(), PROCESSES["linear"]
     bare = Denoiser(network, process, PARAMETERISATIONS["v"], torch.float64)
     x = torch.randn(3, 1, 4, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     level = process.level(0.3)
-    result = classifier_free(bare, scale, null_label=10)(x, level, labels)
+    result = classifier_free(bare, scale, null_label=10, **limits)(x, level, labels)
     calls = len(network.calls), len(network.calls[0][0])
     conditional, unconditional = (bare(x, level, y) for y in (labels, torch.full((3,), 10)))
     return result, conditional, unconditional, calls
@@ -79,6 +82,18 @@ def test_classifier_free_guidance(scale, batch):
     for got, c, u in zip(result[:2], conditional[:2], unconditional[:2], strict=True):
         torch.testing.assert_close(got, u + scale * (c - u), rtol=1e-12, atol=1e-12)
     assert calls == (1, batch)  # one call, of 2N only where both halves are needed
+
+
+@pytest.mark.parametrize(("limits", "inside"), [({"t_min": 0.3}, 1), ({"t_max": 0.29}, 0), ({"t_min": 0.31}, 0)])
+@pytest.mark.parametrize("scale", [0.0, 0.5, 1.0, 3.5])
+def test_guidance_is_limited_to_its_times(limits, inside, scale):
+    """At t = 0.3: a scale above 1 is 1 outside, and takes no second half there; 0 ignores the label everywhere."""
+    result, c, u, calls = guided(scale, torch.tensor([1, 5, 9]), **limits)
+    weight = scale if inside else min(scale, 1)
+    torch.testing.assert_close(result.x0, u.x0 + weight * (c.x0 - u.x0), rtol=1e-12, atol=1e-12)
+    assert calls == (1, 3 if weight in (0, 1) else 6)
+    own = guided(torch.full((3,), scale), torch.tensor([1, 5, 9]), **limits)[0]  # a scale for each image
+    torch.testing.assert_close(own.x0, result.x0, rtol=1e-12, atol=1e-12)
 
 
 def test_unconditional_images_need_no_second_half():

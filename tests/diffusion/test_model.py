@@ -1,10 +1,13 @@
 import json
+from functools import partial
 
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
 from diffusion import SAMPLERS, FreeU, InputError, Model, ModelConfig, load_classifier, load_model
+from diffusion.denoiser import clipped
+from diffusion.inversion import invert
 from diffusion.losses import LOSSES
 from diffusion.prediction import PARAMETERISATIONS
 from diffusion.variance import VARIANCES
@@ -378,3 +381,36 @@ def test_freeu_scales_a_u_net_and_nothing_else():
         transformer.sample([0], freeu=FreeU(b=1.5))
     with pytest.raises(InputError, match="freeu_s must be a number from 0 to 4"):
         model.sample([0], freeu=FreeU(s=5))
+
+
+def test_wholly_black_pixels_lie_below_the_others_and_come_back_black():
+    model = tiny_model(black_margin=0.25)
+    images = torch.tensor([-1.0, -1 + 1 / 127.5, 0.0, 1.0]).view(1, 1, 2, 2)
+    encoded = model.encode(images)
+    assert encoded.flatten().tolist() == pytest.approx([-1.25, -1 + 1 / 127.5, 0.0, 1.0])
+    assert torch.equal(encoded.clamp(-1, 1), images)
+    assert torch.equal(tiny_model().encode(images), images)  # without a margin nothing moves
+    steps = list(model.sample([1, 2], steps=6))
+    assert min(step.x0.min().item() for step in steps) == -1.25
+    assert model.generate([1, 2], steps=6).min().item() == -1
+
+
+def test_inversion_begins_at_what_the_model_works_on():
+    model, black = tiny_model(black_margin=0.25), -torch.ones(1, 1, 8, 8)
+    steps = list(model.invert(black, steps=5))
+    denoise = partial(clipped(model.denoiser(), darkest=-1.25), labels=torch.tensor([10]))
+    expected = list(invert(denoise, 1.25 * black, model.levels("ddim", 5), model.process))
+    assert torch.equal(steps[-1].x, expected[-1].x)
+
+
+def test_guidance_limited_to_no_time_is_none():
+    model = tiny_model(guidance_scale=3.0)
+    off = model.generate([1, 2, 3], guidance_t_min=0.001, guidance_t_max=0.002)
+    assert torch.equal(off, model.generate([1, 2, 3], guidance_scale=1.0))
+    limited = tiny_model(guidance_scale=3.0, guidance_t_min=0.001, guidance_t_max=0.002)
+    assert torch.equal(off, limited.generate([1, 2, 3]))  # the model's own limits are the default
+    assert not torch.equal(off, limited.generate([1, 2, 3], guidance_t_min=0, guidance_t_max=1))
+    with pytest.raises(InputError, match="guidance_t_min must not be above guidance_t_max"):
+        model.generate([1], guidance_t_min=0.5, guidance_t_max=0.4)
+    with pytest.raises(InputError, match="guidance_t_max must be a number from 0 to 1"):
+        model.generate([1], guidance_t_max=1.5)

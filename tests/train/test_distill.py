@@ -195,6 +195,7 @@ def ref(tmp_path):
     [
         ({"process": {"kind": "linear_vp"}}, "its process must be"),
         ({"image_size": 16}, "its image size must be the student's 16, not 8"),
+        ({"black_margin": 0.5}, "its black margin must be the student's 0.5, not 0"),
         ({"channels": 3}, "its channels must be the student's 3, not 1"),
         ({"label_names": ("cat", "dog")}, "its label names must be"),
     ],
