@@ -98,7 +98,7 @@ def shared(ask: Ask, repetitions: int) -> dict:
 def network(repetitions: int) -> dict[str, float]:
     """Images a second of the bare network."""
     model = load_model("unet", device="cpu")
-    seconds = interleaved({str(n): partial(bare, model, 64 // n, n) for n in BATCHES}, repetitions)
+    seconds = interleaved({str(n): partial(bare, model, [n] * (64 // n)) for n in BATCHES}, repetitions)
     return {n: 64 / median(values) for n, values in seconds.items()}
 
 

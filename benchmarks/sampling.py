@@ -7,9 +7,11 @@ without guidance: weights do not matter for speed, so they are random.
 from functools import partial
 
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.timing import interleaved, ratio, summary
-from diffusion import SAMPLERS, load_model
+from diffusion import Model, load_model
+from diffusion.devices import use_bfloat16
 from train.data import import_torchvision
 
 DIGITS = 16
@@ -54,57 +56,103 @@ def peer(network: torch.nn.Module, steps: int = 50) -> torch.Tensor:
     return x
 
 
+def calls(model: Model, labels: list[int]) -> list[int]:
+    """How many images the network is asked about in each of its calls, when the model draws these at its defaults."""
+    sizes: list[int] = []
+    hook = model.network.register_forward_pre_hook(lambda network, inputs: sizes.append(len(inputs[0])))
+    model.generate(labels)
+    hook.remove()
+    return sizes
+
+
 @torch.no_grad()
-def bare(model, evaluations: int, batch: int) -> None:
-    """The same number of network calls, and nothing else."""
-    x, t, y = torch.randn(batch, 1, 28, 28), torch.full((batch,), 500.0), torch.arange(batch) % 10
-    for _ in range(evaluations):
-        model.network(x, t, y)
+def bare(model: Model, sizes: list[int]) -> None:
+    """Network calls of such sizes, in the precision that the model draws in, and nothing else."""
+    network = model.denoiser().network
+    beside = {} if model.config.max_guidance is None else {"guidance": torch.full((max(sizes),), 2.0)}
+    x, t, y = torch.randn(max(sizes), 1, 28, 28), torch.full((max(sizes),), 500.0), torch.arange(max(sizes)) % 10
+    for n in sizes:
+        network(x[:n], t[:n], y[:n], **{name: value[:n] for name, value in beside.items()})
+
+
+def operations(model: Model, sizes: list[int]) -> int:
+    """Floating-point operations of these calls."""
+    with FlopCounterMode(display=False) as counter:
+        bare(model, sizes)
+    return counter.get_total_flops()
+
+
+class Convolution:
+    """The machine's limit: a 3x3 convolution like most of the default network's, in the precision that it draws in."""
+
+    def __init__(self, repetitions: int = 20):
+        dtype = torch.bfloat16 if use_bfloat16(torch.device("cpu")) else torch.float32
+        x = torch.randn(2 * DIGITS, 96, 14, 14, dtype=dtype).contiguous(memory_format=torch.channels_last)
+        self.x, self.repetitions = x, repetitions
+        self.conv = torch.nn.Conv2d(96, 96, 3, padding=1, dtype=dtype).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.operations = repetitions * 2 * x.numel() * 96 * 9
+
+    @torch.no_grad()
+    def __call__(self) -> None:
+        for _ in range(self.repetitions):
+            self.conv(self.x)
 
 
 def measure(repetitions: int = 9) -> dict:
     """The figures, as a dictionary that can be written as JSON."""
-    model = load_model("unet", device="cpu")
-    config = model.config
+    model, turbo = (load_model(name, device="cpu") for name in ("unet", "turbo"))
     labels = [i % 10 for i in range(DIGITS)]
-    evaluations = SAMPLERS[config.sampler].evaluations(config.steps)
-    halves = 1 if config.guidance_scale in (0, 1) else 2
-    course = course_model().eval()
+    sizes, convolution = calls(model, labels), Convolution()
     seconds = interleaved(
         {
             "ours": partial(model.generate, labels),
-            "bare network": partial(bare, model, evaluations, halves * DIGITS),
+            "bare network": partial(bare, model, sizes),
             "first step": lambda: next(iter(model.sample(labels))),
-            "peer": partial(peer, course),
+            "turbo": partial(turbo.generate, labels, steps=2),
+            "convolution": convolution,
+            "peer": partial(peer, course_model().eval()),
         },
         repetitions,
     )
+    rates = {
+        "network": operations(model, sizes) / summary(seconds["bare network"])["median"],
+        "convolution": convolution.operations / summary(seconds["convolution"])["median"],
+    }
     return {
         "settings": {
             "digits": DIGITS,
-            "sampler": config.sampler,
-            "steps": config.steps,
-            "guidance": config.guidance_scale,
+            "sampler": model.config.sampler,
+            "steps": model.config.steps,
+            "guidance": model.config.guidance_scale,
+            "evaluations": sum(sizes) / DIGITS,
         },
         "seconds": {name: summary(values) for name, values in seconds.items()},
+        "operations a second": rates,
         "ours over bare network": ratio(seconds["ours"], seconds["bare network"]),
+        "turbo over ours": ratio(seconds["turbo"], seconds["ours"]),
         "peer over ours": ratio(seconds["peer"], seconds["ours"]),
     }
 
 
 def report(figures: dict) -> str:
     """The figures as a Markdown table."""
-    settings, seconds = figures["settings"], figures["seconds"]
+    settings, seconds, rates = figures["settings"], figures["seconds"], figures["operations a second"]
+    drawing = f"{settings['sampler']}, {settings['steps']} steps, guidance {settings['guidance']:g}"
     rows = {
-        f"{DIGITS} digits: {settings['sampler']}, {settings['steps']} steps, guidance {settings['guidance']:g}": "ours",
+        f"{DIGITS} digits: {drawing}, {settings['evaluations']:g} network evaluations a digit": "ours",
         "the first of these steps": "first step",
         "the same network calls, nothing else": "bare network",
+        f"{DIGITS} digits: `turbo`, 2 steps": "turbo",
         "peer: the course's UNet2DModel, 50 DDIM steps, no guidance": "peer",
     }
     table = ["| what | median | min to max |", "|---|---|---|"]
     for words, name in rows.items():
         values = seconds[name]
-        table.append(f"| {words} | {values['median']:.2f} s | {values['min']:.2f} to {values['max']:.2f} s |")
+        table.append(f"| {words} | {values['median']:.3f} s | {values['min']:.3f} to {values['max']:.3f} s |")
     table.append(f"| sampling over bare network calls | {figures['ours over bare network']:.2f}x | |")
+    share = rates["network"] / rates["convolution"]
+    limit = f"{rates['network'] / 1e9:.0f} of {rates['convolution'] / 1e9:.0f} GFLOP/s"
+    table.append(f"| the bare network's share of the machine's convolution rate | {share:.0%} ({limit}) | |")
+    table.append(f"| `turbo` over the default | {figures['turbo over ours']:.1%} | |")
     table.append(f"| peer over ours | {figures['peer over ours']:.1f}x | |")
     return "\n".join(table)
