@@ -11,6 +11,7 @@ from uuid import uuid4
 
 import gradio as gr
 
+from diffusion.config import ModelConfig
 from diffusion.errors import InputError
 from diffusion.request import Request
 from diffusion.samplers import SAMPLERS
@@ -19,7 +20,38 @@ from ui.advanced import advanced_settings, advanced_updates
 from ui.backstage import Backstage
 from ui.texts import model_words, sampler_sentence, sentence, text
 
-OF_MODEL = 13  # the values that change with the model: ``choose_model`` gives as many
+OF_MODEL = 14  # the values that change with the model: ``choose_model`` gives as many
+PEOPLE = 20  # are answered at the same time, by each kind of answer: those who draw share the network's batches
+WAITING_PEOPLE = 32  # beyond so many who wait, people are asked to come back
+MOST_GUIDANCE = 10.0  # on the slider, but for models that were distilled for less
+LIVE_VALUES = 14  # of a live request, after its number: those of ``draw``
+LIVE_STEPS = 8  # more take too long to follow a hand
+
+
+def asked_for(
+    label: Any,
+    num_images: Any,
+    guidance_scale: Any,
+    sampler: Any,
+    steps: Any,
+    by_hand: Any,
+    eta: Any,
+    seed: Any,
+    model: Any,
+    *advanced: Any,
+) -> Request:
+    """What the page's controls ask for. Raises InputError."""
+    return Request(
+        label=label,
+        num_images=num_images,
+        guidance_scale=guidance_scale,
+        sampler=sampler,
+        steps=steps if by_hand else None,
+        eta=eta if has_eta(sampler) else None,
+        seed=seed,
+        model=model,
+        **advanced_settings(*advanced),
+    )
 
 
 class Answers:
@@ -31,26 +63,50 @@ class Answers:
 
     def draw(self, *values: Any) -> Iterator[str]:
         """One run, as messages for the player. Closing the generator stops the computation."""
-        label, num_images, guidance_scale, sampler, steps, by_hand, eta, seed, model, *advanced, language = values
+        *settings, language = values
         run = uuid4().hex
         try:
-            request = Request(
-                label=label,
-                num_images=num_images,
-                guidance_scale=guidance_scale,
-                sampler=sampler,
-                steps=steps if by_hand else None,
-                eta=eta if has_eta(sampler) else None,
-                seed=seed,
-                model=model,
-                **advanced_settings(*advanced),
-            )
+            request = asked_for(*settings)
             size = self.engine.describe(request.model)["image_size"]
             with closing(self.engine.run(request)) as updates:
                 for update in updates:
                     yield player.message(run, request, size, update)
         except InputError as error:
             yield player.failure(run, sentence(str(error), language))
+
+    def draw_live(self, values: Any) -> str:
+        """A finished sheet, as one message for the player. ``values``: the number of the request, then ``draw``'s."""
+        run, language = "live", ""
+        try:
+            if not isinstance(values, list) or len(values) != 1 + LIVE_VALUES:
+                raise InputError(f"live drawing takes a number and {LIVE_VALUES} values.")
+            number, *settings, language = values
+            run = f"live {number!r:.20}"
+            request = asked_for(*settings)
+            size = self.check_live(request).image_size
+            update = player.merged(list(self.engine.run(request)))
+            return player.message(run, request, size, update, live=True)
+        except InputError as error:
+            return player.failure(run, sentence(str(error), language))
+
+    def check_live(self, request: Request) -> ModelConfig:
+        """The model that is asked for, if it draws in few steps. Raises InputError."""
+        config = self.engine.load(request.model).config
+        if config.max_guidance is None:
+            raise InputError(f"live drawing wants a model distilled to a few steps, which {config.name} is not.")
+        steps = request.filled(config)["steps"]
+        if steps > LIVE_STEPS:
+            raise InputError(f"live drawing takes at most {LIVE_STEPS} steps, not {steps}: Generate draws those.")
+        return config
+
+    def switch_live(self, on: Any, ref: Any) -> Any:
+        """The model to draw live with: the chosen one or, where that takes many steps, the first that does not."""
+        quick = self.quick_models()
+        return quick[0] if on and quick and ref not in quick else gr.skip()
+
+    def quick_models(self) -> list[str]:
+        """The references of the models that draw in a few steps."""
+        return [entry.ref for entry in self.engine.models() if entry.few_steps]
 
     def follow_sampler(self, sampler: Any, model: Any, by_hand: Any, language: Any) -> list:
         """Steps as the sampler (or the model, for its own sampler) likes them, eta where it applies, what it does."""
@@ -75,7 +131,8 @@ class Answers:
         advanced = advanced_updates(about, self.backstage.classifiers(about, language))
         return [
             gr.update(**tile_properties(about, label)),
-            gr.update(value=about["guidance_scale"], visible=bool(about["label_names"])),
+            gr.update(**guidance_properties(about)),
+            gr.update(**self.switch_properties(about)),
             about["sampler"],
             about["steps"],
             False,
@@ -105,8 +162,7 @@ class Answers:
     def find_models(self, ref: Any, language: Any) -> list:
         """The models and classifiers there are now: runs trained meanwhile, and what has changed on the Hub."""
         self.engine.registry.refresh()
-        models, classifiers = self.choices(ref, language)
-        return [models, classifiers, text("reloaded", language).format(n=len(self.engine.models()))]
+        return [*self.choices(ref, language), text("reloaded", language).format(n=len(self.engine.models()))]
 
     def fetch(self, ref: Any, language: Any) -> Iterator[list]:
         """Fetch a model from the Hub by its name and choose it; or say why it cannot be had."""
@@ -129,14 +185,21 @@ class Answers:
         return [sampler_sentence(sampler, language), note, *self.choices(ref, language)]
 
     def choices(self, ref: Any, language: Any) -> list:
-        """Updates of the two dropdowns: models, and classifiers for one of them."""
+        """Updates of the two dropdowns, models and classifiers for one of them, and of the switch of live drawing: it
+        is seen where there is a model that can do it."""
         try:
             classifiers = gr.update(
                 choices=self.backstage.classifiers(self.engine.describe(Request(model=ref).model), language)
             )
         except InputError:
             classifiers = gr.skip()
-        return [gr.update(choices=self.backstage.choices(language)), classifiers]
+        live = gr.update(visible=bool(self.quick_models()))
+        return [gr.update(choices=self.backstage.choices(language)), classifiers, live]
+
+    def switch_properties(self, about: dict[str, Any]) -> dict[str, Any]:
+        """The switch of live drawing after a model was chosen (``Engine.describe``): off where that is too slow."""
+        properties = {"visible": bool(self.quick_models())}
+        return properties if about["max_guidance"] else properties | {"value": False}
 
     def note(self, ref: str, about: dict[str, Any], language: Any) -> str:
         """What a model is, as HTML."""
@@ -154,6 +217,15 @@ def tile_properties(about: dict[str, Any], label: Any = None) -> dict[str, Any]:
         heading, note = "no_labels", "no_labels_steer" if about["classifiers"] else "no_labels_help"
     value = label if label in names else default_label(names)
     return {"value": value, "names": names, "thumbnails": [], "heading": heading, "note": note}
+
+
+def guidance_properties(about: dict[str, Any]) -> dict[str, Any]:
+    """The slider of the guidance scale for a model (``Engine.describe``), if that has labels to weigh."""
+    return {
+        "value": about["guidance_scale"],
+        "maximum": about["max_guidance"] or MOST_GUIDANCE,
+        "visible": bool(about["label_names"]),
+    }
 
 
 def default_label(names: list[str]) -> str:

@@ -8,15 +8,13 @@ from typing import Any
 import gradio as gr
 
 from ui import api, player
-from ui.answers import default_label
+from ui.answers import PEOPLE, WAITING_PEOPLE, default_label
 from ui.backstage import Backstage
 from ui.engine import Engine
 from ui.generate_tab import QUIET, GenerateTab
 from ui.texts import LANGUAGES, text
 
 LANGUAGE_JS = 'document.documentElement.lang.startsWith("zh") ? "zh" : "en"'  # set by header.js
-PEOPLE = 20  # are answered at the same time, by each kind of answer: those who draw share the network's batches
-WAITING_PEOPLE = 32  # beyond so many in the queue, people are asked to come back
 
 
 def build(engine: Engine) -> gr.Blocks:
@@ -43,7 +41,7 @@ def build(engine: Engine) -> gr.Blocks:
             for sentence, model in backstage.news(language):
                 notice_update = gr.update(value=escape(sentence), visible=True)
                 model_update = gr.update(choices=backstage.choices(language), value=model) if model else gr.skip()
-                yield [gr.skip(), gr.skip(), notice_update, gr.skip(), gr.skip(), model_update, gr.skip()]
+                yield [gr.skip(), gr.skip(), notice_update, gr.skip(), gr.skip(), model_update, gr.skip(), gr.skip()]
 
         # In the browser alone: for an event of the server, Gradio would go through all of its outputs again whenever
         # a run sends frames. The page comes in English; what header.js changes while it is built is not reported, so

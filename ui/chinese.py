@@ -50,6 +50,8 @@ SENTENCES = [
     (r"(\w+) must be one of (.*), or hub:owner/name, not (.*)\.", "{0}必须是 {1} 之一,或 hub:所有者/名称,而不是 {2}。"),
     (r"(\w+) must be one of (.*), not (.*)\.", "{0}必须是 {1} 之一,而不是 {2}。"),
     (r"this model draws without labels: .*", "这个模型不带标签:请不要选择标签。"),
+    (r"live drawing wants a model .*, which (\S+) is not\.", "实时绘制需要蒸馏成几步的模型,而 {0} 不是。"),
+    (r"live drawing takes at most (\d+) steps, not (\d+): .*", "实时绘制最多 {0} 步,而不是 {1}:更多步数请按“生成”。"),
     (r"the classifier was trained on another process than the model: .*", "该分类器与模型的加噪过程不同,无法引导它。"),
     (r"the classifier .* that are not the model's .*", "该分类器与模型的标签不同,无法引导它。"),
     (r"the classifier reads images of .*", "该分类器与模型的图像规格不同,无法引导它。"),

@@ -8,9 +8,10 @@ import gradio as gr
 from diffusion.samplers import SAMPLERS
 from ui import player
 from ui.advanced import Advanced
-from ui.answers import Answers, has_eta, tile_properties
+from ui.answers import Answers, guidance_properties, has_eta, tile_properties
 from ui.backstage import Backstage
 from ui.gpu import on_gpu
+from ui.live import Live, asking
 from ui.texts import sampler_sentence, text
 
 SAMPLING = "sampling"  # the concurrency id of what people draw
@@ -45,7 +46,7 @@ class GenerateTab:
             with gr.Column(min_width=0, elem_classes="lab-card lab-settings"):
                 self.build_settings()
             with gr.Column(min_width=0, elem_classes="lab-player"):
-                self.player = player.component()
+                self.player = player.component(asking(self.answers))
                 self.queue_line = gr.HTML("", elem_id="queue-line")
             with gr.Column(min_width=0, elem_classes="lab-explain"):
                 self.how = gr.HTML(how_it_works("en"), apply_default_css=False)
@@ -63,10 +64,9 @@ class GenerateTab:
             **tile_properties(self.about),
         )
         self.guidance = self.say(
-            slider(0, 10, 0.1, self.about["guidance_scale"], visible=bool(self.about["label_names"])),
-            label="guidance",
-            info="guidance_help",
+            slider(0, step=0.1, **guidance_properties(self.about)), label="guidance", info="guidance_help"
         )
+        self.live = Live(self.say, self.answers)
         with gr.Row(elem_classes="lab-buttons"):
             self.generate = self.say(
                 gr.Button(variant="primary", scale=3, min_width=120, elem_id="generate"), value="generate"
@@ -86,9 +86,11 @@ class GenerateTab:
             self.steps = self.say(
                 gr.Number(self.about["steps"], precision=0, minimum=1, maximum=1000, min_width=110), label="steps"
             )
-            self.num_images = self.say(slider(1, 64, 1, 16), label="num_images")
+            self.num_images = self.say(slider(1, 64, step=1, value=16), label="num_images")
         self.steps_by_hand = gr.Checkbox(False, visible="hidden")
-        self.eta = self.say(slider(0, 1, 0.05, 0, visible=has_eta(self.about["sampler"])), label="eta", info="eta_help")
+        self.eta = self.say(
+            slider(0, 1, step=0.05, value=0, visible=has_eta(self.about["sampler"])), label="eta", info="eta_help"
+        )
         with gr.Row(elem_classes="lab-pair"):
             self.seed = self.say(gr.Number(7, precision=0, minimum=0, maximum=2**32 - 1, min_width=110), label="seed")
             self.seed_mode = self.say(
@@ -120,7 +122,8 @@ class GenerateTab:
     def wire(self) -> None:
         """All events of the tab."""
         answers = self.answers
-        settings = [self.tiles, self.num_images, self.guidance, self.sampler, self.steps, self.steps_by_hand, self.eta]
+        sampling = [self.sampler, self.steps, self.steps_by_hand, self.eta, self.seed, self.model]
+        values = [self.tiles, self.num_images, self.guidance, *sampling, *self.advanced.inputs(), self.header]
         press = self.generate.click(
             fn=None,
             js=BEGIN,
@@ -129,7 +132,7 @@ class GenerateTab:
         )
         run = press.then(
             on_gpu(answers.draw),
-            [*settings, self.seed, self.model, *self.advanced.inputs(), self.header],
+            values,
             self.player,
             preprocess=False,  # values come over HTTP from anyone: Request checks them, in words
             concurrency_id=SAMPLING,
@@ -140,8 +143,8 @@ class GenerateTab:
         run.then(fn=None, js=END, outputs=[self.generate, self.stop])
         self.stop.click(fn=None, js=STOP, outputs=[self.generate, self.stop], cancels=[run])
 
-        self.steps.input(fn=None, js="() => true", outputs=self.steps_by_hand)
-        self.sampler.change(
+        by_hand = self.steps.input(fn=None, js="() => true", outputs=self.steps_by_hand)
+        followed = self.sampler.change(
             answers.follow_sampler,
             [self.sampler, self.model, self.steps_by_hand, self.header],
             [self.steps, self.eta, self.sampler_note],
@@ -178,7 +181,7 @@ class GenerateTab:
         found = self.reload.click(
             answers.find_models,
             [self.model, self.header],
-            [self.model, self.advanced.classifier, self.model_note],
+            [self.model, self.advanced.classifier, self.live.switch, self.model_note],
             preprocess=False,
             concurrency_limit=1,  # it may ask the Hub
             **QUIET,
@@ -192,15 +195,22 @@ class GenerateTab:
                 **ONE_AT_A_TIME,
                 **QUIET,
             )
+        moved = [self.tiles, self.num_images, self.guidance, self.eta, self.seed, *self.advanced.inputs()[1:]]
+        self.live.wire(
+            values,
+            self.model,
+            moved=[by_hand.then, *(control.input for control in moved)],
+            settled=[chosen.then, steered.then, followed.then],
+        )
 
     def of_model(self) -> list:
         """What changes with the model, in the order of ``Answers.choose_model``."""
         sampling = [self.sampler, self.steps, self.steps_by_hand, self.eta, self.sampler_note]
-        return [self.tiles, self.guidance, *sampling, *self.advanced.of_model(), self.model_note]
+        return [self.tiles, self.guidance, self.live.switch, *sampling, *self.advanced.of_model(), self.model_note]
 
     def of_language(self) -> list:
         """What changes with the language and the server's answer, in the order of ``Answers.translate_choices``."""
-        return [self.sampler_note, self.model_note, self.model, self.advanced.classifier]
+        return [self.sampler_note, self.model_note, self.model, self.advanced.classifier, self.live.switch]
 
     def translations(self, language: str) -> list:
         """Updates with all of Gradio's own words in a language, in the order of ``translated()``."""
@@ -218,9 +228,9 @@ def _words(keys: dict[str, str], language: str) -> Any:
     return gr.update(**values)
 
 
-def slider(low: float, high: float, step: float, value: float, visible: bool = True) -> gr.Slider:
+def slider(minimum: float, maximum: float, **properties: Any) -> gr.Slider:
     """A slider without Gradio's reset button."""
-    return gr.Slider(low, high, value=value, step=step, visible=visible, buttons=[], min_width=150)
+    return gr.Slider(minimum, maximum, buttons=[], min_width=150, **properties)
 
 
 def seed_modes(language: str) -> list[tuple[str, str]]:

@@ -6,7 +6,7 @@ the run's identity and size, and every frame knows its step, so the browser puts
 
 import json
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from ui.engine import Frame, Update
 WEB = Path(__file__).parent / "web"
 SCRIPTS = (  # one scope, in this order: the last one sets all in motion
     *("common.js", "gif.js", "stage.js", "track.js", "reel.js", "player_markup.js", "player.js"),
-    *("playback.js", "messages.js", "downloads.js", "controls.js"),
+    *("playback.js", "messages.js", "newest.js", "live.js", "downloads.js", "controls.js"),
 )
 
 
@@ -32,22 +32,27 @@ def script(*names: str) -> str:
     return "\n".join([words, *((WEB / name).read_text("utf-8") for name in names)])
 
 
-def component(initial: str = "") -> gr.HTML:
-    """The player, at rest until the first message."""
+def component(live: Callable[..., Any]) -> gr.HTML:
+    """The player, at rest until the first message; ``live`` is what live.js asks for sheets."""
     return gr.HTML(
-        initial,
+        "",
         html_template='<div class="digit-player"></div>',
         js_on_load=script(*SCRIPTS),
         apply_default_css=False,
         elem_id="player",
+        server_functions=[live],
     )
 
 
-def message(run: str, request: Request, image_size: int, update: Update, example: bool = False) -> str:
-    """One update of a run, for the browser; ``run`` identifies it, ``image_size`` is in pixels."""
+def message(
+    run: str, request: Request, image_size: int, update: Update, example: bool = False, live: bool = False
+) -> str:
+    """One update of a run, for the browser; ``run`` identifies it, ``image_size`` is in pixels. An example is played,
+    a live sheet is shown finished."""
     content: dict[str, Any] = {
         "run": run,
         "example": example,
+        "live": live,
         "label": request.label,
         "seed": request.seed or 0,
         "count": request.num_images,

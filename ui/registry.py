@@ -33,6 +33,7 @@ class ModelEntry(NamedTuple):
     description: str
     source: Source
     task: Task
+    few_steps: bool = False  # whether it was distilled to a few steps: quick enough for live drawing
 
 
 class Registry:
@@ -177,7 +178,7 @@ def _described(ref: str, config: ModelConfig, source: Source) -> ModelEntry:
     title = config.title or config.name
     if source != "bundled":
         title = f"{_short_name(ref)} ({title})"
-    return ModelEntry(ref, title, config.description, source, config.task)
+    return ModelEntry(ref, title, config.description, source, config.task, config.max_guidance is not None)
 
 
 def _short_name(ref: str) -> str:

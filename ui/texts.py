@@ -77,6 +77,9 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Scales the smooth part of the features that skip the middle, which carry the detail. 1 is off.",
         "缩放绕过中部的特征里平缓的部分,这些特征带来细节。1 为关闭。",
     ),
+    # Live
+    "live": ("Live", "实时"),
+    "live_help": ("The images follow your hand: nothing to press.", "图像随手而变,无需按按钮。"),
     "generate": ("Generate", "生成"),
     "stop": ("Stop", "停止"),
     # Player
@@ -119,6 +122,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "连接中断或服务器繁忙,请再试一次。",
     ),
     "finished": ("Finished in {seconds} s.", "完成,用时 {seconds} 秒。"),
+    "following": ("Live: move anything", "实时:随意调节"),
     "read_as": (
         "An independent classifier reads {right} of {n} as “{label}”.",
         "独立分类器把 {n} 张中的 {right} 张认作“{label}”。",

@@ -47,4 +47,4 @@ def theme() -> gr.themes.Base:
 
 def css() -> str:
     """All of our own style sheets in one."""
-    return "\n".join((WEB / name).read_text("utf-8") for name in ("style.css", "player.css"))
+    return "\n".join((WEB / name).read_text("utf-8") for name in ("style.css", "player.css", "live.css"))

@@ -282,6 +282,7 @@ def test_describe_is_what_a_page_needs(engine):
         "sampler": "ddim",
         "steps": 4,
         "guidance_scale": 2.0,
+        "max_guidance": None,
         "classifiers": [],
         "freeu": True,
         "title": "Title of other",

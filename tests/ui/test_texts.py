@@ -11,9 +11,12 @@ from diffusion.hub_failures import ALWAYS, PULLING
 from diffusion.model import CONFIG, WEIGHTS
 from diffusion.request import Request, label_index
 from diffusion.samplers import SAMPLERS
-from tests.tiny import DIGITS, tiny_classifier, tiny_enlarger, tiny_model
+from tests.tiny import DIGITS, NETWORK, tiny_classifier, tiny_enlarger, tiny_model
 from train.presets import PRESETS
 from ui import chinese
+from ui.answers import Answers
+from ui.backstage import Backstage
+from ui.engine import Engine
 from ui.examples import small_digits
 from ui.registry import Registry
 from ui.texts import TEXTS, model_words, sampler_sentence, sentence
@@ -28,6 +31,7 @@ def place(tmp_path_factory):
     place = tmp_path_factory.mktemp("texts")
     tiny_model().save(place / "draws")
     tiny_classifier().save(place / "reads")
+    tiny_model(sampler="turbo", steps=2, network=NETWORK | {"max_guidance": 4.0}).save(place / "quick")
     for name, file, content in (("odd", CONFIG, b"{}"), ("misfit", CONFIG, None), ("torn", WEIGHTS, b"half")):
         tiny_model(name=name).save(place / name)
         content = content or tiny_model(label_names=("a",)).config.model_dump_json().encode()
@@ -60,6 +64,8 @@ def causes(place):
         lambda: load_model(place / "torn"),
         lambda: resolve("hub:x"),
         lambda: resolve("hub:a/b@../x"),
+        lambda: Answers(Backstage(Engine(str(place / "draws")))).check_live(Request()),
+        lambda: Answers(Backstage(Engine(str(place / "quick")))).check_live(Request(steps=9)),
     ]
 
 

@@ -20,6 +20,7 @@ function receive(text) {
   } else {
     if (message.example ? reel : !expecting) return; // a person was faster than the example; a run was stopped
     expecting = false;
+    const followed = message.live && reel && reel.live && reel.total === message.total ? at : null;
     if (reel) reel.close();
     reel = new Reel(message);
     at = 0;
@@ -27,13 +28,17 @@ function receive(text) {
     if (message.example) {
       if (calm) at = reel.last;
       else setMode("play");
+    } else if (message.live) {
+      at = followed === null ? reel.last : followed; // who looks at an earlier step goes on looking at that one
+      failure = "";
+      setMode("rest");
     } else {
       phase = "running";
       setMode("live");
     }
     draw();
   }
-  if (reel.done && !reel.example) phase = "finished";
+  if (reel.done && !reel.example) phase = reel.live ? "live" : "finished";
   drawStatus();
 }
 
@@ -46,6 +51,7 @@ window.digitPlayer = {
     failure = "";
     queued = "";
     if (reel) reel.stopped = true; // whatever still comes of an earlier run is late
+    newest.forget();
     draw();
     if (window.innerWidth < 761) root.scrollIntoView({ behavior: calm ? "auto" : "smooth", block: "start" });
   },

@@ -27,7 +27,7 @@ function pause() {
 // Move on by some frames, but never to one that is not decoded yet.
 function advance(frames) {
   let place = Math.min(at + frames, reel.last);
-  while (place > at && !(reel.frames[place].x.bitmap && reel.frames[place].x0.bitmap)) place--;
+  while (place > at && !decoded(reel.frames[place])) place--;
   if (place > at) show(place);
 }
 

@@ -16,7 +16,7 @@ const calm = window.matchMedia("(prefers-reduced-motion: reduce)").matches;
 let reel = null; // the run on show
 let at = 0; // the frame on show, by its place in reel.frames
 let mode = "rest"; // "rest", "play" (of what is here) or "live" (follow the computation)
-let phase = "example"; // "example", "waiting", "running", "stopped", "finished", "failed", "idle": what the status line says
+let phase = "example"; // "example", "waiting", "running", "stopped", "finished", "live", "failed", "idle": what the status line says
 let view = "both";
 let only = null; // the enlarged image's index, or null
 let smooth = false;
@@ -102,6 +102,7 @@ function statusSentence() {
   if (phase === "waiting") return queued ? fillIn(words().queued, { n: queued }) : words().waiting;
   if (phase === "running") return words().running;
   if (phase === "stopped") return reel ? fillIn(words().stopped, { step: reel.step, total: reel.total }) : words().stop;
+  if (phase === "live") return words().following;
   if (phase === "finished") return fillIn(words().finished, { seconds: reel.seconds.toFixed(2) });
   return "";
 }
@@ -109,7 +110,8 @@ function statusSentence() {
 function drawStatus() {
   const sentence = statusSentence();
   if (part.status.textContent !== sentence) part.status.textContent = sentence;
-  part.count.textContent = phase === "running" ? `${reel.step} / ${reel.total}` : "";
+  const count = { running: () => `${reel.step} / ${reel.total}`, live: () => `${Math.round(1000 * reel.seconds)} ms` };
+  part.count.textContent = phase in count ? count[phase]() : "";
   part.banner.hidden = failure === "";
   if (part.banner.textContent !== failure) part.banner.textContent = failure;
   part.reads.textContent = readingsSentence();

@@ -14,17 +14,21 @@ class Reel {
   // Put a message's frames in their places; a frame that is already here is left alone.
   take(message) {
     Object.assign(this, {
-      example: message.example, label: message.label, seed: message.seed, total: message.total,
+      example: message.example, live: message.live, label: message.label, seed: message.seed, total: message.total,
       step: message.step, seconds: message.seconds,
     });
     this.shape = { count: message.count, size: message.size, columns: Math.ceil(Math.sqrt(message.count)) };
     const known = new Set(this.frames.map((frame) => frame.step));
     for (const [step, t, alpha, sigma, x, x0] of message.frames) {
       if (known.has(step)) continue;
-      this.frames.push({ step, t, alpha, sigma, seconds: message.seconds, x: picture(x), x0: picture(x0) });
+      const pictures = { x: new Picture(x) };
+      pictures.x0 = x0 === x ? pictures.x : new Picture(x0);
+      const frame = { step, t, alpha, sigma, seconds: message.seconds, ...pictures };
+      if (!this.live) decoded(frame); // of a live sheet the next is there before anyone looks at all of its frames
+      this.frames.push(frame);
     }
     this.frames.sort((a, b) => a.step - b.step);
-    if (message.input) this.input = picture(message.input);
+    if (message.input) this.input = new Picture(message.input);
     if (message.result) this.result = message.result;
   }
 
@@ -53,11 +57,27 @@ class Reel {
   }
 }
 
-// A PNG on its way to a bitmap: { png, bitmap (null until decoded), ready (a promise) }.
-function picture(base64) {
-  const made = { png: bytesOf(base64), bitmap: null };
-  made.ready = createImageBitmap(new Blob([made.png], { type: "image/png" })).then((bitmap) => {
-    made.bitmap = bitmap;
-  });
-  return made;
+// A PNG that becomes a bitmap when somebody waits for it to be ready; `bitmap` is null until then.
+class Picture {
+  constructor(base64) {
+    this.base64 = base64;
+    this.bitmap = null;
+    this.decoding = null;
+  }
+
+  get png() {
+    return bytesOf(this.base64);
+  }
+
+  get ready() {
+    this.decoding ||= createImageBitmap(new Blob([this.png], { type: "image/png" })).then((bitmap) => {
+      this.bitmap = bitmap;
+    });
+    return this.decoding;
+  }
+}
+
+// Whether both pictures of a frame can be drawn; if not, they will be before long.
+function decoded({ x, x0 }) {
+  return [x, x0].filter((picture) => picture.ready && picture.bitmap).length === 2;
 }

@@ -44,6 +44,7 @@ function build() {
 
 const mark = radioGroup(group, (value) => {
   props.value = value;
+  trigger("input");
 });
 
 // heading and note are the names of texts; a model without labels has a note in the place of tiles

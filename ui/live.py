@@ -1,0 +1,64 @@
+"""Live drawing: while its switch is on, the images follow the controls as they move, with no button pressed.
+
+The browser decides when to ask (``ui/web/live.js``): one sheet at a time, always for where the hand is now. It asks
+by a server function of the player, past the queue of Gradio's events: to go through that, and back as an update of a
+component, takes as long as a distilled model takes to draw.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import anyio
+import gradio as gr
+
+from ui.answers import PEOPLE, WAITING_PEOPLE, Answers
+from ui.gpu import on_gpu
+
+HERE = "window.digitPlayer.live"
+IN_BROWSER: dict[str, Any] = {"fn": None, "trigger_mode": "multiple"}
+
+
+class Live:
+    """The switch, and what it does. ``say`` gives a component its words, in either language."""
+
+    def __init__(self, say: Callable[..., Any], answers: Answers):
+        self.answers = answers
+        self.switch = say(
+            gr.Checkbox(False, visible=bool(answers.quick_models()), container=False, elem_id="live"),
+            label="live",
+            info="live_help",
+        )
+
+    def wire(self, values: list, model: gr.Dropdown, moved: Sequence[Callable], settled: Sequence[Callable]) -> None:
+        """``values``: what a run is told. ``moved``: events of controls that a hand moves; ``settled``: the ends of
+        those after which several controls are other ones, as when a model has been chosen."""
+        for event in moved:
+            event(js=f"(model, ...values) => {{ {HERE}.move(model, values); }}", inputs=[model, *values], **IN_BROWSER)
+        told = {"inputs": [self.switch, model, *values], **IN_BROWSER}
+        for event in settled:
+            event(js=f"(on, model, ...values) => {{ {HERE}.settle(on, model, values); }}", **told)
+        switched = self.switch.input(
+            self.answers.switch_live,
+            [self.switch, model],
+            model,
+            js=f"(on, model) => {HERE}.turn(on, model)",
+            preprocess=False,
+            queue=False,
+            api_visibility="private",
+            show_progress="hidden",
+        )
+        switched.then(js=f"(on, model, ...values) => {{ {HERE}.turned(on, model, values); }}", **told)
+
+
+def asking(answers: Answers) -> Callable[..., Any]:
+    """The server function ``draw_live``: takes what ``Answers.draw_live`` takes and gives its message, or None where
+    too many people wait. It draws for as many at a time as Generate does, in the same batches of the network."""
+    draw = on_gpu(answers.draw_live)
+    places = anyio.CapacityLimiter(PEOPLE)
+
+    async def draw_live(values: Any) -> str | None:
+        if places.statistics().tasks_waiting >= WAITING_PEOPLE:
+            return None
+        return await anyio.to_thread.run_sync(draw, values, limiter=places)
+
+    return draw_live

@@ -1,0 +1,76 @@
+// Live drawing: the sheet follows the controls while they move. The page's events call what stands in digitPlayer.live
+// (ui/live.py); `values` are what Generate would be told, `model` is one of them.
+
+const PATIENCE = 3000; // ms: a request that takes longer does not hold up the next
+
+const live = {
+  on: false,
+  model: null, // that the controls fit: while another one is being chosen they are about to change
+  shown: 0, // sheets, each once it is on the canvas
+  last: 0, // the number of the request that the sheet on show answers
+
+  // Before the server hears of the switch.
+  turn(on, model) {
+    this.model = model;
+    return [on, model];
+  },
+
+  // The server has heard of it. If it has chosen another model, `settle` comes once that is here.
+  turned(on, model, values) {
+    if (model !== this.model) return;
+    this.settle(on, model, values);
+    this.move(model, values);
+  },
+
+  // The controls fit a model, and one another.
+  settle(on, model, values) {
+    if (this.on && !on) endLive();
+    if (this.on !== on) arrange(on);
+    this.on = on;
+    this.model = model;
+    if (!busy()) this.move(model, values);
+  },
+
+  // A hand has moved a control.
+  move(model, values) {
+    if (this.on && model === this.model) newest.want(values);
+  },
+};
+
+const newest = new Newest((number, values) => server.draw_live([number, ...values]), showLive, PATIENCE);
+window.digitPlayer.live = live;
+
+// live.css puts the picture above the controls on a phone: what has just been pressed stays under the finger.
+function arrange(on) {
+  document.querySelector(".lab-grid").dataset.live = on;
+  if (window.innerWidth < 761) document.querySelector(".lab-buttons").scrollIntoView({ block: "end" });
+}
+
+function busy() {
+  return phase === "waiting" || phase === "running";
+}
+
+// answer: a message of the server; nothing where it has too much to do, or cannot be reached.
+function showLive(answer, number) {
+  const message = answer || JSON.stringify({ run: "live", error: words().failed });
+  if (busy()) {
+    if (JSON.parse(message).error) return;
+    document.querySelector("#stop").click(); // of a film that nobody sees the rest of
+  }
+  expecting = true;
+  receive(message);
+  if (phase !== "live") return;
+  const sheet = reel;
+  Promise.all([frame().x.ready, frame().x0.ready]).then(() => {
+    if (reel !== sheet) return;
+    live.shown++;
+    live.last = number;
+  });
+}
+
+function endLive() {
+  newest.forget();
+  if (phase === "failed") failure = "";
+  if (phase === "failed" || phase === "live") phase = !reel ? "idle" : reel.example ? "example" : "finished";
+  draw();
+}
