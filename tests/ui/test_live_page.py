@@ -232,8 +232,8 @@ def test_an_answer_that_was_overtaken_is_not_shown(page: Page):
     note_order(page)
     held: list[Route] = []
     page.route(ASKED, lambda route: route.continue_() if held else held.append(route))
+    page.evaluate("digitPlayer.live.newest.patience = 1000")
     guidance(page).press("Home")
-    page.wait_for_function("digitPlayer.live.on")
     while not held:
         page.wait_for_timeout(20)
     late = sent(held[0].request)
@@ -261,7 +261,7 @@ def test_newest_wins_whatever_the_order_of_the_answers(browser: Browser):
             open++;
             setTimeout(() => { open--; resolve(values); }, 60 * ((number * 7) % 5) + 1);
         });
-        const newest = new Newest(ask, (answer, number) => shown.push([number, answer]), 0);
+        const newest = new Newest(ask, (answer, number) => shown.push([number, answer]), 0, 0);
         for (let i = 1; i <= 40; i++) {
             newest.want(i);
             await new Promise((resume) => setTimeout(resume, 9));
@@ -282,7 +282,7 @@ def test_newest_wins_whatever_the_order_of_the_answers(browser: Browser):
     seen = page.evaluate("""async () => {
         const shown = [], asked = [], answers = [];
         const ask = (number, values) => new Promise((resolve) => { asked.push(values); answers.push(resolve); });
-        const newest = new Newest(ask, (answer) => shown.push(answer), 200);
+        const newest = new Newest(ask, (answer) => shown.push(answer), 10000, 100);
         const turn = () => new Promise((resume) => setTimeout(resume));
         for (const values of ["a", "b", "c", "a", "d"]) newest.want(values);
         const open = answers.length;

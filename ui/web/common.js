@@ -4,10 +4,15 @@ function language() {
   return document.documentElement.lang.startsWith("zh") ? "zh" : "en";
 }
 
+// Words in an element. What stands there already is not written again: it would be laid out anew.
+function write(node, words) {
+  if (node.textContent !== words) node.textContent = words;
+}
+
 // Fill every element that names a text: data-text is its content, data-label its tooltip and its name for screen readers.
 function applyTexts(root) {
   const words = TEXTS[language()];
-  for (const node of root.querySelectorAll("[data-text]")) node.textContent = words[node.dataset.text];
+  for (const node of root.querySelectorAll("[data-text]")) write(node, words[node.dataset.text]);
   for (const node of root.querySelectorAll("[data-label]")) {
     node.setAttribute("aria-label", words[node.dataset.label]);
     if (node.tagName === "BUTTON") node.title = words[node.dataset.label];

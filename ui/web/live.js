@@ -1,7 +1,8 @@
 // Live drawing: the sheet follows the controls while they move. The page's events call what stands in digitPlayer.live
 // (ui/live.py); `values` are what Generate would be told, `model` is one of them.
 
-const PATIENCE = 3000; // ms: a request that takes longer does not hold up the next
+const PATIENCE = 10000; // ms: a request that takes longer does not hold up the next
+const PAUSE = 2000; // ms before a server that could not answer is asked again
 
 const live = {
   on: false,
@@ -37,8 +38,8 @@ const live = {
   },
 };
 
-const newest = new Newest((number, values) => server.draw_live([number, ...values]), showLive, PATIENCE);
-window.digitPlayer.live = live;
+const newest = new Newest((number, values) => server.draw_live([number, ...values]), showLive, PATIENCE, PAUSE);
+window.digitPlayer.live = Object.assign(live, { newest });
 
 // live.css puts the picture above the controls on a phone: what has just been pressed stays under the finger.
 function arrange(on) {

@@ -4,9 +4,9 @@
 
 class Newest {
   // ask(number, values): a promise of an answer, or of nothing; show(answer, number); patience: ms after which an answer
-  // that has not come no longer holds up the next question, and after which a question is asked again.
-  constructor(ask, show, patience) {
-    Object.assign(this, { ask, show, patience });
+  // that has not come no longer holds up the next question; pause: ms before a question is asked again.
+  constructor(ask, show, patience, pause) {
+    Object.assign(this, { ask, show, patience, pause });
     this.asked = 0; // the number of the last question
     this.settled = 0; // what has this number, or a lower one, comes too late
     this.open = 0; // the number of the question that is being waited for, or 0
@@ -41,7 +41,7 @@ class Newest {
     this.goOn(number); // first, so that the next is on its way while this one is drawn
     if (number <= this.settled) return;
     this.settled = number;
-    if (!answer && !this.open) this.again = setTimeout(() => this.want(values), this.patience);
+    if (!answer && !this.open) this.again = setTimeout(() => this.want(values), this.pause);
     this.show(answer, number);
   }
 

@@ -65,13 +65,13 @@ function phaseOf(now) {
 function drawNumbers() {
   const now = frame();
   if (!now) return;
-  part.step.textContent = `${now.step} / ${reel.total}`;
-  part.time.textContent = now.t.toFixed(3);
-  part.noise.textContent = now.sigma.toFixed(3);
-  part.alpha.textContent = now.alpha.toFixed(2);
-  part.sigma.textContent = now.sigma.toFixed(2);
-  part.seconds.textContent = `${now.seconds.toFixed(2)} s`;
-  part.phase.textContent = words()[phaseOf(now)];
+  write(part.step, `${now.step} / ${reel.total}`);
+  write(part.time, now.t.toFixed(3));
+  write(part.noise, now.sigma.toFixed(3));
+  write(part.alpha, now.alpha.toFixed(2));
+  write(part.sigma, now.sigma.toFixed(2));
+  write(part.seconds, `${now.seconds.toFixed(2)} s`);
+  write(part.phase, words()[phaseOf(now)]);
   part.scrub.max = reel.total;
   part.scrub.value = now.step;
   part.scrub.setAttribute("aria-valuetext", fillIn(words().announce, {
@@ -109,16 +109,16 @@ function statusSentence() {
 
 function drawStatus() {
   const sentence = statusSentence();
-  if (part.status.textContent !== sentence) part.status.textContent = sentence;
+  write(part.status, sentence);
   const count = { running: () => `${reel.step} / ${reel.total}`, live: () => `${Math.round(1000 * reel.seconds)} ms` };
-  part.count.textContent = phase in count ? count[phase]() : "";
+  write(part.count, phase in count ? count[phase]() : "");
   part.banner.hidden = failure === "";
-  if (part.banner.textContent !== failure) part.banner.textContent = failure;
-  part.reads.textContent = readingsSentence();
+  write(part.banner, failure);
+  write(part.reads, readingsSentence());
   root.dataset.phase = phase;
-  const playing = mode === "play";
-  part.play.innerHTML = playing ? ICONS.pause : ICONS.play;
-  part.play.dataset.label = playing ? "pause" : "play";
+  const symbol = mode === "play" ? "pause" : "play";
+  if (part.play.dataset.label !== symbol) part.play.innerHTML = ICONS[symbol];
+  part.play.dataset.label = symbol;
   for (const name of ["play", "back", "forward", "png", "gif", "scrub"]) part[name].disabled = !reel;
 }
 
