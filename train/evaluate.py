@@ -45,8 +45,8 @@ from train.neighbours import neighbours
 from train.two_sample import two_sample
 
 SHEET = "neighbours.png"  # beside the card
-SETTINGS = ("num_images", "sampler", "steps", "guidance_scale", "guidance_t_min", "guidance_t_max", "eta", "seed")
-SETTINGS = (*SETTINGS, "classifier_scale")
+GUIDANCE = ("guidance_scale", "guidance_t_min", "guidance_t_max", "classifier_scale")
+SETTINGS = ("num_images", "sampler", "steps", "eta", "seed", *GUIDANCE)
 
 
 def parser() -> Parser:
