@@ -15,7 +15,8 @@ from diffusion.errors import InputError
 from diffusion.respacing import PATTERN, respaced_indices
 from diffusion.samplers import SAMPLERS
 
-EXTRAS = ("guidance_t_min", "guidance_t_max", "respacing", "classifier_scale", "freeu_b", "freeu_s")
+LIMITS = ("guidance_t_min", "guidance_t_max")
+EXTRAS = (*LIMITS, "respacing", "classifier_scale", "freeu_b", "freeu_s")
 
 
 def between(low: float, high: float, kind: str, default: float | None = None) -> Any:
@@ -86,12 +87,10 @@ class Settings(BaseModel):
             having = " or ".join(name for name, row in SAMPLERS.items() if "eta" in row.options)
             raise InputError(f"eta belongs to the sampler {having}; leave it out with {sampler}.")
         extras = {name: getattr(self, name) for name in EXTRAS}
-        low, high = (
-            getattr(config, name) if extras[name] is None else extras[name]
-            for name in ("guidance_t_min", "guidance_t_max")
-        )
+        low, high = (getattr(config, name) if extras[name] is None else extras[name] for name in LIMITS)
         if low > high:
             raise InputError(f"guidance_t_min must not be above guidance_t_max; {low:g} is above {high:g}.")
+        extras |= {name: None for name in LIMITS if extras[name] == getattr(config, name)}
         for name in ("freeu_b", "freeu_s"):
             if extras[name] is not None and config.network.kind != "unet":
                 raise InputError(f"{name} belongs to a U-Net; leave it out with {config.name}, which is none.")

@@ -1,4 +1,5 @@
-"""The *Advanced* section of the tab: guidance by a classifier, and FreeU. Shown where the model has a use for it."""
+"""The *Advanced* section of the tab: when guidance acts, guidance by a classifier, and FreeU. Shown where the model has
+a use for it."""
 
 from collections.abc import Callable
 from typing import Any
@@ -6,6 +7,7 @@ from typing import Any
 import gradio as gr
 
 NO_FREEU = 1.0  # either scale of FreeU, switched off
+LIMITS = ("guidance_t_max", "guidance_t_min")  # in the order of sampling
 STEERING = 3.0  # a classifier's strength at first: by itself, at 1, it is easily overruled
 
 
@@ -16,6 +18,11 @@ class Advanced:
         shown = advanced_updates(about, classifiers)
         self.box = say(gr.Accordion(open=False, elem_id="advanced", **shown[0]), label="advanced")
         with self.box:
+            with gr.Row(elem_classes="lab-pair"):
+                self.t_max, self.t_min = (
+                    say(gr.Slider(0, 1, step=0.05, buttons=[], min_width=150, **own), label=key, info=f"{key}_help")
+                    for key, own in zip(LIMITS, shown[5:], strict=True)
+                )
             self.classifier = say(gr.Dropdown(**shown[1]), label="classifier", info="classifier_help")
             self.scale = say(
                 gr.Slider(0, 10, step=0.1, value=STEERING, buttons=[], **shown[2]),
@@ -27,7 +34,7 @@ class Advanced:
 
     def inputs(self) -> list:
         """What a run is told, in the order of ``advanced_settings``."""
-        return [self.classifier, self.scale, self.freeu_b, self.freeu_s]
+        return [self.classifier, self.scale, self.freeu_b, self.freeu_s, self.t_max, self.t_min]
 
     def of_model(self) -> list:
         """What changes with the model, in the order of ``advanced_updates``."""
@@ -38,16 +45,21 @@ def advanced_updates(about: dict[str, Any], classifiers: list[tuple[str, str]]) 
     """The properties of the section and its controls for a model (``Engine.describe``): everything off, and only what
     applies to be seen. ``classifiers`` are the dropdown's choices, of which "none" is the first."""
     steerable, freeu = bool(about["classifiers"]), bool(about["freeu"])
+    limited = bool(about["label_names"]) and not about["max_guidance"]  # where guidance is two passes
     return [
-        {"visible": steerable or freeu},
+        {"visible": steerable or freeu or limited},
         {"choices": classifiers, "value": "", "visible": steerable},
         {"visible": False},
         *[{"value": NO_FREEU, "visible": freeu}] * 2,
+        *({"value": about[name], "visible": limited} for name in LIMITS),
     ]
 
 
-def advanced_settings(classifier: Any, scale: Any, freeu_b: Any, freeu_s: Any) -> dict[str, Any]:
+def advanced_settings(
+    classifier: Any, scale: Any, freeu_b: Any, freeu_s: Any, t_max: Any = None, t_min: Any = None
+) -> dict[str, Any]:
     """The values of ``Advanced.inputs`` as settings of a ``Request``; what is switched off is not among them."""
     settings = {"freeu_b": freeu_b, "freeu_s": freeu_s}
     settings = {name: value for name, value in settings.items() if value != NO_FREEU}
+    settings |= {"guidance_t_max": t_max, "guidance_t_min": t_min}
     return settings | ({"classifier": classifier, "classifier_scale": scale} if classifier else {})

@@ -42,6 +42,8 @@ def add(engine: Engine) -> None:
         classifier_scale: float | None = None,
         freeu_b: float | None = None,
         freeu_s: float | None = None,
+        guidance_t_min: float | None = None,
+        guidance_t_max: float | None = None,
     ) -> Iterator[tuple[Any, Any]]:
         """Draw images with a diffusion model.
 
@@ -58,6 +60,8 @@ def add(engine: Engine) -> None:
             classifier_scale: How strongly it steers, 0 to 100; null for 1.
             freeu_b: FreeU's scale of a U-Net's backbone, 0 to 4; null or 1 is off.
             freeu_s: FreeU's scale of a U-Net's skip connections, 0 to 4; null or 1 is off.
+            guidance_t_min: A guidance_scale above 1 acts at times t from here, 0 to 1; null for the model's default.
+            guidance_t_max: And to here; 1 is pure noise.
 
         Returns:
             A PNG of all images on one sheet, and a JSON object with "labels", "readings" (what a classifier reads in
@@ -76,6 +80,8 @@ def add(engine: Engine) -> None:
                 classifier_scale=classifier_scale,
                 freeu_b=freeu_b,
                 freeu_s=freeu_s,
+                guidance_t_min=guidance_t_min,
+                guidance_t_max=guidance_t_max,
             )
             with closing(engine.run(request)) as updates:
                 for update in updates:
@@ -106,6 +112,8 @@ def add(engine: Engine) -> None:
             gr.Number(label="classifier_scale"),
             gr.Number(label="freeu_b"),
             gr.Number(label="freeu_s"),
+            gr.Number(label="guidance_t_min"),
+            gr.Number(label="guidance_t_max"),
         ]
         sheet = gr.Image(label="sheet", type="filepath", format="png")
         about = gr.JSON(label="about")

@@ -37,6 +37,8 @@ SETTINGS = {
     "model": "模型",
     "classifier": "分类器",
     "classifier_scale": "分类器引导强度",
+    "guidance_t_min": "引导终点 t",
+    "guidance_t_max": "引导起点 t",
     "freeu_b": "FreeU b",
     "freeu_s": "FreeU s",
 }
@@ -49,6 +51,7 @@ SENTENCES = [
     (r'label must be one of (.*), or "" for .*, not (.*)\.', "标签必须是 {0} 之一,或留空表示任意,而不是 {1}。"),
     (r"(\w+) must be one of (.*), or hub:owner/name, not (.*)\.", "{0}必须是 {1} 之一,或 hub:所有者/名称,而不是 {2}。"),
     (r"(\w+) must be one of (.*), not (.*)\.", "{0}必须是 {1} 之一,而不是 {2}。"),
+    (r"guidance_t_min must not be above guidance_t_max; .*", "引导终点 t 不能高于引导起点 t。"),
     (r"this model draws without labels: .*", "这个模型不带标签:请不要选择标签。"),
     (r"live drawing wants a model .*, which (\S+) is not\.", "实时绘制需要蒸馏成几步的模型,而 {0} 不是。"),
     (r"live drawing takes at most (\d+) steps, not (\d+): .*", "实时绘制最多 {0} 步,而不是 {1}:更多步数请按“生成”。"),

@@ -123,6 +123,8 @@ class Engine:
             "sampler": config.sampler,
             "steps": config.steps,
             "guidance_scale": config.guidance_scale,
+            "guidance_t_min": config.guidance_t_min,
+            "guidance_t_max": config.guidance_t_max,
             "max_guidance": config.max_guidance,
             "classifiers": classifiers,
             "freeu": config.network.kind == "unet",

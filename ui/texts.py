@@ -67,6 +67,16 @@ TEXTS: dict[str, tuple[str, str]] = {
         "0 ignores it, 1 trusts it as it is, more insists: surer, less varied.",
         "0 不理会;1 按其判断;越大越坚持:更像,但变化更少。",
     ),
+    "guidance_t_max": ("Guide from t", "引导起点 t"),
+    "guidance_t_max_help": (
+        "1 is pure noise. Guidance there makes all images alike.",
+        "1 为纯噪声。在那里引导会让图像都差不多。",
+    ),
+    "guidance_t_min": ("Guide to t", "引导终点 t"),
+    "guidance_t_min_help": (
+        "0 is the finished image. Near it the digit is decided.",
+        "0 为成品图像。接近它时数字已经定了。",
+    ),
     "freeu_b": ("FreeU b: backbone", "FreeU b:主干"),
     "freeu_b_help": (
         "Scales the coarse features from the middle of the U-Net, which decide the shape. 1 is off.",

@@ -102,3 +102,11 @@ def test_labels_are_class_names():
         label_index("y" * 10_000, [f"class {i}" for i in range(1000)])
     assert "(1000 in all)" in str(raised.value)
     assert len(str(raised.value)) < 250
+
+
+def test_the_models_own_limits_of_guidance_are_not_on_record():
+    config = tiny_model(guidance_t_min=0.25, guidance_t_max=0.75).config
+    assert "guidance_t_max" not in check_settings(config, guidance_t_min=0.25, guidance_t_max=0.75)
+    assert check_settings(config, guidance_t_max="0.5")["guidance_t_max"] == 0.5
+    with pytest.raises(InputError, match=r"guidance_t_min must not be above guidance_t_max; 0.25 is above 0.2"):
+        check_settings(config, guidance_t_max=0.2)

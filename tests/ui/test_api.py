@@ -120,7 +120,7 @@ def test_the_contract(client):
     assert list(endpoints) == ["/generate"]
     names = [parameter["parameter_name"] for parameter in endpoints["/generate"]["parameters"]]
     assert names[:7] == ["label", "num_images", "sampler", "steps", "guidance_scale", "seed", "model"]
-    assert names[7:] == ["classifier", "classifier_scale", "freeu_b", "freeu_s"]
+    assert names[7:] == ["classifier", "classifier_scale", "freeu_b", "freeu_s", "guidance_t_min", "guidance_t_max"]
 
 
 def test_a_run_is_drawn_from_by_its_reference(client):
@@ -153,6 +153,7 @@ BAD = [
     ("classifier_scale", "strong"),
     ("freeu_b", -1),
     ("freeu_s", [1]),
+    ("guidance_t_max", 1.5),
     ("label", "cow"),
     ("label", "y" * 100_000),
     ("label", ["7"]),

@@ -36,7 +36,7 @@ def answers(weights, tmp_path):
 
 def values(language="en", **changes):
     """What the browser sends after the number."""
-    return [*(GOOD | changes).values(), "", 3.0, 1.0, 1.0, language]
+    return [*(GOOD | changes).values(), "", 3.0, 1.0, 1.0, 1.0, 0.0, language]
 
 
 def test_a_sheet_is_what_generate_ends_with(answers):
@@ -85,7 +85,7 @@ def test_values_are_checked_in_words(answers, changes, said):
 
 @pytest.mark.parametrize("sent", [None, "", 7, {}, [], [1], [1, *values(), 2], [[], {}], {"data": values()}])
 def test_what_no_page_sends_is_refused(answers, sent):
-    assert json.loads(answers.draw_live(sent))["error"] == "Live drawing takes a number and 14 values."
+    assert json.loads(answers.draw_live(sent))["error"] == f"Live drawing takes a number and {LIVE_VALUES} values."
 
 
 def test_a_strange_number_does_no_harm(answers):

@@ -1,0 +1,28 @@
+"""What the section *Advanced* shows of a model, and what it asks for."""
+
+import pytest
+
+from ui.advanced import advanced_settings, advanced_updates
+
+ABOUT = {"classifiers": [], "freeu": False, "label_names": ["0"], "max_guidance": None}
+ABOUT |= {"guidance_t_min": 0.3, "guidance_t_max": 0.8}
+
+
+@pytest.mark.parametrize(
+    ("changes", "seen"),
+    [({}, True), ({"label_names": []}, False), ({"max_guidance": 4.0}, False)],
+    ids=["two passes", "no labels", "a scale that is an input"],
+)
+def test_the_limits_of_guidance_are_shown_where_there_are_two_passes(changes, seen):
+    box, *_, t_max, t_min = advanced_updates(ABOUT | changes, [])
+    assert box["visible"] == t_max["visible"] == t_min["visible"] == seen
+    assert (t_max["value"], t_min["value"]) == (0.8, 0.3)  # the model's own
+
+
+def test_only_what_is_switched_on_is_asked_for():
+    assert advanced_settings("", 3.0, 1.0, 1.2, 0.8, 0.3) == {
+        "freeu_s": 1.2,
+        "guidance_t_max": 0.8,
+        "guidance_t_min": 0.3,
+    }
+    assert advanced_settings("reader", 3.0, 1.0, 1.0)["classifier_scale"] == 3.0
