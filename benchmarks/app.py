@@ -3,6 +3,7 @@
 start       ``python app.py`` to the first page, beside a bare program that imports torch and gradio and serves nothing
 memory      of the serving process after 5 and after 200 generations
 streaming   from the click in a headless Chromium to the last frame on its screen, beside sampling alone
+live        new sheets a second while the guidance slider is dragged (`benchmarks/live.py`)
 """
 
 import os
@@ -20,6 +21,7 @@ import psutil
 from gradio_client import Client
 from playwright.sync_api import Page, sync_playwright
 
+from benchmarks.live import sheets_a_second
 from benchmarks.timing import ratio, summary
 from diffusion import load_model
 from tests import browser as chromium
@@ -28,6 +30,7 @@ ROOT = Path(__file__).parents[1]
 BARE = "import sys, torch, gradio as gr\nwith gr.Blocks() as page: pass\npage.launch(server_port=int(sys.argv[1]))"
 FEW, MANY = 5, 200  # generations
 DIGITS, STEPS, SAMPLER = 16, (20, 100, 1000), "ddim"
+LIVE_ROUNDS = 3
 FINISHED = "An independent classifier reads"
 
 
@@ -119,12 +122,14 @@ def measure(repetitions: int = 9) -> dict:
         page.goto(address)
         page.get_by_text(FINISHED).wait_for(timeout=60_000)  # the example
         streamed = streaming(page, repetitions)
+        live = [sheets_a_second(page) for _ in range(LIVE_ROUNDS)]
         browser.close()
     return {
         "start": {name: summary(values) for name, values in start.items()}
         | {"app over bare": ratio(start["app"], start["bare"])},
         "memory": held | {"growth": held[str(MANY)] / held[str(FEW)]},
         "streaming": streamed,
+        "live": summary(live),
     }
 
 
@@ -142,4 +147,11 @@ def report(figures: dict) -> str:
         alone, browser = row["alone"]["median"], row["browser"]["median"]
         what = f"{DIGITS} digits, {steps} steps: click to last frame, beside sampling alone"
         rows.append((what, f"{browser:.2f} s, {alone:.2f} s ({row['browser over alone']:.2f}x)"))
+    live = figures["live"]
+    rows.append(
+        (
+            f"Live: new sheets of {DIGITS} digits a second while the guidance slider moves",
+            f"{live['median']:.1f} ({live['min']:.1f} to {live['max']:.1f})",
+        )
+    )
     return "\n".join(["| what | median |", "|---|---|", *(f"| {what} | {value} |" for what, value in rows)])
