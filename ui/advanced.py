@@ -18,11 +18,10 @@ class Advanced:
         shown = advanced_updates(about, classifiers)
         self.box = say(gr.Accordion(open=False, elem_id="advanced", **shown[0]), label="advanced")
         with self.box:
-            with gr.Row(elem_classes="lab-pair"):
-                self.t_max, self.t_min = (
-                    say(gr.Slider(0, 1, step=0.05, buttons=[], min_width=150, **own), label=key, info=f"{key}_help")
-                    for key, own in zip(LIMITS, shown[5:], strict=True)
-                )
+            self.t_max, self.t_min = (
+                say(gr.Slider(0, 1, step=0.05, buttons=[], **own), label=key, info=f"{key}_help")
+                for key, own in zip(LIMITS, shown[5:], strict=True)
+            )
             self.classifier = say(gr.Dropdown(**shown[1]), label="classifier", info="classifier_help")
             self.scale = say(
                 gr.Slider(0, 10, step=0.1, value=STEERING, buttons=[], **shown[2]),
