@@ -9,8 +9,8 @@ from pathlib import Path
 
 import torch
 
+from diffusion.files import write_atomically
 from diffusion.images import png_bytes, sheet
-from diffusion.model import write_atomically
 from train.data import load_dataset
 
 OUTPUT = Path(__file__).parents[1] / "assets" / "digits.png"

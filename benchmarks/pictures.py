@@ -9,9 +9,9 @@ from playwright.sync_api import sync_playwright
 
 from benchmarks.app import ROOT, serving
 from diffusion import load_classifier, load_model
+from diffusion.files import read_config, write_atomically
 from diffusion.hub import BUNDLED
 from diffusion.images import png_bytes, sheet, to_uint8
-from diffusion.model import read_config, write_atomically
 from tests import browser as chromium
 from ui.examples import small_digits
 

@@ -24,9 +24,10 @@ from tqdm import tqdm
 
 from diffusion.cli import Parser, answer
 from diffusion.errors import InputError
+from diffusion.files import write_atomically
 from diffusion.generate import checked_device
 from diffusion.images import from_uint8, png_bytes, to_uint8
-from diffusion.model import Model, load_model, write_atomically
+from diffusion.model import Model, load_model
 from diffusion.pictures import UNREADABLE, read_picture
 from diffusion.request import Settings, between
 

@@ -16,9 +16,10 @@ from tqdm import tqdm
 from diffusion.cli import Parser, answer
 from diffusion.config import ModelConfig
 from diffusion.errors import InputError
+from diffusion.files import write_atomically
 from diffusion.gif import gif_bytes
 from diffusion.images import png_bytes, sheet
-from diffusion.model import Model, load_classifier, load_model, write_atomically
+from diffusion.model import Model, load_classifier, load_model
 from diffusion.pictures import read_small_pictures
 from diffusion.request import Settings, between, label_index
 from diffusion.samplers import SAMPLERS

@@ -14,11 +14,12 @@ import huggingface_hub as hf  # imports its parts when they are used: a bundled 
 from huggingface_hub import constants
 
 from diffusion.errors import InputError
+from diffusion.files import CARD, CONFIG, MAX_CONFIG_BYTES, WEIGHTS
 from diffusion.hub_failures import LOGIN, PULLING, PUSHING, ModelUnavailable, endpoint, explained, within
 
 BUNDLED = Path(__file__).resolve().parent.parent / "assets" / "weights"
-CONFIG, WEIGHTS, CARD, PICKLE = "config.json", "model.safetensors", "README.md", "pytorch_model.bin"
-MAX_BYTES = {CONFIG: 1_000_000, WEIGHTS: 512_000_000}
+PICKLE = "pytorch_model.bin"
+MAX_BYTES = {CONFIG: MAX_CONFIG_BYTES, WEIGHTS: 512_000_000}
 PATIENCE = 10.0  # seconds
 SLOWEST = 250_000  # bytes/s: a slower transfer is given up
 REVISION = re.compile(r"(?!.*(\.\.|//|/$))[A-Za-z0-9_][A-Za-z0-9._/-]{0,199}")  # branch, tag, commit, refs/pr/1

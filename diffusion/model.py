@@ -1,12 +1,10 @@
 """Model: network + process + parameterisation + label names, as one thing that can be saved, loaded and sampled."""
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as to_safetensors
 from torch import Tensor, nn
 
@@ -14,6 +12,7 @@ from diffusion.config import ModelConfig
 from diffusion.denoiser import Denoise, Denoiser, clipped
 from diffusion.devices import default_device, use_bfloat16
 from diffusion.errors import InputError
+from diffusion.files import CARD, CONFIG, WEIGHTS, read_config, read_tensors, write_atomically
 from diffusion.gather import Gatherer
 from diffusion.guidance import NoisyClassifier, classifier_free
 from diffusion.inversion import invert
@@ -25,9 +24,6 @@ from diffusion.request import check_settings
 from diffusion.respacing import respaced
 from diffusion.samplers import SAMPLERS, Step
 from diffusion.variance import VARIANCES
-
-CONFIG, WEIGHTS, CARD = "config.json", "model.safetensors", "README.md"
-MAX_CONFIG_BYTES = 1_000_000
 
 
 class Model:
@@ -278,56 +274,6 @@ def load_any(ref: str | Path, device: str | torch.device | None = None) -> Model
     config = read_config(directory)
     with torch.device("meta"):  # shapes only: nothing is allocated before the file is known to fit
         network = fresh_network(config)
-    tensors = _read_tensors(directory / WEIGHTS, network.state_dict())
+    tensors = read_tensors(directory / WEIGHTS, network.state_dict())
     network.load_state_dict(tensors, assign=True)
     return Model(config, network, device or default_device())
-
-
-def read_config(directory: Path) -> ModelConfig:
-    """The configuration in a model directory."""
-    path = directory / CONFIG
-    try:
-        with open(path, "rb") as file:
-            text = file.read(MAX_CONFIG_BYTES + 1)
-    except OSError as error:
-        raise InputError(f"{directory} is not a model directory: {CONFIG} cannot be read ({error.strerror}).") from None
-    if len(text) > MAX_CONFIG_BYTES:
-        raise InputError(f"{path} is larger than a model's configuration can be ({MAX_CONFIG_BYTES} bytes).")
-    return ModelConfig.from_json(text, str(path))
-
-
-def _read_tensors(path: Path, expected: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The tensors of a safetensors file, checked by name and shape against ``expected``; float32."""
-    try:
-        with safe_open(path, framework="pt") as file:
-            found = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
-            wanted = {name: tuple(tensor.shape) for name, tensor in expected.items()}
-            for name in wanted.keys() - found.keys():
-                raise InputError(f"{path} does not fit its configuration: tensor {name!r} is missing.")
-            for name in found.keys() - wanted.keys():
-                raise InputError(f"{path} does not fit its configuration: tensor {name!r} is not part of the network.")
-            for name, shape in wanted.items():
-                if found[name] != shape:
-                    raise InputError(
-                        f"{path} does not fit its configuration: tensor {name!r} has shape {found[name]}, not {shape}."
-                    )
-            tensors = {name: file.get_tensor(name).to(expected[name].dtype) for name in wanted}
-    except (OSError, SafetensorError) as error:
-        raise InputError(f"{path} cannot be read as safetensors: {error}.") from None
-    for name, tensor in tensors.items():
-        if not torch.isfinite(tensor).all():
-            raise InputError(f"{path} holds values that are not finite, in tensor {name!r}.")
-    return tensors
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file so that a reader, or a crash, meets the old content or the new, never a part."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with open(temporary, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)

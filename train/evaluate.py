@@ -28,10 +28,11 @@ from torch import Tensor
 
 from diffusion.cli import Parser, answer
 from diffusion.errors import InputError
+from diffusion.files import CARD, write_atomically
 from diffusion.generate import Job, checked_device
-from diffusion.hub import CARD, resolve
+from diffusion.hub import resolve
 from diffusion.images import png_bytes
-from diffusion.model import Model, load_classifier, load_model, write_atomically
+from diffusion.model import Model, load_classifier, load_model
 from train.card import with_figures
 from train.data import Dataset, load_dataset
 from train.enlarging import evaluate_enlarging

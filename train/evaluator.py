@@ -21,7 +21,7 @@ from torch import nn
 
 from diffusion.cli import Parser, answer
 from diffusion.errors import InputError
-from diffusion.model import write_atomically
+from diffusion.files import write_atomically
 from train.data import DIGITS, Dataset, load_dataset
 from train.fit import Augment, bend, fit, flip_and_shift, to_input
 

@@ -14,7 +14,7 @@ from safetensors.torch import save as to_safetensors
 
 from diffusion.config import ModelConfig
 from diffusion.errors import InputError
-from diffusion.model import write_atomically
+from diffusion.files import write_atomically
 from train.data import Dataset, load_dataset
 from train.evaluator import EVALUATORS, Evaluator, load_evaluator, read, suited
 

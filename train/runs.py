@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from diffusion.errors import InputError
-from diffusion.model import write_atomically
+from diffusion.files import write_atomically
 from train.config import RunConfig
 
 CONFIG, METRICS, SAMPLES, CHECKPOINTS, MODEL, EVENTS = (

@@ -11,10 +11,11 @@ from torch import nn
 
 from diffusion.config import ModelConfig, Task
 from diffusion.errors import InputError
+from diffusion.files import CONFIG, WEIGHTS, read_config
 from diffusion.gather import Gatherer
 from diffusion.guidance import NoisyClassifier
 from diffusion.hub import COMMIT, bundled, resolve
-from diffusion.model import CONFIG, WEIGHTS, Model, load_classifier, load_model, read_config
+from diffusion.model import Model, load_classifier, load_model
 from train.presets import PRESETS
 
 HELD = 4  # models in memory; the one unused for longest makes room

@@ -5,16 +5,15 @@ import re
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, Request, Route, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Request, Route, expect
 
-from tests import browser as chromium
 from tests.tiny import NETWORK, tiny_model
+from tests.ui.conftest import WAIT
 from ui.app import build
 from ui.engine import Engine
 from ui.theme import css, theme
 
 NEWEST = Path(__file__).parents[2] / "ui" / "web" / "newest.js"
-WAIT = 120_000  # ms, for whatever the computer has to compute; a busy machine is no failure
 ASKED = "**/component_server/"
 NUMBER, LABEL, GUIDANCE, SEED, MODEL = 0, 1, 3, 8, 9  # places in what is sent
 
@@ -42,46 +41,6 @@ def url(request, tmp_path_factory):
         )
         yield address.rstrip("/")
         blocks.close()
-
-
-@pytest.fixture(scope="module")
-def browser(url: str):
-    """One Chromium for all tests of this file."""
-    path = chromium.find()
-    if path is None:
-        pytest.fail("There is no Chromium; `python -m tests.browser` installs one.")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=list(chromium.FLAGS))
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def open_page(browser: Browser, url: str):
-    """Opens the page; at the end nothing may have gone wrong in it."""
-    contexts, wrong = [], []
-
-    def open_page(**settings) -> Page:
-        settings = {"viewport": {"width": 1280, "height": 900}, "reduced_motion": "reduce", **settings}
-        contexts.append(browser.new_context(**settings))
-        page = contexts[-1].new_page()
-        page.set_default_timeout(WAIT)
-        page.on("console", lambda message: wrong.append(message.text) if message.type == "error" else None)
-        page.on("pageerror", lambda error: wrong.append(str(error)))
-        page.goto(url)
-        expect(page.locator(".digit-player")).to_have_attribute("data-frames", "5", timeout=WAIT)
-        return page
-
-    yield open_page
-    for context in contexts:
-        context.close()
-    assert wrong == []
-
-
-@pytest.fixture
-def page(open_page) -> Page:
-    """The page on a wide screen."""
-    return open_page()
 
 
 class Traffic:

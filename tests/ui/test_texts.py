@@ -6,9 +6,9 @@ import string
 import pytest
 
 from diffusion import InputError, load_classifier, load_model
+from diffusion.files import CONFIG, WEIGHTS
 from diffusion.hub import bundled, resolve
 from diffusion.hub_failures import ALWAYS, PULLING
-from diffusion.model import CONFIG, WEIGHTS
 from diffusion.request import Request, label_index
 from diffusion.samplers import SAMPLERS
 from tests.tiny import DIGITS, NETWORK, tiny_classifier, tiny_enlarger, tiny_model
