@@ -29,7 +29,7 @@ from diffusion.process import Level, Process, like
 from diffusion.samplers import SAMPLERS, dpmpp_2m
 
 SEGMENTS = 2  # the number of steps that the student is best at
-SUBSTEPS = 4  # of the teacher in each segment
+SUBSTEPS = 6  # of the teacher in each segment
 
 
 @dataclass(frozen=True)
