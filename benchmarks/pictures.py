@@ -74,7 +74,7 @@ def row(name: str) -> np.ndarray:
 
 
 PICTURES = {"page": page, "denoising": denoising, "systems": systems}
-STEERING = 3.0  # classifier scale
+STEERING = 5.0  # classifier scale
 
 
 def main() -> None:
