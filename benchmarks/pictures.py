@@ -1,6 +1,7 @@
 """README's pictures, made by the program itself: ``python -m benchmarks.pictures [page|denoising|systems]``."""
 
 import argparse
+import re
 import subprocess
 import sys
 
@@ -26,7 +27,7 @@ def photograph(address: str) -> None:
         page.goto(address)
         page.get_by_role("radio", name="9").click()
         page.get_by_role("button", name="Generate", exact=True).click()
-        page.get_by_text("An independent classifier reads").wait_for(timeout=60_000)
+        page.get_by_text(re.compile("An independent classifier reads .* as “9”")).wait_for(timeout=60_000)
         page.get_by_role("slider", name="Step").focus()
         for _ in range(5):
             page.keyboard.press("ArrowLeft")
