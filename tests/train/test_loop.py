@@ -13,7 +13,7 @@ import torch
 from accelerate import Accelerator
 from PIL import Image
 
-import diffusion.model
+import diffusion.files
 from diffusion import InputError, ModelConfig, load_classifier, load_model
 from diffusion.images import downscaled
 from tests.train.tiny_run import TINY
@@ -212,7 +212,7 @@ def test_a_full_disk_stops_the_run_and_keeps_the_last_good_model(start, monkeypa
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         real_fsync(number)
 
-    monkeypatch.setattr(diffusion.model.os, "fsync", fsync)
+    monkeypatch.setattr(diffusion.files.os, "fsync", fsync)
     monkeypatch.setattr(Chore, "due", lambda self: self.interval == 0)
     after(monkeypatch, 13, lambda: full.append(1))
     with pytest.raises(OSError, match="No space left") as error:
