@@ -1,14 +1,13 @@
 """README's pictures, made by the program itself: ``python -m benchmarks.pictures [page|denoising|systems]``."""
 
 import argparse
-import re
 import subprocess
 import sys
 
 import numpy as np
 from playwright.sync_api import sync_playwright
 
-from benchmarks.app import ROOT, serving
+from benchmarks.app import FINISHED, ROOT, serving
 from diffusion import load_classifier, load_model
 from diffusion.files import read_config, write_atomically
 from diffusion.hub import BUNDLED
@@ -25,9 +24,11 @@ def photograph(address: str) -> None:
         browser = playwright.chromium.launch(executable_path=chromium.find(), args=list(chromium.FLAGS))
         page = browser.new_page(viewport={"width": 1280, "height": 900}, device_scale_factor=1)
         page.goto(address)
+        page.get_by_text(FINISHED).wait_for(timeout=60_000)
         page.get_by_role("radio", name="9").click()
         page.get_by_role("button", name="Generate", exact=True).click()
-        page.get_by_text(re.compile("An independent classifier reads .* as “9”")).wait_for(timeout=60_000)
+        page.get_by_text(FINISHED).wait_for(state="hidden")  # the example's
+        page.get_by_text(FINISHED).wait_for(timeout=60_000)
         page.get_by_role("slider", name="Step").focus()
         for _ in range(5):
             page.keyboard.press("ArrowLeft")
