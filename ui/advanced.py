@@ -24,7 +24,7 @@ class Advanced:
             )
             self.classifier = say(gr.Dropdown(**shown[1]), label="classifier", info="classifier_help")
             self.scale = say(
-                gr.Slider(0, 10, step=0.1, value=STEERING, buttons=[], **shown[2]),
+                gr.Slider(0, 20, step=0.1, value=STEERING, buttons=[], **shown[2]),
                 label="classifier_scale",
                 info="classifier_scale_help",
             )
