@@ -38,6 +38,7 @@ class ModelConfig(BaseModel):
     guidance_scale: float = Field(1.0, ge=0, le=20)
     guidance_t_min: float = Field(0.0, ge=0, le=1)  # guidance is limited to the times t between these two
     guidance_t_max: float = Field(1.0, ge=0, le=1)
+    skip_scale: float = Field(0.0, ge=0, le=20)  # of the guidance of a DiT by itself without its middle block
 
     def model_post_init(self, _) -> None:
         if len(set(self.label_names)) != len(self.label_names):
@@ -46,6 +47,8 @@ class ModelConfig(BaseModel):
             raise ValueError(f"sampler must be one of {', '.join(SAMPLERS)}")
         if self.guidance_t_min > self.guidance_t_max:
             raise ValueError("guidance_t_min must not be above guidance_t_max")
+        if self.skip_scale and not self.skips:
+            raise ValueError("skip_scale must be 0 for a network that is not a DiT")
         if self.image_size % self.network.stride:
             raise ValueError(
                 f"image_size {self.image_size} must be divisible by the network's stride {self.network.stride}"
@@ -79,6 +82,11 @@ class ModelConfig(BaseModel):
     def max_guidance(self) -> float | None:
         """The largest guidance scale of a network that takes it as an input; None where guidance is two passes."""
         return None if isinstance(self.network, UNetEncoderConfig) else self.network.max_guidance
+
+    @property
+    def skips(self) -> bool:
+        """Whether the network can be asked without its middle, for ``skip_scale``."""
+        return self.network.kind == "dit"
 
     @property
     def darkest(self) -> float:

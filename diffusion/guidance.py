@@ -1,6 +1,7 @@
 """Guidance: denoiser -> denoiser.
 
 classifier_free     u + scale (c - u)                 one network, asked with and without the label
+skip_layer          d + scale (d - w)                 one network, asked whole and without its middle; needs no label
 classifier          eps - sigma scale grad log p      any network and a classifier of noisy images; any sampler
 classifier_mean     mean + variance scale grad log p  the same for ancestral sampling, whose steps have a mean
 """
@@ -47,6 +48,26 @@ def classifier_free(
         weight = here.to(x).view(-1, 1, 1, 1) if isinstance(here, Tensor) else here
         c, u = denoise(torch.cat([x, x]), level, torch.cat([labels, nulls])).halves()
         return c._replace(x0=torch.lerp(u.x0, c.x0, weight), eps=torch.lerp(u.eps, c.eps, weight))
+
+    return guided
+
+
+def skip_layer(denoise: Denoise, weaker: Denoise, scale: float, t_min: float = 0.0, t_max: float = 1.0) -> Denoise:
+    """Guidance away from a weaker denoiser, ``d + scale (d - w)`` (Karras et al. 2024, "Guiding a diffusion model with
+    a bad version of itself", eq. 3 with a weight of 1 + scale), here the same network without one of its layers (Hyung
+    et al. 2024, "Spatiotemporal skip guidance").
+
+    What both get wrong, the weaker one gets more wrong in the same direction. scale 0 is no guidance; others hold from
+    t_min to t_max only. The variance is that of ``denoise``.
+    """
+
+    def guided(x: Tensor, level: Level, labels: Tensor | None = None) -> Prediction:
+        strong = denoise(x, level, labels)
+        if scale == 0 or not t_min <= level.t <= t_max:
+            return strong
+        weak = weaker(x, level, labels)
+        x0, eps = (torch.lerp(w, d, 1 + scale) for w, d in ((weak.x0, strong.x0), (weak.eps, strong.eps)))
+        return strong._replace(x0=x0, eps=eps)
 
     return guided
 

@@ -14,13 +14,13 @@ from diffusion.devices import default_device, use_bfloat16
 from diffusion.errors import InputError
 from diffusion.files import CARD, CONFIG, WEIGHTS, read_config, read_tensors, write_atomically
 from diffusion.gather import Gatherer
-from diffusion.guidance import NoisyClassifier, classifier_free
+from diffusion.guidance import NoisyClassifier, classifier_free, skip_layer
 from diffusion.inversion import invert
 from diffusion.networks import FreeU, build_network
 from diffusion.noise import ImageNoise
 from diffusion.prediction import PARAMETERISATIONS
 from diffusion.process import Level
-from diffusion.request import check_settings
+from diffusion.request import LIMITS, check_settings
 from diffusion.respacing import respaced
 from diffusion.samplers import SAMPLERS, Step
 from diffusion.variance import VARIANCES
@@ -47,10 +47,15 @@ class Model:
         self.gatherer: Gatherer | None = None
 
     def denoiser(
-        self, freeu: FreeU | None = None, low_res: Tensor | None = None, guidance_scale: float = 1.0
+        self,
+        freeu: FreeU | None = None,
+        low_res: Tensor | None = None,
+        guidance_scale: float = 1.0,
+        skip_middle: bool = False,
     ) -> Denoiser:
-        """The bare denoiser: no clipping, and no guidance but by a network that takes the scale as an input. Raises
-        InputError for a classifier, and where low_res is missing, superfluous or wrong."""
+        """The bare denoiser: no clipping, and no guidance but by a network that takes the scale as an input; of the
+        network without its middle, if wanted. Raises InputError for a classifier, and where low_res is missing,
+        superfluous or wrong."""
         if self.config.task == "classification":
             raise InputError(f"{self.config.name} is a classifier: it steers another model and draws nothing itself.")
         low_res = self._checked_low_res(low_res)
@@ -59,6 +64,8 @@ class Model:
             network = self.gatherer.gathered(network, of=self)
         if freeu is not None:
             network = partial(network, freeu=freeu)
+        if skip_middle:
+            network = partial(network, skip_middle=True)
         told = None if self.config.max_guidance is None else guidance_scale
         return Denoiser(
             network, self.process, self.parameterisation, variance=self.variance, low_res=low_res, guidance=told
@@ -94,6 +101,7 @@ class Model:
         guidance_scale: float | None = None,
         guidance_t_min: float | None = None,
         guidance_t_max: float | None = None,
+        skip_scale: float | None = None,
         eta: float | None = None,
         seed: int = 0,
         first_index: int = 0,
@@ -112,9 +120,10 @@ class Model:
         within its seed: (first_index=3, one label) draws what is the fourth image otherwise. Raises ``InputError`` on
         bad values.
 
-        guidance_t_min, guidance_t_max: the times t in [0, 1] that a guidance_scale above 1 is limited to. respacing:
-        "100", "10,15,20" or "ddim50" instead of ``steps`` (``respacing.py``). denoised_fn is applied to each predicted
-        x0, before it is clipped to [config.darkest, 1]. classifier: steers towards the labels, times
+        guidance_t_min, guidance_t_max: the times t in [0, 1] that a guidance_scale above 1, and skip_scale, are limited
+        to. skip_scale: how far to guide a DiT away from itself without its middle block (``guidance.skip_layer``).
+        respacing: "100", "10,15,20" or "ddim50" instead of ``steps`` (``respacing.py``). denoised_fn is applied to each
+        predicted x0, before it is clipped to [config.darkest, 1]. classifier: steers towards the labels, times
         ``classifier_scale`` (1 by default); the labels are then its own where the model has none. freeu: two scales of
         a U-Net (``networks/freeu.py``). low_res: what a model for super-resolution enlarges, one an image, (N, C,
         low_res_size, low_res_size) in [-1, 1]. start: x at the first level, (N, C, H, W) as ``invert`` gives it,
@@ -127,6 +136,7 @@ class Model:
             guidance_scale=guidance_scale,
             guidance_t_min=guidance_t_min,
             guidance_t_max=guidance_t_max,
+            skip_scale=skip_scale,
             eta=eta,
             seed=seed,
             respacing=respacing,
@@ -152,8 +162,11 @@ class Model:
         if low_res is not None and len(low_res) != len(classes):
             raise InputError(f"low_res must have an image for each of the {len(classes)} to draw, not {len(low_res)}.")
         denoise: Denoise = self.denoiser(freeu, low_res, settings["guidance_scale"])
+        limits = [settings.get(name, getattr(self.config, name)) for name in LIMITS]
+        if scale := settings.get("skip_scale", self.config.skip_scale):
+            weaker = self.denoiser(freeu, low_res, settings["guidance_scale"], skip_middle=True)
+            denoise = skip_layer(denoise, weaker, scale, *limits)
         if self.config.num_classes and self.config.max_guidance is None:
-            limits = (settings.get(name, getattr(self.config, name)) for name in ("guidance_t_min", "guidance_t_max"))
             denoise = classifier_free(denoise, settings["guidance_scale"], self.config.num_classes, *limits)
         if classifier is not None:
             scale = settings.get("classifier_scale", 1.0)

@@ -176,9 +176,9 @@ class LinearVP(VP):
     def log_alpha_squared(self, t: Tensor) -> tuple[Tensor, Tensor]:
         n = t * self.steps
         d = (self.beta_max - self.beta_min) / (self.steps - 1)
-        z = (1 - self.beta_min) / d + 1
+        z = _float64((1 - self.beta_min) / d + 1)
         w = z - n
-        value = n * math.log(d * z) - (w - 0.5) * torch.log1p(-n / z) - n + _stirling(z) - _stirling(w)
+        value = n * (d * z).log() - (w - 0.5) * torch.log1p(-n / z) - n + _stirling(z) - _stirling(w)
         slope = (d * w).log() - 1 / (2 * w) - 1 / (12 * w**2)  # log d + digamma(w)
         return value, slope * self.steps
 
@@ -195,8 +195,10 @@ class CosineVP(VP):
         speed = math.pi / 2 / (1 + self.offset)
         start = speed * self.offset
         last = speed * (1 - 1 / self.steps + self.offset)
-        angle = (start + speed * t).clamp(max=math.acos(math.sqrt(1 - 0.999) * math.cos(last)))
-        return 2 * (angle.cos().log() - math.log(math.cos(start))), -2 * speed * angle.tan()
+        angle = (speed * t).clamp(max=math.acos(math.sqrt(1 - 0.999) * math.cos(last)) - start)
+        # alpha = cos(start + angle) / cos(start) = 1 - lost: at t = 0 exactly 1, whatever a platform's cosine rounds to
+        lost = 2 * (angle / 2).sin().square() + math.tan(start) * angle.sin()
+        return 2 * torch.log1p(-lost), -2 * speed * (start + angle).tan()
 
 
 @_settings
@@ -248,6 +250,6 @@ def _float64(t: Tensor | float) -> Tensor:
     return torch.as_tensor(t, dtype=torch.float64)
 
 
-def _stirling(z):
+def _stirling(z: Tensor) -> Tensor:
     """The part of log Gamma(z) beyond (z - 1/2) log z - z + log(2 pi) / 2; error below 1e-3 / z^5."""
-    return 1 / (12 * z) - 1 / (360 * z**3)
+    return 1 / (12 * z) - 1 / (360 * z * z * z)

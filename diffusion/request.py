@@ -16,7 +16,7 @@ from diffusion.respacing import PATTERN, respaced_indices
 from diffusion.samplers import SAMPLERS
 
 LIMITS = ("guidance_t_min", "guidance_t_max")
-EXTRAS = (*LIMITS, "respacing", "classifier_scale", "freeu_b", "freeu_s")
+EXTRAS = (*LIMITS, "skip_scale", "respacing", "classifier_scale", "freeu_b", "freeu_s")
 
 
 def between(low: float, high: float, kind: str, default: float | None = None) -> Any:
@@ -34,6 +34,7 @@ class Settings(BaseModel):
     guidance_scale: float | None = between(0, 20, "a number")  # 0 ignores the label, 1 is no guidance
     guidance_t_min: float | None = between(0, 1, "a number")  # a scale above 1 is limited to times t between these
     guidance_t_max: float | None = between(0, 1, "a number")
+    skip_scale: float | None = between(0, 20, "a number")  # of a DiT's guidance by itself; 0 is off
     eta: float | None = between(0, 1, "a number")  # only where the sampler has it
     seed: int | None = between(0, 2**32 - 1, "a whole number")
     respacing: str | None = Field(None, max_length=200, description='like "100", "10,15,20" or "ddim50"')
@@ -90,7 +91,9 @@ class Settings(BaseModel):
         low, high = (getattr(config, name) if extras[name] is None else extras[name] for name in LIMITS)
         if low > high:
             raise InputError(f"guidance_t_min must not be above guidance_t_max; {low:g} is above {high:g}.")
-        extras |= {name: None for name in LIMITS if extras[name] == getattr(config, name)}
+        if extras["skip_scale"] and not config.skips:
+            raise InputError(f"skip_scale belongs to a DiT; leave it out with {config.name}, which is none.")
+        extras |= {name: None for name in (*LIMITS, "skip_scale") if extras[name] == getattr(config, name)}
         for name in ("freeu_b", "freeu_s"):
             if extras[name] is not None and config.network.kind != "unet":
                 raise InputError(f"{name} belongs to a U-Net; leave it out with {config.name}, which is none.")

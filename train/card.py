@@ -82,6 +82,8 @@ def model_card(
     }
     if model.task != "classification":
         rows["Sampling"] = f"{model.sampler}, {model.steps} steps, guidance scale {model.guidance_scale:g}"
+        if model.skip_scale:
+            rows["Sampling"] += f", skip scale {model.skip_scale:g}"
         if (model.guidance_t_min, model.guidance_t_max) != (0, 1):
             rows["Sampling"] += f" from t = {model.guidance_t_max:g} to {model.guidance_t_min:g}"
     table = "\n".join(f"| {name} | {value} |" for name, value in rows.items())

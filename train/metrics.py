@@ -91,6 +91,8 @@ def how(result: dict[str, Any]) -> str:
     words = [result["sampler"], f"{result['steps']} steps", f"guidance scale {result['guidance_scale']:g}"]
     if "guidance_t_min" in result or "guidance_t_max" in result:
         words.append(f"from t = {result.get('guidance_t_min', 0):g} to {result.get('guidance_t_max', 1):g}")
+    if "skip_scale" in result:
+        words.append(f"skip scale {result['skip_scale']:g}")
     if result.get("eta"):
         words.append(f"eta {result['eta']:g}")
     if result.get("classifier"):

@@ -106,6 +106,9 @@ PRESETS: dict[str, dict[str, Any]] = {
             "network": {"kind": "dit", "patch": 4, "width": 128, "depth": 6, "heads": 4},
             "sampler": "ddim",
             "steps": 50,
+            "skip_scale": 3.0,  # no label to guide by: it is guided away from itself without its middle block
+            "guidance_t_min": 0.3,
+            "guidance_t_max": 0.9,
         },
         "training": MNIST | {"minutes": 30, "learning_rate": 6e-3, "conditional": False},
     },

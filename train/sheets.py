@@ -112,7 +112,8 @@ def evaluations(config: ModelConfig) -> int:
 
 def unguided(config: ModelConfig) -> bool:
     """Whether a step asks the network about an image once and not twice."""
-    return config.guidance_scale in (0, 1) or not config.num_classes or config.max_guidance is not None
+    by_label = bool(config.num_classes) and config.max_guidance is None and config.guidance_scale not in (0, 1)
+    return not by_label and not config.skip_scale
 
 
 def some(data: Dataset, count: int) -> torch.Tensor:

@@ -1,5 +1,5 @@
-"""The *Advanced* section of the tab: when guidance acts, guidance by a classifier, and FreeU. Shown where the model has
-a use for it."""
+"""The *Advanced* section of the tab: when guidance acts, guidance by a classifier or by the model itself, and FreeU.
+Shown where the model has a use for it."""
 
 from collections.abc import Callable
 from typing import Any
@@ -20,7 +20,7 @@ class Advanced:
         with self.box:
             self.t_max, self.t_min = (
                 say(gr.Slider(0, 1, step=0.05, buttons=[], **own), label=key, info=f"{key}_help")
-                for key, own in zip(LIMITS, shown[5:], strict=True)
+                for key, own in zip(LIMITS, shown[6:], strict=True)
             )
             self.classifier = say(gr.Dropdown(**shown[1]), label="classifier", info="classifier_help")
             self.scale = say(
@@ -28,12 +28,15 @@ class Advanced:
                 label="classifier_scale",
                 info="classifier_scale_help",
             )
+            self.skip = say(
+                gr.Slider(0, 6, step=0.1, buttons=[], **shown[5]), label="skip_scale", info="skip_scale_help"
+            )
             self.freeu_b = say(gr.Slider(0, 2, step=0.05, buttons=[], **shown[3]), label="freeu_b", info="freeu_b_help")
             self.freeu_s = say(gr.Slider(0, 2, step=0.05, buttons=[], **shown[4]), label="freeu_s", info="freeu_s_help")
 
     def inputs(self) -> list:
         """What a run is told, in the order of ``advanced_settings``."""
-        return [self.classifier, self.scale, self.freeu_b, self.freeu_s, self.t_max, self.t_min]
+        return [self.classifier, self.scale, self.freeu_b, self.freeu_s, self.skip, self.t_max, self.t_min]
 
     def of_model(self) -> list:
         """What changes with the model, in the order of ``advanced_updates``."""
@@ -44,21 +47,23 @@ def advanced_updates(about: dict[str, Any], classifiers: list[tuple[str, str]]) 
     """The properties of the section and its controls for a model (``Engine.describe``): everything off, and only what
     applies to be seen. ``classifiers`` are the dropdown's choices, of which "none" is the first."""
     steerable, freeu = bool(about["classifiers"]), bool(about["freeu"])
-    limited = bool(about["label_names"]) and not about["max_guidance"]  # where guidance is two passes
+    skips = bool(about["skips"])
+    limited = skips or (bool(about["label_names"]) and not about["max_guidance"])  # where guidance is two passes
     return [
         {"visible": steerable or freeu or limited},
         {"choices": classifiers, "value": "", "visible": steerable},
         {"visible": False},
         *[{"value": NO_FREEU, "visible": freeu}] * 2,
+        {"value": about["skip_scale"], "visible": skips},
         *({"value": about[name], "visible": limited} for name in LIMITS),
     ]
 
 
 def advanced_settings(
-    classifier: Any, scale: Any, freeu_b: Any, freeu_s: Any, t_max: Any = None, t_min: Any = None
+    classifier: Any, scale: Any, freeu_b: Any, freeu_s: Any, skip: Any = None, t_max: Any = None, t_min: Any = None
 ) -> dict[str, Any]:
     """The values of ``Advanced.inputs`` as settings of a ``Request``; what is switched off is not among them."""
     settings = {"freeu_b": freeu_b, "freeu_s": freeu_s}
     settings = {name: value for name, value in settings.items() if value != NO_FREEU}
-    settings |= {"guidance_t_max": t_max, "guidance_t_min": t_min}
+    settings |= {"skip_scale": skip, "guidance_t_max": t_max, "guidance_t_min": t_min}
     return settings | ({"classifier": classifier, "classifier_scale": scale} if classifier else {})

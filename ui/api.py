@@ -44,6 +44,7 @@ def add(engine: Engine) -> None:
         freeu_s: float | None = None,
         guidance_t_min: float | None = None,
         guidance_t_max: float | None = None,
+        skip_scale: float | None = None,
     ) -> Iterator[tuple[Any, Any]]:
         """Draw images with a diffusion model.
 
@@ -62,6 +63,7 @@ def add(engine: Engine) -> None:
             freeu_s: FreeU's scale of a U-Net's skip connections, 0 to 4; null or 1 is off.
             guidance_t_min: A guidance_scale above 1 acts at times t from here, 0 to 1; null for the model's default.
             guidance_t_max: And to here; 1 is pure noise.
+            skip_scale: How far a DiT is guided away from itself without its middle, 0 to 20; null for its default.
 
         Returns:
             A PNG of all images on one sheet, and a JSON object with "labels", "readings" (what a classifier reads in
@@ -82,6 +84,7 @@ def add(engine: Engine) -> None:
                 freeu_s=freeu_s,
                 guidance_t_min=guidance_t_min,
                 guidance_t_max=guidance_t_max,
+                skip_scale=skip_scale,
             )
             with closing(engine.run(request)) as updates:
                 for update in updates:
@@ -114,6 +117,7 @@ def add(engine: Engine) -> None:
             gr.Number(label="freeu_s"),
             gr.Number(label="guidance_t_min"),
             gr.Number(label="guidance_t_max"),
+            gr.Number(label="skip_scale"),
         ]
         sheet = gr.Image(label="sheet", type="filepath", format="png")
         about = gr.JSON(label="about")

@@ -39,6 +39,7 @@ SETTINGS = {
     "classifier_scale": "分类器引导强度",
     "guidance_t_min": "引导终点 t",
     "guidance_t_max": "引导起点 t",
+    "skip_scale": "自我引导",
     "freeu_b": "FreeU b",
     "freeu_s": "FreeU s",
 }
@@ -52,6 +53,7 @@ SENTENCES = [
     (r"(\w+) must be one of (.*), or hub:owner/name, not (.*)\.", "{0}必须是 {1} 之一,或 hub:所有者/名称,而不是 {2}。"),
     (r"(\w+) must be one of (.*), not (.*)\.", "{0}必须是 {1} 之一,而不是 {2}。"),
     (r"guidance_t_min must not be above guidance_t_max; .*", "引导终点 t 不能高于引导起点 t。"),
+    (r"skip_scale belongs to a DiT; leave it out with (.*), which is none\.", "自我引导只适用于 DiT:{0} 不是,请关闭。"),
     (r"this model draws without labels: .*", "这个模型不带标签:请不要选择标签。"),
     (r"live drawing wants a model .*, which (\S+) is not\.", "实时绘制需要蒸馏成几步的模型,而 {0} 不是。"),
     (r"live drawing takes at most (\d+) steps, not (\d+): .*", "实时绘制最多 {0} 步,而不是 {1}:更多步数请按“生成”。"),

@@ -108,8 +108,9 @@ class Engine:
         """What a page must know of a model, steered by a classifier or not. Raises InputError.
 
         "tiles" are what may be asked for, "label_names" the model's own labels, which its guidance scale weighs;
-        "classifiers" the references of those that may steer it, "freeu" says whether FreeU applies. "max_guidance" is
-        None but for models of a few steps, which were distilled for guidance scales up to that.
+        "classifiers" the references of those that may steer it, "freeu" and "skips" say whether FreeU and skip_scale
+        apply. "max_guidance" is None but for models of a few steps, which were distilled for guidance scales up to
+        that.
         """
         config = self.registry.config(self._checked(ref))
         classifiers = [entry.ref for entry in self.registry.classifiers(config)]
@@ -128,6 +129,8 @@ class Engine:
             "max_guidance": config.max_guidance,
             "classifiers": classifiers,
             "freeu": config.network.kind == "unet",
+            "skips": config.skips,
+            "skip_scale": config.skip_scale,
             "title": config.title or config.name,
             "description": config.description,
         }

@@ -77,6 +77,11 @@ TEXTS: dict[str, tuple[str, str]] = {
         "0 is the finished image. Near it the digit is decided.",
         "0 为成品图像。接近它时数字已经定了。",
     ),
+    "skip_scale": ("Self-guidance", "自我引导"),
+    "skip_scale_help": (
+        "Asks the transformer again without its middle block, and moves away from that weaker self. 0 is off.",
+        "再问一次去掉中间一块的变换器,并远离这个较弱的自己给出的答案。0 为关闭。",
+    ),
     "freeu_b": ("FreeU b: backbone", "FreeU b:主干"),
     "freeu_b_help": (
         "Scales the coarse features from the middle of the U-Net, which decide the shape. 1 is off.",

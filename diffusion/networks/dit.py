@@ -118,17 +118,26 @@ class DiT(Conditioned):
         zero_module(self.modulation)
         zero_module(self.output)
 
-    def forward(self, x: Tensor, t: Tensor, y: Tensor | None = None, guidance: Tensor | None = None) -> Tensor:
+    def forward(
+        self,
+        x: Tensor,
+        t: Tensor,
+        y: Tensor | None = None,
+        guidance: Tensor | None = None,
+        skip_middle: bool = False,
+    ) -> Tensor:
         """x (N, C, H, W), t (N,) as ``Process.embed_time`` gives it, y (N,) labels in 0..num_classes (num_classes is
         the null label, and what None means), guidance (N,) the scale, for a network that takes it -> (N, C, H, W), or
-        (N, 2C, H, W) with a learned variance."""
+        (N, 2C, H, W) with a learned variance. ``skip_middle`` leaves out the block in the middle: a weaker network, for
+        others to be guided away from."""
         embedding, context = self.condition(t, y, guidance)
         patches = self.input(x.to(self.dtype))  # (N, width, h, w)
         height, width = patches.shape[-2:]
         positions = sincos_positions(height, width, self.config.width, x.device)
         h = to_tokens(patches) + positions.to(patches.dtype)  # (N, hw, width)
-        for block in self.blocks:
-            h = block(h, embedding, context)
+        for place, block in enumerate(self.blocks):
+            if not (skip_middle and place == len(self.blocks) // 2):
+                h = block(h, embedding, context)
         scale, shift = self.modulation(embedding).chunk(2, dim=1)
         h = self.output(modulate(self.norm(h), scale, shift))  # (N, hw, out patch^2)
         return nn.functional.pixel_shuffle(to_pixels(h, patches), self.config.patch).to(x.dtype)

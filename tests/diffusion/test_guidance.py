@@ -11,7 +11,7 @@ import torch
 
 from diffusion import InputError
 from diffusion.denoiser import Denoiser
-from diffusion.guidance import NoisyClassifier, classifier, classifier_free, classifier_mean, gradient
+from diffusion.guidance import NoisyClassifier, classifier, classifier_free, classifier_mean, gradient, skip_layer
 from diffusion.prediction import PARAMETERISATIONS
 from diffusion.process import CosineVP, LinearVP, transition
 from diffusion.samplers import SAMPLERS, ddim, ddpm, heun
@@ -37,6 +37,21 @@ def log_prob(x, level):
     """log p(y | x): x0 given x is N(denoised, unknown), and y adds tau."""
     variance = unknown(level) + TAU**2
     return (-((Y - DATA.denoise(x, level).x0) ** 2) / (2 * variance)).flatten(1).sum(1)
+
+
+@each_process
+@pytest.mark.parametrize("t", [0.05, 0.5, 0.95])
+def test_guidance_away_from_a_vaguer_denoiser_sharpens_the_density(process, t):
+    """p^(1 + s) / w^s of two Gaussians has a Gaussian's score, of the precision (1 + s) / spread^2 - s / vague^2."""
+    vague, scale, level = Gaussian(std=2 * DATA.std), 1.5, process.level(t)
+    x = DATA.start(level)
+    guided = skip_layer(DATA.denoise, vague.denoise, scale)(x, level)
+    precision = (1 + scale) / DATA.spread(level) ** 2 - scale / vague.spread(level) ** 2
+    score = -precision * (x - level.alpha * DATA.mean)
+    torch.testing.assert_close(guided.eps, -level.sigma * score, rtol=1e-9, atol=1e-9)
+    torch.testing.assert_close(level.alpha * guided.x0 + level.sigma * guided.eps, x, rtol=1e-9, atol=1e-9)
+    for off in (skip_layer(DATA.denoise, vague.denoise, 0.0), skip_layer(DATA.denoise, vague.denoise, 1.5, 0.99, 1.0)):
+        assert torch.equal(off(x, level).eps, DATA.denoise(x, level).eps)
 
 
 @each_process

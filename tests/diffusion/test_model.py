@@ -414,3 +414,23 @@ def test_guidance_limited_to_no_time_is_none():
         model.generate([1], guidance_t_min=0.5, guidance_t_max=0.4)
     with pytest.raises(InputError, match="guidance_t_max must be a number from 0 to 1"):
         model.generate([1], guidance_t_max=1.5)
+
+
+def test_a_dit_is_guided_away_from_itself_without_its_middle():
+    network = {"kind": "dit", "patch": 4, "width": 16, "depth": 3, "heads": 2}
+    model = tiny_model(network=network, skip_scale=2.0, guidance_scale=1.0)
+    off = model.generate([1, 2], skip_scale=0)
+    assert not torch.equal(off, model.generate([1, 2]))
+    assert torch.equal(model.generate([1, 2]), model.generate([1, 2], skip_scale=2.0))
+    assert torch.equal(off, model.generate([1, 2], guidance_t_max=0.01))  # limited to a time that no step sees
+    del model.network.blocks[1]  # what is left is the weaker network
+    x, level, labels = torch.randn(2, 1, 8, 8), model.process.level(0.5), torch.tensor([1, 2])
+    weaker = model.denoiser()(x, level, labels)
+    whole = tiny_model(network=network)
+    torch.testing.assert_close(whole.denoiser(skip_middle=True)(x, level, labels).x0, weaker.x0)
+    assert not torch.allclose(whole.denoiser()(x, level, labels).x0, weaker.x0)
+    with pytest.raises(InputError, match="skip_scale belongs to a DiT; leave it out with tiny"):
+        tiny_model().generate([1], skip_scale=1)
+    assert torch.equal(tiny_model().generate([1], skip_scale=0), tiny_model().generate([1]))
+    with pytest.raises(ValueError, match="skip_scale must be 0"):
+        tiny_model(skip_scale=1.0)

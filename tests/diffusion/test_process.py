@@ -30,6 +30,14 @@ def test_cosine_vp_is_nichol_and_dhariwals():
     torch.testing.assert_close(alpha**2, torch.cumprod(1 - betas, 0), rtol=1e-10, atol=0)
 
 
+def test_cosine_vp_is_exact_where_it_begins():
+    process = CosineVP()
+    assert [value.item() for value in process.alpha_sigma(0.0)] == [1, 0]
+    t = torch.tensor([1e-12, 1e-9, 1e-7], dtype=torch.float64)
+    slope = math.pi / 1.008 * math.tan(math.pi / 2 * 0.008 / 1.008)  # of alpha^2, downwards, at t = 0
+    torch.testing.assert_close(process.alpha_sigma(t)[1] ** 2, slope * t, rtol=2e-5, atol=0)
+
+
 def test_exponential_ve():
     alpha, sigma = ExponentialVE().alpha_sigma(TIMES)
     assert (alpha == 1).all()

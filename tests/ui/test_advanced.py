@@ -5,13 +5,18 @@ import pytest
 from ui.advanced import advanced_settings, advanced_updates
 
 ABOUT = {"classifiers": [], "freeu": False, "label_names": ["0"], "max_guidance": None}
-ABOUT |= {"guidance_t_min": 0.3, "guidance_t_max": 0.8}
+ABOUT |= {"guidance_t_min": 0.3, "guidance_t_max": 0.8, "skips": False, "skip_scale": 0.0}
 
 
 @pytest.mark.parametrize(
     ("changes", "seen"),
-    [({}, True), ({"label_names": []}, False), ({"max_guidance": 4.0}, False)],
-    ids=["two passes", "no labels", "a scale that is an input"],
+    [
+        ({}, True),
+        ({"label_names": []}, False),
+        ({"max_guidance": 4.0}, False),
+        ({"label_names": [], "skips": True}, True),
+    ],
+    ids=["two passes", "no labels", "a scale that is an input", "guidance by itself"],
 )
 def test_the_limits_of_guidance_are_shown_where_there_are_two_passes(changes, seen):
     box, *_, t_max, t_min = advanced_updates(ABOUT | changes, [])
@@ -20,8 +25,9 @@ def test_the_limits_of_guidance_are_shown_where_there_are_two_passes(changes, se
 
 
 def test_only_what_is_switched_on_is_asked_for():
-    assert advanced_settings("", 3.0, 1.0, 1.2, 0.8, 0.3) == {
+    assert advanced_settings("", 3.0, 1.0, 1.2, 2.0, 0.8, 0.3) == {
         "freeu_s": 1.2,
+        "skip_scale": 2.0,
         "guidance_t_max": 0.8,
         "guidance_t_min": 0.3,
     }

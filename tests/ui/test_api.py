@@ -120,7 +120,8 @@ def test_the_contract(client):
     assert list(endpoints) == ["/generate"]
     names = [parameter["parameter_name"] for parameter in endpoints["/generate"]["parameters"]]
     assert names[:7] == ["label", "num_images", "sampler", "steps", "guidance_scale", "seed", "model"]
-    assert names[7:] == ["classifier", "classifier_scale", "freeu_b", "freeu_s", "guidance_t_min", "guidance_t_max"]
+    extras = ["classifier", "classifier_scale", "freeu_b", "freeu_s", "guidance_t_min", "guidance_t_max", "skip_scale"]
+    assert names[7:] == extras
 
 
 def test_a_run_is_drawn_from_by_its_reference(client):

@@ -49,6 +49,7 @@ def causes(place):
         lambda: Request(guidance_scale="nan"),
         lambda: Request(sampler="x"),
         lambda: Request(guidance_t_min=0.5, guidance_t_max=0.4).filled(model.config),
+        lambda: Request(skip_scale=1).filled(model.config),
         lambda: label_index("cow", DIGITS),
         lambda: label_index("7", ()),
         lambda: small_digits(tiny_enlarger(image_size=28, low_res_size=7).config, "cow", 1),
