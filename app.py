@@ -1,7 +1,8 @@
 """Serve the demo: python app.py [--model REF] [--host H] [--port P] [--share]
 
 On Hugging Face Spaces this file is what is started. The variables GRADIO_SERVER_NAME, GRADIO_SERVER_PORT and
-DIGIT_DIFFUSION_MODEL stand for --host, --port and --model where these are not given.
+DIGIT_DIFFUSION_MODEL stand for --host, --port and --model where these are not given. DIGIT_DIFFUSION_PRECISION, fp32
+or bf16, decides in which precision models draw; else that is measured.
 """
 
 import argparse

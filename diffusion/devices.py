@@ -1,11 +1,15 @@
 """Where a model computes, and in which precision it is fastest there."""
 
 import functools
+import os
 import time
 
 import torch
 from torch import nn
 
+from diffusion.errors import InputError
+
+VARIABLE = "DIGIT_DIFFUSION_PRECISION"  # "fp32" or "bf16" there decides for all models; else each machine for itself
 GAIN = 1.3  # of a convolution in bfloat16: with less, what surrounds it costs more than it saves
 
 
@@ -15,8 +19,19 @@ def default_device() -> torch.device:
     return accelerator or torch.device("cpu")
 
 
+def precision() -> str:
+    """What the environment says: "auto", "fp32" or "bf16". Raises InputError."""
+    said = os.environ.get(VARIABLE) or "auto"
+    if said not in ("auto", "fp32", "bf16"):
+        raise InputError(f"{VARIABLE} must be auto, fp32 or bf16, not {said!r}.")
+    return said
+
+
 def use_bfloat16(device: torch.device) -> bool:
-    """Whether bfloat16 is faster there: asks the processor. Without the instructions it is emulated, and slower."""
+    """Whether models compute in bfloat16 there: what the environment says, or else whether that is faster, which the
+    processor is asked. Without the instructions it is emulated, and slower. Raises InputError."""
+    if (said := precision()) != "auto":
+        return said == "bf16"
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
     return device.type == "cpu" and torch.cpu._is_avx512_bf16_supported() and cpu_gains()

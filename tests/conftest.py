@@ -2,9 +2,13 @@
 
 import pytest
 
+from diffusion.devices import VARIABLE
 
-@pytest.fixture(autouse=True)
-def float32(monkeypatch):
-    """Models draw in float32 in this process, so that results can be compared to rounding error on every machine; the
-    choice of a precision has tests of its own, and programs that a test starts choose as they always do."""
-    monkeypatch.setattr("diffusion.model.use_bfloat16", lambda device: False)
+
+@pytest.fixture(scope="session", autouse=True)
+def float32():
+    """Models draw in float32, here and in every program that a test starts, so that results can be compared to rounding
+    error on every machine; the choice of a precision has tests of its own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(VARIABLE, "fp32")
+        yield

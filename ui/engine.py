@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from torch import Tensor
 
+from diffusion.devices import precision
 from diffusion.errors import InputError
 from diffusion.images import png_bytes, sheet, to_uint8
 from diffusion.model import Model
@@ -86,8 +87,9 @@ class Engine:
     def __init__(self, default_model: str = FALLBACK, runs_dir: str | Path = "runs"):
         """Returns at once. A default from the Hub is not asked for yet: until ``fetch_default``, ``FALLBACK`` draws.
 
-        Raises InputError where a local default cannot be read.
+        Raises InputError where a local default cannot be read, or the environment asks for an unknown precision.
         """
+        precision()
         self.registry = Registry(default_model, runs_dir)
         self.default = FALLBACK if default_model.startswith(HUB) else default_model
         if default_model == self.default:

@@ -9,7 +9,6 @@ import torch
 from PIL import Image
 
 from diffusion import FreeU, generate
-from diffusion.devices import use_bfloat16
 from diffusion.images import sheet, to_uint8
 from diffusion.pictures import read_small_pictures
 from tests.tiny import tiny_classifier, tiny_enlarger, tiny_model
@@ -52,8 +51,7 @@ def command(*arguments):
     return subprocess.run([*COMMAND, *arguments], capture_output=True, text=True, timeout=120)
 
 
-def test_png_sheet_by_subprocess(model_dir, tmp_path, monkeypatch):
-    monkeypatch.setattr("diffusion.model.use_bfloat16", use_bfloat16)  # here too, as the command chooses
+def test_png_sheet_by_subprocess(model_dir, tmp_path):
     output = tmp_path / "new" / "folder" / "nines.png"
     done = command("--model", model_dir, "--label", "9", "--num-images", "6", "--seed", "5", "--output", str(output))
     assert done.returncode == 0, done.stderr

@@ -188,6 +188,12 @@ def test_twenty_threads_at_once_draw_what_each_would_draw_alone(engine):
         assert np.abs(result.images.astype(int) - alone).max() <= 1
 
 
+def test_an_unknown_precision_is_refused_at_the_start(monkeypatch):
+    monkeypatch.setenv("DIGIT_DIFFUSION_PRECISION", "double")
+    with pytest.raises(InputError, match="must be auto, fp32 or bf16, not 'double'"):
+        Engine()
+
+
 @pytest.mark.parametrize(
     ("request_", "said"),
     [
