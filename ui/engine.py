@@ -35,7 +35,7 @@ logger = logging.getLogger(__name__)
 
 FALLBACK = "unet"  # draws while the operator's model from the Hub is not there
 MOST_FRAMES = 120  # of one run: a scrubber has no more places than that
-INTERVAL = 0.05  # seconds between updates: 20 a second are a smooth film, and all that runs have together
+INTERVAL = 0.1  # seconds between updates, of all runs together; the frames between two come with the second
 LONGEST = 0.5  # seconds between updates of one run among many, if it has frames: Stop takes hold between them
 PULSE = 0.25  # seconds after which an update comes even without a frame: to count steps, and for Stop to take hold
 
@@ -162,7 +162,7 @@ class Engine:
         return self._status
 
     def run(self, request: Request) -> Generator[Update, None, None]:
-        """Draw, in updates of at most 20 a second; closing the iterator ends the computation.
+        """Draw, in updates of at most 10 a second; closing the iterator ends the computation.
 
         The model is loaded and everything checked before this returns. Raises InputError.
         """

@@ -47,7 +47,6 @@ class GenerateTab:
                 self.build_settings()
             with gr.Column(min_width=0, elem_classes="lab-player"):
                 self.player = player.component(asking(self.answers))
-                self.queue_line = gr.HTML("", elem_id="queue-line")
             with gr.Column(min_width=0, elem_classes="lab-explain"):
                 self.how = gr.HTML(how_it_works("en"), apply_default_css=False)
         self.wire()
@@ -136,9 +135,7 @@ class GenerateTab:
             self.player,
             preprocess=False,  # values come over HTTP from anyone: Request checks them, in words
             concurrency_id=SAMPLING,
-            show_progress="minimal",
-            show_progress_on=self.queue_line,
-            api_visibility="private",
+            **QUIET,
         )
         run.then(fn=None, js=END, outputs=[self.generate, self.stop])
         self.stop.click(fn=None, js=STOP, outputs=[self.generate, self.stop], cancels=[run])

@@ -109,7 +109,7 @@ def test_updates_keep_their_distance_and_the_first_comes_at_once(engine, monkeyp
         arrivals.append((clock.now, [frame.index for frame in update.frames], update))
         clock.now += 5.0  # a slow receiver
     assert arrivals[0][1] == [0]
-    assert all(len(indices) in (5, 6) for _, indices, _ in arrivals[1:-1])
+    assert all(len(indices) in (10, 11) for _, indices, _ in arrivals[1:-1])
     assert arrivals[-1][2].seconds == pytest.approx(1.0)  # 100 steps of 10 ms: the receiver's time does not count
 
 
@@ -121,11 +121,11 @@ def test_many_runs_share_the_updates(engine, monkeypatch):
     for other in others:
         next(other)
     frames = [len(update.frames) for update in engine.run(Request(num_images=1, steps=100))]
-    assert all(15 <= count <= 16 for count in frames[1:-1])  # three runs: thrice the 5 frames that one has
+    assert all(30 <= count <= 31 for count in frames[1:-1])  # three runs: thrice the 10 frames that one has
     for other in others:
         other.close()
     frames = [len(update.frames) for update in engine.run(Request(num_images=1, steps=100))]
-    assert all(5 <= count <= 6 for count in frames[1:-1])
+    assert all(10 <= count <= 11 for count in frames[1:-1])
 
 
 def test_slow_steps_without_a_frame_still_report_progress(engine, monkeypatch):

@@ -83,8 +83,9 @@ def turn_on(page: Page) -> None:
 def settle(page: Page) -> None:
     """Until what is on show is the answer to the last request, and nothing more is asked for."""
     page.wait_for_function("""() => new Promise((resolve) => {
-        const before = digitPlayer.live.last;
-        setTimeout(() => resolve(before > 0 && before === digitPlayer.live.last), 500);
+        const { last, newest } = digitPlayer.live;
+        const still = () => last > 0 && last === digitPlayer.live.last && !newest.open && !newest.next;
+        setTimeout(() => resolve(still()), 500);
     })""")
 
 

@@ -2,6 +2,7 @@
 
 const LATE = 5000; // within so many ms after Stop, the end that is reported may be the stopped run's
 let stoppedAt = -LATE;
+let inquiry = 0; // the number of the run that the queue is asked for
 
 function receive(text) {
   if (!text) return;
@@ -53,6 +54,7 @@ window.digitPlayer = {
     if (reel) reel.stopped = true; // whatever still comes of an earlier run is late
     newest.forget();
     draw();
+    askQueue(400);
     if (window.innerWidth < 761) root.scrollIntoView({ behavior: calm ? "auto" : "smooth", block: "start" });
   },
   // Whether nothing is running any more, as after every stop.
@@ -79,12 +81,19 @@ window.digitPlayer = {
   },
 };
 
-// How many are ahead stands in Gradio's own progress line, as "queue: 3/7 |"; here it is said in words.
-new MutationObserver(([{ target }]) => {
-  const line = target.nodeType === Node.TEXT_NODE ? target.parentNode : target;
-  const place = /queue:\s*(\d+)\s*\/\s*\d+/.exec(line.textContent); // not the seconds, "0.3/1.4s"
-  queued = place && Number(place[1]) > 1 ? String(Number(place[1]) - 1) : "";
-  if (phase === "waiting") drawStatus();
-}).observe(document.querySelector("#queue-line"), { subtree: true, childList: true, characterData: true });
+// How many are ahead, while a run waits for its turn. The server tells how many wait in all: when a run joins them it is
+// the last one, and from then on it can only move forward.
+async function askQueue(after) {
+  const turn = ++inquiry;
+  for (let ahead = Infinity; ; after = 1000) {
+    await new Promise((resume) => setTimeout(resume, after));
+    if (phase !== "waiting" || turn !== inquiry) return;
+    const answer = await fetch(new URL("gradio_api/queue/status", document.baseURI)).catch(() => null);
+    if (phase !== "waiting" || turn !== inquiry || !answer || !answer.ok) return;
+    ahead = Math.min(ahead, (await answer.json()).queue_size - 1);
+    queued = ahead > 0 ? String(ahead) : "";
+    drawStatus();
+  }
+}
 
 watch("value", () => receive(props.value));

@@ -1,6 +1,10 @@
 // The player's time: which frame is on show, and when the next one comes.
 
+// Milliseconds that a frame stands while the computation is followed: on few cores, which may be the same that compute,
+// a picture drawn is a picture later. What is left out is there to be played and scrubbed.
+const GLIMPSE = navigator.hardwareConcurrency > 4 ? 33 : 120;
 let clock = 0; // time of the last frame change, ms
+let alarm = null; // the timer of the next look
 
 function show(place) {
   at = Math.max(0, Math.min(reel.last, place));
@@ -15,7 +19,7 @@ function setMode(next) {
   applyTexts(root);
   if (idle && next !== "rest") {
     clock = performance.now();
-    requestAnimationFrame(tick);
+    wake(0);
   }
 }
 
@@ -24,39 +28,58 @@ function pause() {
   return Math.max(42, 100 - reel.frames.length) / Number(part.speed.value);
 }
 
-// Move on by some frames, but never to one that is not decoded yet.
-function advance(frames) {
-  let place = Math.min(at + frames, reel.last);
-  while (place > at && !decoded(reel.frames[place])) place--;
-  if (place > at) show(place);
+// Look again with the first picture of the screen after so many milliseconds, and not before: each look costs one.
+function wake(after) {
+  clearTimeout(alarm);
+  alarm = setTimeout(() => requestAnimationFrame(tick), Math.max(0, after - 8));
 }
 
 function tick(now) {
   if (mode === "rest" || !reel) return;
-  if (mode === "live") {
-    // one after another as they come, in larger strides where the computation is ahead of the eye
-    const behind = reel.last - at;
-    if (behind > 0 && now - clock >= 30) {
-      clock = now;
-      advance(Math.ceil(behind / 12));
-      drawStatus();
-    } else if (behind === 0 && phase !== "running" && phase !== "waiting") {
-      setMode("rest");
-      draw();
-      return;
-    }
-  } else if (at === reel.last) {
-    if (part.loop.getAttribute("aria-pressed") !== "true") return setMode("rest");
-    if (now - clock > 1200) {
-      clock = now;
-      show(0);
-    }
-  } else if (now - clock >= pause()) {
-    const frames = Math.max(1, Math.min(4, Math.floor((now - clock) / pause())));
-    clock = now;
-    advance(frames);
+  if (mode === "live") follow(now);
+  else if (at === reel.last) rewind(now);
+  else play(now);
+}
+
+// Show a frame as soon as it is decoded, if it is still the next one by then.
+function showReady(place) {
+  const run = reel;
+  ready(reel.frames[place]).then(() => run === reel && mode !== "rest" && place > at && show(place));
+}
+
+// After the computation, one frame after another as they come, in larger strides the further it is ahead.
+function follow(now) {
+  const behind = reel.last - at;
+  if (behind === 0 && phase !== "running" && phase !== "waiting") {
+    setMode("rest");
+    return draw();
   }
-  requestAnimationFrame(tick);
+  if (behind > 0 && now - clock >= GLIMPSE - 8) {
+    clock = now;
+    showReady(at + Math.ceil(behind / 2));
+    drawStatus();
+  }
+  wake(GLIMPSE);
+}
+
+// Once more from the start, where that is wanted, after a look at the end.
+function rewind(now) {
+  if (part.loop.getAttribute("aria-pressed") !== "true") return setMode("rest");
+  if (now - clock > 1200) {
+    clock = now;
+    show(0);
+  }
+  wake(pause());
+}
+
+function play(now) {
+  const frames = Math.min(4, Math.floor((now - clock) / pause()));
+  if (frames > 0) {
+    clock = now;
+    showReady(Math.min(at + frames, reel.last));
+  }
+  for (const frame of reel.frames.slice(at, at + 9)) ready(frame); // and those that come next
+  wake(pause() - (now - clock));
 }
 
 function goTo(place) {

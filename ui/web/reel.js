@@ -23,9 +23,7 @@ class Reel {
       if (known.has(step)) continue;
       const pictures = { x: new Picture(x) };
       pictures.x0 = x0 === x ? pictures.x : new Picture(x0);
-      const frame = { step, t, alpha, sigma, seconds: message.seconds, ...pictures };
-      if (!this.live) decoded(frame); // of a live sheet the next is there before anyone looks at all of its frames
-      this.frames.push(frame);
+      this.frames.push({ step, t, alpha, sigma, seconds: message.seconds, ...pictures });
     }
     this.frames.sort((a, b) => a.step - b.step);
     if (message.input) this.input = new Picture(message.input);
@@ -77,7 +75,7 @@ class Picture {
   }
 }
 
-// Whether both pictures of a frame can be drawn; if not, they will be before long.
-function decoded({ x, x0 }) {
-  return [x, x0].filter((picture) => picture.ready && picture.bitmap).length === 2;
+// A promise that both pictures of a frame can be drawn; it has them decoded.
+function ready({ x, x0 }) {
+  return Promise.all([x.ready, x0.ready]);
 }
