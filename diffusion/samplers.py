@@ -90,17 +90,56 @@ def heun(denoise: BoundDenoise, x: Tensor, levels: list[Level], noise: Noise) ->
 def dpmpp_2m(denoise: BoundDenoise, x: Tensor, levels: list[Level], noise: Noise) -> Iterator[Step]:
     """DPM-Solver++(2M): 2nd order from the last two predictions of x0 (Lu et al. 2022b, algorithm 2). The first step
     and the one to the clean level are of 1st order."""
-    previous = None  # (x0, lambda) of the step before
+    behind = None  # (level, x0) of the step before
     for i, (hi, lo) in enumerate(pairwise(levels)):
         x0 = denoise(x, hi).x0
-        h = lo.lam - hi.lam
-        data = x0
-        if previous is not None and lo.sigma > 0:
-            ratio = h / (hi.lam - previous[1])  # 1 / r in the paper
-            data = x0 + ratio / 2 * (x0 - previous[0])
-        x = lo.sigma / hi.sigma * x - lo.alpha * math.expm1(-h) * data
-        previous = x0, hi.lam
+        x = follow(x, hi, lo, ahead(x0, hi, lo, behind))
+        behind = hi, x0
         yield Step(i, lo, x, x0)
+
+
+@torch.no_grad()
+def unipc(denoise: BoundDenoise, x: Tensor, levels: list[Level], noise: Noise) -> Iterator[Step]:
+    """UniPC-2 with B2(h), predicting x0 (Zhao et al. 2023): steps as ``dpmpp_2m``, each of them taken again, better,
+    with the x0 predicted where it led to. That prediction serves the next step too, so there is no further evaluation,
+    and the order is the 3rd."""
+    past: list[tuple[Level, Tensor, Tensor]] = []  # (level, x, x0) of the steps before, the last one first
+    for i, (hi, lo) in enumerate(pairwise(levels)):
+        x0 = denoise(x, hi).x0
+        if past:
+            last, x_there, x0_there = past[0]
+            behind = (past[1][0], past[1][2]) if len(past) > 1 else None
+            x = follow(x_there, last, hi, between(x0_there, x0, last, hi, behind))
+        past = [(hi, x, x0), *past[:1]]
+        x = follow(x, hi, lo, ahead(x0, hi, lo, (past[1][0], past[1][2]) if len(past) > 1 else None))
+        yield Step(i, lo, x, x0)
+
+
+def follow(x: Tensor, hi: Level, lo: Level, x0: Tensor) -> Tensor:
+    """From x at ``hi`` to ``lo`` on the probability-flow ODE, were its x0 this all the way (Lu et al. 2022b, eq. 8)."""
+    return lo.sigma / hi.sigma * x - lo.alpha * math.expm1(hi.lam - lo.lam) * x0
+
+
+def ahead(x0: Tensor, hi: Level, lo: Level, behind: tuple[Level, Tensor] | None) -> Tensor:
+    """The x0 of a step from ``hi`` by the line through x0 there and the one of the step before: its middle."""
+    if behind is None or lo.sigma == 0:
+        return x0
+    level, x0_behind = behind
+    return x0 + (lo.lam - hi.lam) / (hi.lam - level.lam) / 2 * (x0 - x0_behind)
+
+
+def between(x0: Tensor, x0_lo: Tensor, hi: Level, lo: Level, behind: tuple[Level, Tensor] | None) -> Tensor:
+    """The x0 of a step from ``hi`` to ``lo`` when both of its ends are known: the mean of the parabola through them and
+    the one of the step before, as the ODE weighs a point u of the way, by exp(-h (1 - u)); the middle without that."""
+    if behind is None:
+        return (x0 + x0_lo) / 2
+    level, x0_behind = behind
+    h = lo.lam - hi.lam
+    place = (level.lam - hi.lam) / h  # of the step before, on the way from 0 to 1
+    first = -1 / math.expm1(-h) - 1 / h  # the mean of u ...
+    second = -1 / math.expm1(-h) - 2 / h * first  # ... and of its square
+    share = (second - place * first) / (1 - place)
+    return x0 + share * (x0_lo - x0) + (first - share) / place * (x0_behind - x0)
 
 
 class Sampler(NamedTuple):
@@ -141,8 +180,14 @@ SAMPLERS = {
     "dpmpp_2m": Sampler(
         dpmpp_2m,
         "DPM-Solver++(2M)",
-        "Remembers its previous step to bend the path correctly; the fewest steps of all.",
+        "Remembers its previous step to bend the path correctly; a dozen steps do.",
         12,
+    ),
+    "unipc": Sampler(
+        unipc,
+        "UniPC",
+        "Goes on like DPM-Solver++, then mends each step with what it has just seen: the straightest of all.",
+        10,
     ),
     "turbo": Sampler(
         ddim,  # what a distilled model predicts is where a single step of DDIM has to aim: ``train.distill``

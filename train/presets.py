@@ -35,7 +35,7 @@ PRESETS: dict[str, dict[str, Any]] = {
             "process": COSINE,
             "prediction": "v",
             "network": UNET | {"channels": (64, 96), "attention": (False, True)},
-            "sampler": "dpmpp_2m",
+            "sampler": "unipc",
             "steps": 14,
             "guidance_scale": 2.0,
             "guidance_t_min": 0.4,  # where the digit is decided: 6 of the 14 steps, so 20 evaluations of the network
@@ -198,7 +198,7 @@ PRESETS: dict[str, dict[str, Any]] = {
             "process": COSINE,
             "prediction": "v",
             "network": UNET | {"channels": (32, 64), "attention": (False, True)},
-            "sampler": "dpmpp_2m",
+            "sampler": "unipc",
             "steps": 10,
             "guidance_scale": 3.0,  # the shorter the training, the more the label must be underlined
         },

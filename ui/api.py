@@ -52,7 +52,7 @@ def add(engine: Engine) -> None:
             label: What to draw: the name of one of the model's classes, such as "7", or "" for any. For
                 super-resolution, which digits to enlarge.
             num_images: How many images, 1 to 64.
-            sampler: One of ddpm, ddim, euler_maruyama, heun, dpmpp_2m, turbo, or "" for the model's own.
+            sampler: One of ddpm, ddim, euler_maruyama, heun, dpmpp_2m, unipc, turbo, or "" for the model's own.
             steps: Sampling steps, 1 to 1000; null for the default.
             guidance_scale: 0 ignores the label, 1 is no guidance, up to 20; null for the model's default.
             seed: 0 to 4294967295; the same seed gives the same images.

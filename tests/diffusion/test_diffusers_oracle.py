@@ -109,6 +109,18 @@ def test_dpmpp_2m(schedule, steps):
 
 @each_schedule
 @each_length
+def test_unipc(schedule, steps):
+    theirs = scheduler(
+        diffusers.UniPCMultistepScheduler, schedule, steps, solver_order=2, solver_type="bh2", final_sigmas_type="zero",
+    )  # fmt: skip
+    x = start()
+    for mine, t in zip(ours("unipc", schedule, steps), theirs.timesteps, strict=True):
+        x = theirs.step(v_of(x, t), t, x).prev_sample
+        torch.testing.assert_close(mine, x, **TOLERANCE)
+
+
+@each_schedule
+@each_length
 def test_heun(schedule, steps):
     """Without the cosine's very first level: there sigma / alpha, and what it makes of a rounding, is 20,000."""
     process = SCHEDULES[schedule]

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from diffusion.process import transition
-from diffusion.samplers import SAMPLERS, ddim, ddpm, dpmpp_2m, euler_maruyama, heun
+from diffusion.samplers import SAMPLERS, ddim, ddpm, dpmpp_2m, euler_maruyama, heun, unipc
 from tests.diffusion.gaussian import PROCESSES, Gaussian, last, no_noise
 
 DATA = Gaussian()
@@ -28,7 +28,9 @@ def ode_error(sampler, process, steps):
 
 @each_process
 @pytest.mark.parametrize(
-    ("sampler", "low", "high"), [(ddim, 1.8, 2.2), (heun, 3.5, 4.5), (dpmpp_2m, 3.5, 4.5)], ids=["ddim", "heun", "2m"]
+    ("sampler", "low", "high"),
+    [(ddim, 1.8, 2.2), (heun, 3.5, 4.5), (dpmpp_2m, 3.5, 4.5), (unipc, 6.5, 9.5)],
+    ids=["ddim", "heun", "2m", "unipc"],
 )
 def test_halving_the_step_divides_the_error_by_two_to_the_order(process, sampler, low, high):
     coarse, fine = ode_error(sampler, process, 100), ode_error(sampler, process, 200)
