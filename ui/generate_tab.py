@@ -159,7 +159,7 @@ class GenerateTab:
             preprocess=False,
             **QUIET,
         )
-        self.header.change(
+        translated = self.header.change(
             answers.translate_choices,
             [self.sampler, self.model, self.header],
             self.of_language(),
@@ -192,12 +192,11 @@ class GenerateTab:
                 **ONE_AT_A_TIME,
                 **QUIET,
             )
-        moved = [self.tiles, self.num_images, self.guidance, self.eta, self.seed, *self.advanced.inputs()[1:]]
         self.live.wire(
             values,
             self.model,
-            moved=[by_hand.then, *(control.input for control in moved)],
-            settled=[chosen.then, steered.then, followed.then],
+            moved=[self.tiles, self.num_images, self.guidance, self.eta, self.seed, *self.advanced.inputs()[1:]],
+            settled=[event.then for event in (press, by_hand, chosen, steered, followed, translated)],
         )
 
     def of_model(self) -> list:

@@ -29,11 +29,14 @@ class Live:
             info="live_help",
         )
 
-    def wire(self, values: list, model: gr.Dropdown, moved: Sequence[Callable], settled: Sequence[Callable]) -> None:
-        """``values``: what a run is told. ``moved``: events of controls that a hand moves; ``settled``: the ends of
-        those after which several controls are other ones, as when a model has been chosen."""
-        for event in moved:
-            event(js=f"(model, ...values) => {{ {HERE}.move(model, values); }}", inputs=[model, *values], **IN_BROWSER)
+    def wire(self, values: list, model: gr.Dropdown, moved: Sequence[Any], settled: Sequence[Callable]) -> None:
+        """``values``: what a run is told. ``moved``: those of them that a hand moves, each of which tells its own value
+        only, because Gradio copies all that an event is given, many times a second; ``settled``: the ends of events
+        after which several are other ones, as when a model has been chosen."""
+        for control in moved:
+            place = values.index(control)
+            tell = f"(model, value) => {{ {HERE}.move(model, {place}, value); }}"
+            control.input(js=tell, inputs=[model, control], **IN_BROWSER)
         told = {"inputs": [self.switch, model, *values], **IN_BROWSER}
         for event in settled:
             event(js=f"(on, model, ...values) => {{ {HERE}.settle(on, model, values); }}", **told)

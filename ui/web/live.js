@@ -1,5 +1,5 @@
 // Live drawing: the sheet follows the controls while they move. The page's events call what stands in digitPlayer.live
-// (ui/live.py); `values` are what Generate would be told, `model` is one of them.
+// (ui/live.py); `values` are what Generate would be told, all at once or one at its place, `model` is one of them.
 
 const PATIENCE = 10000; // ms: a request that takes longer does not hold up the next
 const PAUSE = 2000; // ms before a server that could not answer is asked again
@@ -7,6 +7,7 @@ const PAUSE = 2000; // ms before a server that could not answer is asked again
 const live = {
   on: false,
   model: null, // that the controls fit: while another one is being chosen they are about to change
+  values: [], // a copy, kept up by all events that change one
   shown: 0, // sheets, each once it is on the canvas
   last: 0, // the number of the request that the sheet on show answers
 
@@ -20,7 +21,7 @@ const live = {
   turned(on, model, values) {
     if (model !== this.model) return;
     this.settle(on, model, values);
-    this.move(model, values);
+    this.follow();
   },
 
   // The controls fit a model, and one another.
@@ -29,12 +30,19 @@ const live = {
     if (this.on !== on) arrange(on);
     this.on = on;
     this.model = model;
-    if (!busy()) this.move(model, values);
+    this.values = values;
+    if (!busy()) this.follow();
   },
 
   // A hand has moved a control.
-  move(model, values) {
-    if (this.on && model === this.model) newest.want(values);
+  move(model, place, value) {
+    this.values = [...this.values];
+    this.values[place] = value;
+    if (model === this.model) this.follow();
+  },
+
+  follow() {
+    if (this.on) newest.want(this.values);
   },
 };
 
