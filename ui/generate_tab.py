@@ -196,7 +196,8 @@ class GenerateTab:
             values,
             self.model,
             moved=[self.tiles, self.num_images, self.guidance, self.eta, self.seed, *self.advanced.inputs()[1:]],
-            settled=[event.then for event in (press, by_hand, chosen, steered, followed, translated)],
+            by_hand=by_hand.then,
+            settled=[event.then for event in (press, chosen, steered, followed, translated)],
         )
 
     def of_model(self) -> list:

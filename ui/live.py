@@ -29,14 +29,17 @@ class Live:
             info="live_help",
         )
 
-    def wire(self, values: list, model: gr.Dropdown, moved: Sequence[Any], settled: Sequence[Callable]) -> None:
+    def wire(
+        self, values: list, model: gr.Dropdown, moved: list, by_hand: Callable, settled: Sequence[Callable]
+    ) -> None:
         """``values``: what a run is told. ``moved``: those of them that a hand moves, each of which tells its own value
-        only, because Gradio copies all that an event is given, many times a second; ``settled``: the ends of events
-        after which several are other ones, as when a model has been chosen."""
+        only, because Gradio copies all that an event is given, many times a second; ``by_hand``: the end of an event
+        after which a hand has moved two; ``settled``: of those after which several are other ones, as when a model has
+        been chosen."""
         for control in moved:
-            place = values.index(control)
-            tell = f"(model, value) => {{ {HERE}.move(model, {place}, value); }}"
+            tell = f"(model, value) => {{ {HERE}.move(model, {{{values.index(control)}: value}}); }}"
             control.input(js=tell, inputs=[model, control], **IN_BROWSER)
+        by_hand(js=f"(model, ...values) => {{ {HERE}.move(model, values); }}", inputs=[model, *values], **IN_BROWSER)
         told = {"inputs": [self.switch, model, *values], **IN_BROWSER}
         for event in settled:
             event(js=f"(on, model, ...values) => {{ {HERE}.settle(on, model, values); }}", **told)

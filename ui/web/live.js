@@ -34,10 +34,9 @@ const live = {
     if (!busy()) this.follow();
   },
 
-  // A hand has moved a control.
-  move(model, place, value) {
-    this.values = [...this.values];
-    this.values[place] = value;
+  // A hand has moved a control: its value at its place, or all values.
+  move(model, changed) {
+    this.values = Object.assign([...this.values], changed);
     if (model === this.model) this.follow();
   },
 
