@@ -103,15 +103,15 @@ def unipc(denoise: BoundDenoise, x: Tensor, levels: list[Level], noise: Noise) -
     """UniPC-2 with B2(h), predicting x0 (Zhao et al. 2023): steps as ``dpmpp_2m``, each of them taken again, better,
     with the x0 predicted where it led to. That prediction serves the next step too, so there is no further evaluation,
     and the order is the 3rd."""
-    past: list[tuple[Level, Tensor, Tensor]] = []  # (level, x, x0) of the steps before, the last one first
+    behind = before = None  # (level, x0) of the last step, and of the one before it
+    start = x  # of the last step
     for i, (hi, lo) in enumerate(pairwise(levels)):
         x0 = denoise(x, hi).x0
-        if past:
-            last, x_there, x0_there = past[0]
-            behind = (past[1][0], past[1][2]) if len(past) > 1 else None
-            x = follow(x_there, last, hi, between(x0_there, x0, last, hi, behind))
-        past = [(hi, x, x0), *past[:1]]
-        x = follow(x, hi, lo, ahead(x0, hi, lo, (past[1][0], past[1][2]) if len(past) > 1 else None))
+        if behind is not None:
+            x = follow(start, behind[0], hi, between(behind[1], x0, behind[0], hi, before))
+        start = x
+        x = follow(x, hi, lo, ahead(x0, hi, lo, behind))
+        behind, before = (hi, x0), behind
         yield Step(i, lo, x, x0)
 
 

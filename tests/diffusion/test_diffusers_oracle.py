@@ -94,27 +94,26 @@ def test_ddpm(schedule, steps, monkeypatch):
         torch.testing.assert_close(mine, x, **TOLERANCE)
 
 
-@each_schedule
-@each_length
-def test_dpmpp_2m(schedule, steps):
-    theirs = scheduler(
-        diffusers.DPMSolverMultistepScheduler, schedule, steps, algorithm_type="dpmsolver++", solver_order=2,
-        solver_type="midpoint", final_sigmas_type="zero",
-    )  # fmt: skip
-    x = start()
-    for mine, t in zip(ours("dpmpp_2m", schedule, steps), theirs.timesteps, strict=True):
-        x = theirs.step(v_of(x, t), t, x).prev_sample
-        torch.testing.assert_close(mine, x, **TOLERANCE)
+MULTISTEP = {
+    "dpmpp_2m": (
+        diffusers.DPMSolverMultistepScheduler,
+        {"algorithm_type": "dpmsolver++", "solver_order": 2, "solver_type": "midpoint", "final_sigmas_type": "zero"},
+    ),
+    "unipc": (
+        diffusers.UniPCMultistepScheduler,
+        {"solver_order": 2, "solver_type": "bh2", "final_sigmas_type": "zero"},
+    ),
+}
 
 
 @each_schedule
 @each_length
-def test_unipc(schedule, steps):
-    theirs = scheduler(
-        diffusers.UniPCMultistepScheduler, schedule, steps, solver_order=2, solver_type="bh2", final_sigmas_type="zero",
-    )  # fmt: skip
+@pytest.mark.parametrize("name", MULTISTEP)
+def test_multistep(name, schedule, steps):
+    kind, settings = MULTISTEP[name]
+    theirs = scheduler(kind, schedule, steps, **settings)
     x = start()
-    for mine, t in zip(ours("unipc", schedule, steps), theirs.timesteps, strict=True):
+    for mine, t in zip(ours(name, schedule, steps), theirs.timesteps, strict=True):
         x = theirs.step(v_of(x, t), t, x).prev_sample
         torch.testing.assert_close(mine, x, **TOLERANCE)
 
