@@ -3,6 +3,7 @@
 import argparse
 import subprocess
 import sys
+from typing import Any
 
 import numpy as np
 from playwright.sync_api import sync_playwright
@@ -62,8 +63,8 @@ def row(name: str) -> np.ndarray:
     config = read_config(BUNDLED / name)
     if config.task == "classification":
         model, classifier = load_model("dit", device="cpu"), load_classifier(name, device="cpu")
-        free = model.generate(num_images=10, seed=1)
-        steered = model.generate(range(10), classifier=classifier, classifier_scale=STEERING, seed=1)
+        free = model.generate(num_images=10, seed=1, **STOCHASTIC)
+        steered = model.generate(range(10), classifier=classifier, classifier_scale=STEERING, seed=1, **STOCHASTIC)
         return sheet(np.concatenate([to_uint8(free), to_uint8(steered)]), columns=10)
     model = load_model(name, device="cpu")
     if config.task == "super-resolution":
@@ -76,7 +77,8 @@ def row(name: str) -> np.ndarray:
 
 
 PICTURES = {"page": page, "denoising": denoising, "systems": systems}
-STEERING = 5.0  # classifier scale
+STEERING = 12.0  # classifier scale
+STOCHASTIC: dict[str, Any] = {"sampler": "ddim", "steps": 25, "eta": 1.0}  # fresh noise gives the classifier its way
 
 
 def main() -> None:
