@@ -78,8 +78,9 @@ def test_bundled_name_and_path(model_dir, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("ref", ["", "nonesuch", "../x", "x" * 5000, "a\0b", "~nobody-of-that-name/x", "hub"])
-def test_unknown_reference_lists_what_there_is(ref, model_dir, monkeypatch):
+def test_unknown_reference_lists_what_there_is(ref, model_dir, tmp_path, monkeypatch):
     monkeypatch.setattr(hub, "BUNDLED", model_dir.parent)
+    monkeypatch.chdir(tmp_path)  # whatever lies beside the folder that the tests are started in
     with pytest.raises(
         InputError, match=r"give a bundled name \(tiny\), the path .* or hub:owner/name\[@revision\]\.$"
     ) as caught:

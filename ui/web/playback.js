@@ -6,10 +6,15 @@ const GLIMPSE = navigator.hardwareConcurrency > 4 ? 33 : 120;
 let clock = 0; // time of the last frame change, ms
 let alarm = null; // the timer of the next look
 
+// Picture and numbers change together, as soon as the picture is decoded; unless another frame is wanted by then.
 function show(place) {
   at = Math.max(0, Math.min(reel.last, place));
-  drawPicture();
-  drawNumbers();
+  const wanted = frame();
+  ready(wanted).then(() => {
+    if (wanted !== frame()) return;
+    drawPicture();
+    drawNumbers();
+  });
 }
 
 function setMode(next) {
@@ -41,12 +46,6 @@ function tick(now) {
   else play(now);
 }
 
-// Show a frame as soon as it is decoded, if it is still the next one by then.
-function showReady(place) {
-  const run = reel;
-  ready(reel.frames[place]).then(() => run === reel && mode !== "rest" && place > at && show(place));
-}
-
 // After the computation, one frame after another as they come, in larger strides the further it is ahead.
 function follow(now) {
   const behind = reel.last - at;
@@ -56,7 +55,7 @@ function follow(now) {
   }
   if (behind > 0 && now - clock >= GLIMPSE - 8) {
     clock = now;
-    showReady(at + Math.ceil(behind / 2));
+    show(at + Math.ceil(behind / 2));
     drawStatus();
   }
   wake(GLIMPSE);
@@ -76,7 +75,7 @@ function play(now) {
   const frames = Math.min(4, Math.floor((now - clock) / pause()));
   if (frames > 0) {
     clock = now;
-    showReady(Math.min(at + frames, reel.last));
+    show(at + frames);
   }
   for (const frame of reel.frames.slice(at, at + 9)) ready(frame); // and those that come next
   wake(pause() - (now - clock));
