@@ -8,8 +8,6 @@ or bf16, decides in which precision models draw; else that is measured.
 import argparse
 import os
 
-# A thread of torch that waits gives its core away instead of spinning: to the browser, or to the host's other guests.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # no telemetry; both read it when they are imported
 os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
 

@@ -4,11 +4,13 @@
     network = gatherer.gathered(network, of=model)     # to be called from any thread, as the network itself
 
 Each call keeps its own x, t and labels, and gets what the network would have answered to it alone, but for rounding.
-One thread does all the computing, so that nobody fights over processor cores. When it gets free it takes whatever
+One thread does all the computing, so that nobody fights over processor cores, and those that call it keep to one core
+for what little they compute themselves. When it gets free it takes whatever
 waits, but first gives those it has just served a moment to come back with their next step. Who is alone has nobody to
 wait for, and the network sees his call as it is.
 """
 
+import functools
 import os
 import threading
 import time
@@ -17,6 +19,7 @@ from concurrent.futures import Future
 from typing import Any
 
 import torch
+from threadpoolctl import ThreadpoolController
 from torch import Tensor
 
 from diffusion.denoiser import Network
@@ -49,6 +52,7 @@ class Gatherer:
         def ask(x: Tensor, t: Tensor, y: Tensor | None = None, **options: Any) -> Tensor:
             if torch.is_grad_enabled() or os.getpid() != self._process:
                 return network(x, t, y, **options)
+            keep_to_one_core()
             call = Call(network, of, {"x": x, "t": t, "y": y}, options)
             with self._changed:
                 self._waiting.append(call)
@@ -84,6 +88,20 @@ class Gatherer:
                 self._patient_until = end + PATIENCE * (end - start)
             for call in finished:
                 call.reply()
+
+
+def keep_to_one_core() -> None:
+    """From now on this thread, unless it is the program's first, has no helpers of OpenMP. Each thread has its own, and
+    where there are more of them than cores, libgomp puts all to sleep between two layers of a network instead of letting
+    them wait the microseconds: then a network takes a third longer."""
+    if threading.current_thread() is not threading.main_thread():
+        openmp().limit(limits=1)  # a thread's own setting, and cheap
+
+
+@functools.cache
+def openmp() -> ThreadpoolController:
+    """The process's OpenMP libraries."""
+    return ThreadpoolController().select(user_api="openmp")
 
 
 class Call:

@@ -12,7 +12,7 @@ from torch import nn
 from diffusion.config import ModelConfig, Task
 from diffusion.errors import InputError
 from diffusion.files import CONFIG, WEIGHTS, read_config
-from diffusion.gather import Gatherer
+from diffusion.gather import Gatherer, keep_to_one_core
 from diffusion.guidance import NoisyClassifier
 from diffusion.hub import COMMIT, bundled, resolve
 from diffusion.model import Model, load_classifier, load_model
@@ -129,6 +129,7 @@ class Registry:
 
     def _fill(self, future: "Future[Any]", key: Key, stamp: Stamp) -> None:
         kind, ref = key
+        keep_to_one_core()
         try:
             loaded = load_model(ref) if kind == "model" else load_classifier(ref)
         except BaseException as error:  # handed to all who wait; what is held stays

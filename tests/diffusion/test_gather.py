@@ -263,3 +263,22 @@ def test_a_batch_is_of_one_model_and_the_others_come_next():
     waiting = [call(4, "a"), call(4, "b"), call(4, "a")]
     assert list(next_batch(waiting)) == [waiting[0], waiting[2]]
     assert list(next_batch(waiting[1:])) == [waiting[1]]
+
+
+def test_who_calls_keeps_to_one_core_and_the_network_has_them_all():
+    """Set for each thread, so not here, nor in the thread that computes."""
+    seen = {}
+
+    def network(x, t, y):
+        seen["network"] = torch.get_num_threads()
+        return x
+
+    def call():
+        with torch.no_grad():
+            Gatherer().gathered(network, of="a model")(torch.zeros(1, 1, 2, 2), torch.zeros(1))
+        seen["caller"] = torch.get_num_threads()
+
+    thread = threading.Thread(target=call)
+    thread.start()
+    thread.join()
+    assert seen == {"caller": 1, "network": torch.get_num_threads()}
