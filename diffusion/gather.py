@@ -92,8 +92,8 @@ class Gatherer:
 
 def keep_to_one_core() -> None:
     """From now on this thread, unless it is the program's first, has no helpers of OpenMP. Each thread has its own, and
-    where there are more of them than cores, libgomp puts all to sleep between two layers of a network instead of letting
-    them wait the microseconds: then a network takes a third longer."""
+    where there are more of them than cores, libgomp puts all to sleep between two layers of a network instead of
+    letting them wait the microseconds: then a network takes a third longer."""
     if threading.current_thread() is not threading.main_thread():
         openmp().limit(limits=1)  # a thread's own setting, and cheap
 
