@@ -1,10 +1,12 @@
 """Images a second in training: the default preset beside the course's network, the same batch, and what data cost.
 
 Both sides make whole training steps of their own kind: ours as ``train.loop`` does (batch, loss, gradients, clipping,
-Muon, the average of the weights), the peer as the course does (noise, mean squared error, AdamW).
+Muon, the average of the weights, bfloat16 where the processor gains by it), the peer as the course does (noise, mean
+squared error, AdamW, float32).
 """
 
 import torch
+from accelerate import PartialState
 
 from benchmarks.sampling import course_model
 from benchmarks.timing import interleaved, ratio, summary
@@ -16,7 +18,7 @@ from train.batches import Batches
 from train.config import TrainConfig
 from train.data import Dataset
 from train.ema import PowerAverage
-from train.loop import fresh_optimizer
+from train.loop import accelerator_for, fresh_optimizer
 from train.presets import PRESETS
 
 PRESET, IMAGES, STEPS = "unet", 60_000, 5  # the size of MNIST; steps in one measurement
@@ -34,9 +36,11 @@ class Ours:
         images = torch.randint(0, 256, (IMAGES, 1, 28, 28), dtype=torch.uint8, generator=generator)
         data = Dataset(images, torch.randint(0, 10, (IMAGES,), generator=generator), labels)
         model = Model(config, device="cpu")
-        self.network = model.network.train()
-        self.average = PowerAverage(self.network, Model(config, device="cpu").network, self.training.ema_width)
-        self.optimizer = fresh_optimizer(self.network, self.training)
+        PartialState(cpu=True)  # where the peer is, too
+        self.accelerator = accelerator_for(self.training)
+        self.average = PowerAverage(model.network, Model(config, device="cpu").network, self.training.ema_width)
+        optimizer = fresh_optimizer(model.network, self.training)
+        self.network, self.optimizer = self.accelerator.prepare(model.network.train(), optimizer)
         self.denoiser = Denoiser(self.network, model.process, model.parameterisation, variance=model.variance)
         self.batches = Batches(data, model, self.training)
         self.step = 0
@@ -51,8 +55,8 @@ class Ours:
         for _ in range(STEPS):
             loss = LOSSES[self.training.loss](self.denoiser, *self.batches(self.step)).mean()
             self.optimizer.zero_grad()
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.training.max_grad_norm)
+            self.accelerator.backward(loss)
+            self.accelerator.clip_grad_norm_(self.network.parameters(), self.training.max_grad_norm)
             self.optimizer.step()
             self.step += 1
             self.average.update(self.step)
@@ -87,7 +91,8 @@ def measure(repetitions: int = 9) -> dict:
     seconds = interleaved({"ours": ours.train, "data": ours.load, "peer": peer.train}, repetitions)
     images = STEPS * ours.training.batch_size
     return {
-        "settings": {"preset": PRESET, "batch size": ours.training.batch_size, "steps": STEPS},
+        "settings": {"preset": PRESET, "batch size": ours.training.batch_size, "steps": STEPS}
+        | {"precision": "bf16" if ours.accelerator.mixed_precision == "bf16" else "fp32"},
         "seconds": {name: summary(values) for name, values in seconds.items()},
         "images a second": {name: images / summary(seconds[name])["median"] for name in ("ours", "peer")},
         "peer over ours": ratio(seconds["peer"], seconds["ours"]),
@@ -97,9 +102,10 @@ def measure(repetitions: int = 9) -> dict:
 
 def report(figures: dict) -> str:
     """The figures as a Markdown table."""
-    speed, batch = figures["images a second"], figures["settings"]["batch size"]
+    speed, settings = figures["images a second"], figures["settings"]
+    batch = settings["batch size"]
     rows = [
-        (f"training `{figures['settings']['preset']}`, batch {batch}", f"{speed['ours']:.0f} images/s"),
+        (f"training `{settings['preset']}`, batch {batch}, {settings['precision']}", f"{speed['ours']:.0f} images/s"),
         (f"peer: the course's UNet2DModel, batch {batch}", f"{speed['peer']:.0f} images/s"),
         ("ours over peer", f"{figures['peer over ours']:.1f}x"),
         ("share of a step that is data loading", f"{figures['data over ours']:.1%}"),

@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from accelerate import Accelerator
+from accelerate import Accelerator, PartialState
 from torch import Tensor, nn
 
 from diffusion.denoiser import Denoiser
+from diffusion.devices import use_bfloat16
 from diffusion.errors import InputError
 from diffusion.guidance import NoisyClassifier
 from diffusion.losses import LOSSES
@@ -37,6 +38,13 @@ class TrainingStopped(Exception):
     def __init__(self, message: str, code: int):
         super().__init__(message)
         self.code = code
+
+
+def accelerator_for(training: TrainConfig) -> Accelerator:
+    """The processes and their device, in the precision that the run asks for."""
+    precision = training.precision
+    bfloat16 = precision == "bf16" or (precision == "auto" and use_bfloat16(PartialState().device))
+    return Accelerator(mixed_precision="bf16" if bfloat16 else "no")
 
 
 def train(config: RunConfig, data: Dataset, run_dir: Path, accelerator: Accelerator, start_time: float) -> Path:

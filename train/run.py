@@ -103,11 +103,10 @@ def answer(options: dict[str, Any]) -> int:
 def run(options: dict[str, Any], start_time: float) -> int:
     """Do what the options, as parsed, say."""
     import torch
-    from accelerate import Accelerator, PartialState
+    from accelerate import PartialState
 
-    from diffusion.devices import use_bfloat16
     from diffusion.hub import push
-    from train.loop import train
+    from train.loop import accelerator_for, train
     from train.runs import latest_run_directory, new_run_directory, start_run
 
     # where processes have no GPU they meet over gloo, which accelerate takes only if it is told
@@ -124,8 +123,7 @@ def run(options: dict[str, Any], start_time: float) -> int:
         training = new_config(options)
         run_dir = on_main(lambda: new_run_directory(training.preset, output_dir))
 
-    bfloat16 = training.precision == "bf16" or (training.precision == "auto" and use_bfloat16(PartialState().device))
-    accelerator = Accelerator(mixed_precision="bf16" if bfloat16 else "no")
+    accelerator = accelerator_for(training)
     if training.batch_size % accelerator.num_processes:
         raise InputError(
             f"--batch-size must be divisible by the {accelerator.num_processes} processes, not {training.batch_size}."
