@@ -5,9 +5,9 @@
 
 Each call keeps its own x, t and labels, and gets what the network would have answered to it alone, but for rounding.
 One thread does all the computing, so that nobody fights over processor cores, and those that call it keep to one core
-for what little they compute themselves. When it gets free it takes whatever
-waits, but first gives those it has just served a moment to come back with their next step. Who is alone has nobody to
-wait for, and the network sees his call as it is.
+for what little they compute themselves. When it gets free it takes whatever waits, but first gives those it has just
+served a moment to come back with their next step. Who is alone has nobody to wait for, and the network sees his call
+as it is.
 """
 
 import functools
@@ -95,6 +95,7 @@ def keep_to_one_core() -> None:
     where there are more of them than cores, libgomp puts all to sleep between two layers of a network instead of
     letting them wait the microseconds: then a network takes a third longer."""
     if threading.current_thread() is not threading.main_thread():
+        torch.get_num_threads()  # torch sets the thread up now, and not later, over what we say
         openmp().limit(limits=1)  # a thread's own setting, and cheap
 
 

@@ -266,7 +266,8 @@ def test_a_batch_is_of_one_model_and_the_others_come_next():
 
 
 def test_who_calls_keeps_to_one_core_and_the_network_has_them_all():
-    """Set for each thread, so not here, nor in the thread that computes."""
+    """Set for each thread, so not here, nor in the thread that computes; also where a host has said how many."""
+    torch.set_num_threads(torch.get_num_threads())
     seen = {}
 
     def network(x, t, y):
