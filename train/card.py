@@ -110,21 +110,22 @@ power-function average over the last stretch of the run.
 """
 
 
-def with_figures(card: str, result: dict[str, Any], neighbours: str | None = None) -> str:
+def with_figures(card: str, name: str, result: dict[str, Any], neighbours: str | None = None) -> str:
     """The card with what train.evaluate found: for the Hub as ``model-index``, for people as a table at the end.
 
-    result: as ``train.evaluate`` writes it. neighbours: the name of a picture beside the card, of images and the
-    training images nearest to them. Figures that the card already has are replaced.
+    name: the model's own, not where it lies here. result: as ``train.evaluate`` writes it. neighbours: the name of a
+    picture beside the card, of images and the training images nearest to them. Figures that the card already has are
+    replaced.
     """
     _, front, body = card.split("---\n", 2)
     generated, columns, names = result["generated"], columns_of(result), metrics_of(result)
     metrics = [
         {
-            "type": name,
-            "name": f"{METRICS[name].title} ({generated['n']} images; {how(result)})",
-            "value": generated[name],
+            "type": metric,
+            "name": f"{METRICS[metric].title} ({generated['n']} images; {how(result)})",
+            "value": generated[metric],
         }
-        for name in names
+        for metric in names
     ]
     data = yaml.safe_load(front)
     index = {
@@ -132,7 +133,7 @@ def with_figures(card: str, result: dict[str, Any], neighbours: str | None = Non
         "dataset": {"type": data.get("datasets", [result["dataset"]])[0], "name": result["dataset"]},
         "metrics": metrics,
     }
-    data["model-index"] = [{"name": result["model"], "results": [index]}]
+    data["model-index"] = [{"name": name, "results": [index]}]
     rows = [[METRICS[name].title, *(cell(result, column, name) for column in columns)] for name in names]
     header = [["", *(COLUMNS[name] for name in columns)], ["---"] * (1 + len(columns))]
     table = "\n".join(f"| {' | '.join(row)} |" for row in header + rows)

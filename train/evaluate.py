@@ -113,7 +113,8 @@ def run(options: argparse.Namespace) -> None:
         card = resolve(options.model) / CARD
         if sheet is not None:
             write_atomically(card.with_name(SHEET), png_bytes(sheet, compress_level=9))
-        text = with_figures(card.read_text(encoding="utf-8"), result, SHEET if sheet is not None else None)
+        neighbours = SHEET if sheet is not None else None
+        text = with_figures(card.read_text(encoding="utf-8"), model.config.name, result, neighbours)
         write_atomically(card, text.encode())
 
 

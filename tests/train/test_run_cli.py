@@ -102,11 +102,13 @@ def test_the_card_is_as_the_hub_wants_it(unbroken, pictures):
     assert str(pictures) not in text
 
     row = {"n": 5000, "accuracy": 0.995, "confidence": 0.99, "frechet_distance": 1.5}
-    result = {"model": "tiny", "sampler": "ddim", "steps": 20, "guidance_scale": 2.0, "eta": None, "seed": 0}
+    result = {"model": "runs/tiny/model", "sampler": "ddim", "steps": 20, "guidance_scale": 2.0, "eta": None, "seed": 0}
     result |= {"dataset": "mnist", "generated": row, "real": row | {"confidence": None}}
-    text = with_figures(with_figures(text, result), result)
+    text = with_figures(with_figures(text, "tiny", result), "tiny", result)
     assert text.count("## Figures") == 1
     found = {each.metric_type: each.metric_value for each in ModelCard(text).data.eval_results}
+    assert ModelCard(text).data.model_name == "tiny"
+    assert "runs/tiny" not in text
     assert found == {"accuracy": 0.995, "confidence": 0.99, "frechet_distance": 1.5}
     assert "| mean confidence | 99.00% | - |\n" in text
     assert "ddim, 20 steps, guidance scale 2, seed 0" in text
