@@ -106,7 +106,7 @@ def report(figures: dict) -> str:
     batch = settings["batch size"]
     rows = [
         (f"training `{settings['preset']}`, batch {batch}, {settings['precision']}", f"{speed['ours']:.0f} images/s"),
-        (f"peer: the course's UNet2DModel, batch {batch}", f"{speed['peer']:.0f} images/s"),
+        (f"peer: the course's UNet2DModel, batch {batch}, fp32", f"{speed['peer']:.0f} images/s"),
         ("ours over peer", f"{figures['peer over ours']:.1f}x"),
         ("share of a step that is data loading", f"{figures['data over ours']:.1%}"),
     ]
