@@ -6,13 +6,18 @@ or bf16, decides in which precision models draw; else that is measured.
 """
 
 import argparse
+import atexit
 import os
+import sys
+from typing import NoReturn
 
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # no telemetry; both read it when they are imported
 os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
 
 import ui.gpu  # noqa: F401  (on ZeroGPU "spaces" has to be imported before torch touches CUDA)
 from diffusion.cli import Parser
+
+SESSIONS = 500  # visitors and plain HTTP calls that Gradio remembers, at 120 KB each; its default would be 1.2 GB
 
 
 def port(text: str) -> int:
@@ -32,11 +37,14 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
 
     # only now what takes seconds to import: help and refusals come at once
+    from diffusion.devices import keep_to_one_core
     from diffusion.errors import InputError
     from ui.app import build
     from ui.engine import FALLBACK, Engine
+    from ui.head import middleware
     from ui.theme import css, theme
 
+    keep_to_one_core(main_too=True)  # all cores are for the thread that computes
     try:
         engine = Engine(options.model or os.environ.get("DIGIT_DIFFUSION_MODEL") or FALLBACK)
         blocks = build(engine)
@@ -49,15 +57,32 @@ def main(arguments: list[str] | None = None) -> None:
             share=options.share,
             theme=theme(),
             css=css(),
+            app_kwargs=middleware(),
             footer_links=["api"],
             ssr_mode=False,  # a second server, in Node, would only slow the start
             enable_monitoring=False,
             run_history=False,
             max_file_size="1kb",  # nothing here takes an upload
+            state_session_capacity=SESSIONS,
         )
     except OSError as error:
         parser.error(str(error))
 
 
+def leave(code: int) -> NoReturn:
+    """End the process as it stands. Threads are still computing, and while Python takes itself down it would abort at
+    the first that comes back from torch ("terminate called without an active exception")."""
+    atexit._run_exitfuncs()  # such as those that close a public link
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except KeyboardInterrupt:  # before the page was up; later, Gradio takes it
+        leave(130)
+    except SystemExit as refused:  # with its sentence said, or after --help
+        leave(int(refused.code or 0))
+    leave(0)

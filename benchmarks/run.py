@@ -38,13 +38,14 @@ def main() -> None:
         OPTIONS.get(name, add_repetitions)(names.add_parser(name, description=benchmark.__doc__))
     options = vars(parser.parse_args())
     name = options.pop("name")
-    figures = {"machine": machine(), **BENCHMARKS[name].measure(**options)}
+    rounds = {"rounds": options["repetitions"]} if "repetitions" in options else {}
+    figures = {"machine": machine(), **rounds, **BENCHMARKS[name].measure(**options)}
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / f"{name}.json").write_text(json.dumps(figures, indent=2) + "\n")
     if name in PLOTS:
         PLOTS[name](figures, ASSETS / f"{name}.svg")
-    rounds = f"; median of {options['repetitions']}" if "repetitions" in options else ""
-    print(f"{figures['machine']}{rounds}\n\n{BENCHMARKS[name].report(figures)}")
+    medians = f"; medians of {figures['rounds']}" if rounds else ""
+    print(f"{figures['machine']}{medians}\n\n{BENCHMARKS[name].report(figures)}")
 
 
 if __name__ == "__main__":

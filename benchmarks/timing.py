@@ -39,4 +39,5 @@ def machine() -> str:
     except (OSError, StopIteration):
         pass
     accelerator = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else "no accelerator"
-    return f"{name}, {torch.get_num_threads()} threads, {accelerator}, torch {torch.__version__}"
+    instructions = torch.backends.cpu.get_cpu_capability()
+    return f"{name} ({instructions}), {torch.get_num_threads()} threads, {accelerator}, torch {torch.__version__}"

@@ -10,7 +10,8 @@ if TYPE_CHECKING:
     from diffusion.config import ModelConfig
     from diffusion.errors import InputError
     from diffusion.guidance import NoisyClassifier
-    from diffusion.model import Model, load_classifier, load_model
+    from diffusion.loading import load_classifier, load_model
+    from diffusion.model import Model
     from diffusion.networks import FreeU
     from diffusion.samplers import SAMPLERS, Step
 
@@ -31,6 +32,7 @@ if not TYPE_CHECKING:
         "SAMPLERS": "samplers",
         "FreeU": "networks",
         "InputError": "errors",
+        "Model": "model",
         "ModelConfig": "config",
         "NoisyClassifier": "guidance",
         "Step": "samplers",
@@ -39,4 +41,4 @@ if not TYPE_CHECKING:
     def __getattr__(name):
         if name not in __all__:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        return getattr(importlib.import_module(f"diffusion.{MODULES.get(name, 'model')}"), name)
+        return getattr(importlib.import_module(f"diffusion.{MODULES.get(name, 'loading')}"), name)

@@ -1,10 +1,12 @@
-"""Where a model computes, and in which precision it is fastest there."""
+"""Where a model computes, in which precision it is fastest there, and on how many cores."""
 
 import functools
 import os
+import threading
 import time
 
 import torch
+from threadpoolctl import ThreadpoolController
 from torch import nn
 
 from diffusion.errors import InputError
@@ -42,7 +44,8 @@ def cpu_gains() -> bool:
     """Whether a convolution gains from the processor's bfloat16 instructions, timed once (50 ms): on some they have
     twice the rate of float32, on others half of it. Counted is this thread's own time, whoever else uses the cores."""
     seconds = {dtype: float("inf") for dtype in (torch.float32, torch.bfloat16)}
-    with torch.no_grad():
+    torch.get_num_threads()
+    with torch.no_grad(), openmp().limit(limits=1):  # see keep_to_one_core
         cases = [(dtype, *convolution(dtype)) for dtype in seconds]
         for _ in range(8):  # in turn, and the best of each
             for dtype, conv, x in cases:
@@ -56,3 +59,21 @@ def convolution(dtype: torch.dtype) -> tuple[nn.Module, torch.Tensor]:
     """One as our U-Nets have, and something to put into it."""
     conv = nn.Conv2d(64, 64, 3, padding=1, dtype=dtype).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return conv, torch.zeros(16, 64, 14, 14, dtype=dtype).contiguous(memory_format=torch.channels_last)
+
+
+def keep_to_one_core(main_too: bool = False) -> None:
+    """From now on this thread, unless it is the program's first and that is not meant, too, has no helpers of OpenMP.
+
+    Each thread that computes has its own helpers, for as long as it lives, and where there are more of all these than
+    cores, libgomp puts them to sleep between two layers of a network instead of letting them wait the microseconds:
+    then a network takes twice as long. So where one thread computes for many, the many must have none.
+    """
+    if main_too or threading.current_thread() is not threading.main_thread():
+        torch.get_num_threads()  # torch sets the thread up now, and not later, over what we say
+        openmp().limit(limits=1)  # a thread's own setting; takes 3 microseconds
+
+
+@functools.cache
+def openmp() -> ThreadpoolController:
+    """The process's OpenMP libraries."""
+    return ThreadpoolController().select(user_api="openmp")

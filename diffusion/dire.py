@@ -27,7 +27,8 @@ from diffusion.errors import InputError
 from diffusion.files import write_atomically
 from diffusion.generate import checked_device
 from diffusion.images import from_uint8, png_bytes, to_uint8
-from diffusion.model import Model, load_model
+from diffusion.loading import load_model
+from diffusion.model import Model
 from diffusion.pictures import UNREADABLE, read_picture
 from diffusion.request import Settings, between
 

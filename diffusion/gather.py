@@ -10,7 +10,6 @@ served a moment to come back with their next step. Who is alone has nobody to wa
 as it is.
 """
 
-import functools
 import os
 import threading
 import time
@@ -19,15 +18,15 @@ from concurrent.futures import Future
 from typing import Any
 
 import torch
-from threadpoolctl import ThreadpoolController
 from torch import Tensor
 
 from diffusion.denoiser import Network
+from diffusion.devices import keep_to_one_core
 
 MOST = {"cpu": 64}  # images in a batch, by kind of device: with more, nothing is gained and everybody waits longer
 MOST_ELSEWHERE = 1024
 TURN = 32  # images that a call has by right when its turn comes; more, where others leave room
-PATIENCE = 0.1  # how long to wait for those just served, as a share of the time that their batch took
+PATIENCE = 0.3  # how long to wait for those just served, as a share of the time that their batch took
 LINGER = 10.0  # seconds after which a thread that has nothing to do ends
 
 
@@ -88,21 +87,6 @@ class Gatherer:
                 self._patient_until = end + PATIENCE * (end - start)
             for call in finished:
                 call.reply()
-
-
-def keep_to_one_core() -> None:
-    """From now on this thread, unless it is the program's first, has no helpers of OpenMP. Each thread has its own, and
-    where there are more of them than cores, libgomp puts all to sleep between two layers of a network instead of
-    letting them wait the microseconds: then a network takes a third longer."""
-    if threading.current_thread() is not threading.main_thread():
-        torch.get_num_threads()  # torch sets the thread up now, and not later, over what we say
-        openmp().limit(limits=1)  # a thread's own setting, and cheap
-
-
-@functools.cache
-def openmp() -> ThreadpoolController:
-    """The process's OpenMP libraries."""
-    return ThreadpoolController().select(user_api="openmp")
 
 
 class Call:

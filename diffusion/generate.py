@@ -19,7 +19,8 @@ from diffusion.errors import InputError
 from diffusion.files import write_atomically
 from diffusion.gif import gif_bytes
 from diffusion.images import png_bytes, sheet
-from diffusion.model import Model, load_classifier, load_model
+from diffusion.loading import load_classifier, load_model
+from diffusion.model import Model
 from diffusion.pictures import read_small_pictures
 from diffusion.request import Settings, between, label_index
 from diffusion.samplers import SAMPLERS

@@ -73,7 +73,7 @@ def push(
     Nothing is sent unless the model loads. The token is by default that of HF_TOKEN or 'hf auth login'. Raises
     ``InputError`` for a bad directory or name, ``ModelUnavailable`` for what the Hub does not take.
     """
-    from diffusion.model import load_any  # which imports this file
+    from diffusion.loading import load_any  # which imports this file
 
     _check_repo_id(repo_id, repo_id)
     directory = _complete(Path(model_dir).resolve())

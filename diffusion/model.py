@@ -10,9 +10,9 @@ from torch import Tensor, nn
 
 from diffusion.config import ModelConfig
 from diffusion.denoiser import Denoise, Denoiser, clipped
-from diffusion.devices import default_device, use_bfloat16
+from diffusion.devices import use_bfloat16
 from diffusion.errors import InputError
-from diffusion.files import CARD, CONFIG, WEIGHTS, read_config, read_tensors, write_atomically
+from diffusion.files import CARD, CONFIG, WEIGHTS, write_atomically
 from diffusion.gather import Gatherer
 from diffusion.guidance import NoisyClassifier, classifier_free, skip_layer
 from diffusion.inversion import invert
@@ -20,7 +20,7 @@ from diffusion.networks import FreeU, build_network
 from diffusion.noise import ImageNoise
 from diffusion.prediction import PARAMETERISATIONS
 from diffusion.process import Level
-from diffusion.request import LIMITS, check_settings
+from diffusion.request import LIMITS, check_low_res, check_settings
 from diffusion.respacing import respaced
 from diffusion.samplers import SAMPLERS, Step
 from diffusion.variance import VARIANCES
@@ -58,7 +58,9 @@ class Model:
         superfluous or wrong."""
         if self.config.task == "classification":
             raise InputError(f"{self.config.name} is a classifier: it steers another model and draws nothing itself.")
-        low_res = self._checked_low_res(low_res)
+        low_res = check_low_res(self.config, low_res)
+        if low_res is not None:
+            low_res = low_res.to(self.device, torch.float32)
         network = self._fast_network()
         if self.gatherer is not None:
             network = self.gatherer.gathered(network, of=self)
@@ -214,21 +216,6 @@ class Model:
                 raise InputError(f"Label {label} is unknown; {allowed}.")
         return torch.as_tensor(list(labels), dtype=torch.long, device=self.device)
 
-    def _checked_low_res(self, low_res: Tensor | None) -> Tensor | None:
-        config = self.config
-        if config.low_res_size is None:
-            if low_res is not None:
-                raise InputError(f"low_res belongs to super-resolution; leave it out with {config.name}.")
-            return None
-        wanted = f"images of {config.low_res_size}x{config.low_res_size} pixels in {config.channels} channel(s)"
-        if low_res is None:
-            raise InputError(f"{config.name} enlarges images: it needs low_res, {wanted}.")
-        if low_res.ndim != 4 or low_res.shape[1:] != (config.channels, config.low_res_size, config.low_res_size):
-            raise InputError(f"low_res must be {wanted}, (N, C, H, W), not {tuple(low_res.shape)}.")
-        if not bool((low_res.abs() <= 1).all()):
-            raise InputError("low_res must hold values from -1 to 1 only.")
-        return low_res.to(self.device, torch.float32)
-
     def _network_labels(self, classes: Tensor) -> Tensor | None:
         """Classes as the network takes them: with its null label, or not at all."""
         null_label = self.config.num_classes
@@ -256,37 +243,3 @@ def fresh_network(config: ModelConfig) -> nn.Module:
     """The network of a configuration, with fresh weights."""
     learned = VARIANCES[config.variance].learned
     return build_network(config.network, config.channels, config.num_classes, learned_variance=learned)
-
-
-def load_model(ref: str | Path, device: str | torch.device | None = None) -> Model:
-    """Load a model by reference: a bundled name ("unet"), a path, or "hub:owner/name[@revision]".
-
-    Strict: a missing, extra or misshapen tensor is an ``InputError`` that names it, and so is a classifier. Without
-    ``device``, a GPU is used where there is one.
-    """
-    model = load_any(ref, device)
-    if model.config.task == "classification":
-        raise InputError(f"{ref} is a classifier of noisy images: it steers another model and draws nothing itself.")
-    return model
-
-
-def load_classifier(ref: str | Path, device: str | torch.device | None = None) -> NoisyClassifier:
-    """Load a classifier of noisy images, for ``Model.sample(classifier=...)``; otherwise as ``load_model``."""
-    model = load_any(ref, device)
-    if model.config.task != "classification":
-        raise InputError(f"{ref} is a model that draws: it is no classifier of noisy images to steer another.")
-    model.network.requires_grad_(False)  # the gradient wanted is that by the image
-    return model.classifier()
-
-
-def load_any(ref: str | Path, device: str | torch.device | None = None) -> Model:
-    """``load_model`` of whatever the reference means, be it a classifier."""
-    from diffusion.hub import resolve
-
-    directory = resolve(str(ref))
-    config = read_config(directory)
-    with torch.device("meta"):  # shapes only: nothing is allocated before the file is known to fit
-        network = fresh_network(config)
-    tensors = read_tensors(directory / WEIGHTS, network.state_dict())
-    network.load_state_dict(tensors, assign=True)
-    return Model(config, network, device or default_device())

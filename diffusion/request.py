@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
+from torch import Tensor
 
 from diffusion.config import ModelConfig
 from diffusion.errors import InputError
@@ -121,6 +122,23 @@ def check_settings(config: ModelConfig, **values: Any) -> dict[str, Any]:
     ``Settings.filled``'s others that were given. Raises InputError.
     """
     return Settings(**values).filled(config)
+
+
+def check_low_res(config: ModelConfig, low_res: Tensor | None) -> Tensor | None:
+    """What a model for super-resolution enlarges, (N, C, low_res_size, low_res_size) in [-1, 1], as it is; None for
+    other models. Raises InputError where it is missing, superfluous or wrong."""
+    if config.low_res_size is None:
+        if low_res is not None:
+            raise InputError(f"low_res belongs to super-resolution; leave it out with {config.name}.")
+        return None
+    wanted = f"images of {config.low_res_size}x{config.low_res_size} pixels in {config.channels} channel(s)"
+    if low_res is None:
+        raise InputError(f"{config.name} enlarges images: it needs low_res, {wanted}.")
+    if low_res.ndim != 4 or low_res.shape[1:] != (config.channels, config.low_res_size, config.low_res_size):
+        raise InputError(f"low_res must be {wanted}, (N, C, H, W), not {tuple(low_res.shape)}.")
+    if not bool((low_res.abs() <= 1).all()):
+        raise InputError("low_res must hold values from -1 to 1 only.")
+    return low_res
 
 
 def label_index(label: str, label_names: Sequence[str]) -> int:

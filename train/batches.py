@@ -14,7 +14,7 @@ from torch import Tensor
 from diffusion.images import downscaled
 from diffusion.losses import drop_labels, stratified_times
 from diffusion.model import Model
-from train.config import TrainConfig
+from train.config import TrainConfig, time_knots
 from train.data import Dataset
 
 
@@ -43,7 +43,7 @@ class Batches:
         device, share = self.model.device, self.share
         chosen = image_order(len(self.images), size, step, seed).to(device)
         draw = generator(device, seed, step)
-        t = stratified_times(size, self.model.process.t_min, generator("cpu", seed, step, 2))[share]  # float64
+        t = self.times(stratified_times(size, 0.0, generator("cpu", seed, step, 2)))[share]  # float64
         eps = torch.randn(size, *self.images.shape[1:], generator=draw, device=device)[share]
         labels = None
         if num_classes := self.model.config.num_classes:
@@ -51,6 +51,16 @@ class Batches:
         x0 = self.images[chosen[share]].to(torch.float32, memory_format=torch.channels_last).div_(127.5).sub_(1)
         small = self.model.config.low_res_size
         return Batch(self.model.encode(x0), labels, t, eps, None if small is None else downscaled(x0, small))
+
+    def times(self, u: Tensor) -> Tensor:
+        """Numbers u (n,), uniform in [0, 1], as times from t_min to 1, of which each of ``TrainConfig.times`` has its
+        share."""
+        t_min = self.model.process.t_min
+        knots, passed = (torch.tensor(values, dtype=u.dtype) for values in time_knots(self.training.times))
+        knots = t_min + (1 - t_min) * knots
+        part = torch.bucketize(u, passed[1:-1], right=True)
+        within = (u - passed[part]) / (passed[part + 1] - passed[part])
+        return torch.lerp(knots[part], knots[part + 1], within)
 
 
 def image_order(num_images: int, batch_size: int, step: int, seed: int) -> Tensor:

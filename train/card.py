@@ -28,6 +28,7 @@ OPTIONS = (
     "optimizer",
     "batch_size",
     "learning_rate",
+    "times",
     "seed",
     "precision",
 )

@@ -1,10 +1,11 @@
 """The settings of a training run: what stands in ``runs/NAME/config.json``, and all that is needed to repeat it."""
 
 from collections.abc import Sequence
+from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator
 
 from diffusion.config import ModelConfig
 from diffusion.errors import InputError
@@ -13,6 +14,7 @@ from train.presets import PRESETS
 
 ENLARGEMENT = 4  # of the presets for super-resolution
 BUDGETS = ("steps", "epochs", "minutes")
+TIMES = 'of times that rise to 1, with the shares up to each that add up to 1, as in "0.4:0.25,1:0.75"'
 
 
 class TrainConfig(BaseModel):
@@ -42,6 +44,7 @@ class TrainConfig(BaseModel):
     weight_decay: float = Field(0.0, ge=0)
     max_grad_norm: float = Field(1.0, gt=0)
     ema_width: float = Field(0.1, gt=0, lt=0.28)  # of the averaged stretch of the run, as a share of the steps so far
+    times: str = Field("1:1", description=TIMES)  # which share of a batch's times lies up to each of some times
     label_dropout: float = Field(0.1, ge=0, lt=1)  # share of the labels withheld, for classifier-free guidance
     loss: Literal["mse", "rescaled_mse", "kl", "rescaled_kl", "cross_entropy", "distillation"] = "mse"
     precision: Literal["auto", "fp32", "bf16"] = "auto"
@@ -50,6 +53,12 @@ class TrainConfig(BaseModel):
     log_every: int = Field(10, ge=1)  # steps a line of metrics.jsonl
     save_seconds: float = Field(60, ge=0)  # between checkpoints, hence the most that a crash can cost
     sheet_seconds: float = Field(60, ge=0)  # between sample sheets
+
+    @field_validator("times")
+    @classmethod
+    def _times_make_sense(cls, times: str) -> str:
+        time_knots(times)
+        return times
 
     @classmethod
     def checked(cls, **values: Any) -> "TrainConfig":
@@ -79,6 +88,18 @@ class TrainConfig(BaseModel):
         if self.epochs is not None:
             return max(1, round(self.epochs * num_images / self.batch_size))
         return self.steps
+
+
+def time_knots(times: str) -> tuple[list[float], list[float]]:
+    """``TrainConfig.times`` as times from 0 to 1 and, for each, the share of a batch's times up to it. Raises
+    ValueError."""
+    pairs = [(float(end), float(share)) for end, share in (part.split(":") for part in times.split(","))]
+    knots = [0.0, *(end for end, _ in pairs)]
+    passed = [0.0, *accumulate(share for _, share in pairs)]
+    rising = all(a < b for values in (knots, passed) for a, b in pairwise(values))
+    if not rising or knots[-1] != 1 or abs(passed[-1] - 1) > 1e-9:
+        raise ValueError(TIMES)
+    return knots, passed
 
 
 class RunConfig(BaseModel):

@@ -24,7 +24,8 @@ from diffusion.config import ModelConfig
 from diffusion.denoiser import Denoise, Denoiser, clipped
 from diffusion.errors import InputError
 from diffusion.guidance import classifier_free
-from diffusion.model import Model, load_model
+from diffusion.loading import load_model
+from diffusion.model import Model
 from diffusion.process import Level, Process, like
 from diffusion.samplers import SAMPLERS, dpmpp_2m
 

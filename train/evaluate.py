@@ -32,7 +32,8 @@ from diffusion.files import CARD, write_atomically
 from diffusion.generate import Job, checked_device
 from diffusion.hub import resolve
 from diffusion.images import png_bytes
-from diffusion.model import Model, load_classifier, load_model
+from diffusion.loading import load_classifier, load_model
+from diffusion.model import Model
 from train.card import with_figures
 from train.data import Dataset, load_dataset
 from train.enlarging import evaluate_enlarging

@@ -13,8 +13,9 @@ from diffusion.denoiser import Denoiser
 from diffusion.devices import use_bfloat16
 from diffusion.errors import InputError
 from diffusion.guidance import NoisyClassifier
+from diffusion.loading import load_any
 from diffusion.losses import LOSSES
-from diffusion.model import Model, load_any
+from diffusion.model import Model
 from train.batches import Batches, mixed
 from train.card import model_card
 from train.checkpoints import load_checkpoint, save_checkpoint

@@ -8,7 +8,7 @@ one learning rate serves both.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import torch
@@ -55,20 +55,18 @@ class Muon(torch.optim.Optimizer):
                     update(weights, [weight.grad for weight in weights], group)
 
     def orthogonal_step(self, weights: list[Tensor], gradients: list[Tensor], group: dict[str, Any]) -> None:
-        """Nesterov momentum, made orthogonal; matrices of one shape go through the iteration together."""
+        """Nesterov momentum, made orthogonal."""
         momenta = self.kept("momentum", weights)
         torch._foreach_lerp_(momenta, gradients, 1 - group["momentum"])
         updates = torch._foreach_lerp(gradients, momenta, group["momentum"])
         if group["weight_decay"]:
             torch._foreach_mul_(weights, 1 - group["lr"] * group["weight_decay"])
-        alike = defaultdict(list)
-        for weight, update in zip(weights, updates, strict=True):
-            matrix = update.reshape(len(update), -1)
-            alike[matrix.shape].append((weight, matrix))
-        for shape, members in alike.items():
-            directions = orthogonal(torch.stack([matrix for _, matrix in members]))
-            for (weight, _), direction in zip(members, directions, strict=True):
-                weight.add_(direction.view_as(weight), alpha=-group["lr"] * RMS * max(shape) ** 0.5)
+        # the order of the columns does not matter, and so a convolution's weight is a matrix as it lies in memory
+        matrices = [update.movedim(1, -1).flatten(1) for update in updates]
+        for weight, direction in zip(weights, orthogonal(matrices), strict=True):
+            columns_last = weight.movedim(1, -1)
+            size = RMS * max(direction.shape) ** 0.5
+            columns_last.add_(direction.view_as(columns_last), alpha=-group["lr"] * size)
 
     def adam_step(self, weights: list[Tensor], gradients: list[Tensor], group: dict[str, Any]) -> None:
         """Adam (Kingma & Ba 2015, algorithm 1)."""
@@ -99,21 +97,34 @@ def is_matrix(name: str, weight: Tensor) -> bool:
     return large and CONDITIONING.isdisjoint(name.split("."))
 
 
-def orthogonal(matrices: Tensor, steps: int = 5) -> Tensor:
-    """Roughly U V' of each U S V', for (N, rows, columns): singular values between 0.7 and 1.2 after five steps.
+def orthogonal(matrices: Sequence[Tensor], steps: int = 5) -> list[Tensor]:
+    """Roughly U V' of each U S V', a matrix (rows, columns): singular values between 0.7 and 1.2 after five steps.
 
     A step takes X to p(G) X with G = X X' and p(G) = a + b G + c G^2. All these polynomials commute, so their product
-    is gathered on the small side of the matrix and meets X once, at the end.
+    is gathered on the small side of the matrix, for all matrices with as small a side at once, and meets X at the end.
     """
-    tall = matrices.shape[-2] > matrices.shape[-1]
-    x = matrices.mT if tall else matrices
-    x = x / x.norm(dim=(-2, -1), keepdim=True).clamp(min=1e-7)
+    wide = [matrix if len(matrix) <= matrix.shape[1] else matrix.mT for matrix in matrices]
+    alike = defaultdict(list)
+    for index, x in enumerate(wide):
+        alike[len(x)].append(index)
+    directions = list(wide)
+    for indices in alike.values():
+        norms = torch.stack([wide[i].norm().clamp(min=1e-7) for i in indices]).view(-1, 1, 1)
+        grams = torch.stack([wide[i] @ wide[i].mT for i in indices]) / norms**2
+        for i, product in zip(indices, product_of_steps(grams, steps) / norms, strict=True):
+            directions[i] = product @ wide[i]
+    pairs = zip(directions, matrices, strict=True)
+    return [direction if direction.shape == matrix.shape else direction.mT for direction, matrix in pairs]
+
+
+def product_of_steps(gram: Tensor, steps: int) -> Tensor:
+    """p(G) of all steps multiplied, for each G of (N, side, side)."""
     a, b, c = QUINTIC
-    identity = torch.eye(x.shape[-2], dtype=x.dtype, device=x.device)
-    gram = product = x @ x.mT
+    product = gram
     for step in range(steps):
-        p = torch.baddbmm(a * identity, gram, c * gram) + b * gram
+        p = torch.baddbmm(gram, gram, gram, beta=b, alpha=c)
+        p.diagonal(dim1=-2, dim2=-1).add_(a)
         product = p @ product if step else p
         if step + 1 < steps:
             gram = p @ (gram @ p)
-    return (product @ x).mT if tall else product @ x
+    return product

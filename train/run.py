@@ -66,6 +66,11 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--batch-size", type=int, metavar="N", help="images a step, over all processes")
     p.add_argument("--optimizer", choices=["muon", "adamw"], help="the preset's own if not given")
     p.add_argument("--learning-rate", type=float, metavar="X", help="after the warm-up; it decays to 0")
+    p.add_argument(
+        "--times",
+        metavar="T:S,...",
+        help='which share of the images is noised up to which times, as "0.4:0.25,1:0.75"; default: evenly',
+    )
     p.add_argument("--seed", type=int, metavar="N", help="the same seed gives the same run")
     p.add_argument("--precision", choices=["auto", "fp32", "bf16"], help="auto: bf16 where it is faster")
     return p

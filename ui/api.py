@@ -89,7 +89,9 @@ def add(engine: Engine) -> None:
             with closing(engine.run(request)) as updates:
                 for update in updates:
                     result = update.result
-                    yield gr.skip(), gr.skip()  # here it is noticed that a caller has cancelled, or gone
+                    # Here it is noticed that a caller has cancelled, or gone. Not gr.skip(): for each of these Gradio
+                    # makes both components anew.
+                    yield None, None
         except InputError as error:
             raise gr.Error(str(error), print_exception=False) from None
         assert result is not None  # the last update of a run has it

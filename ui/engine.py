@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from torch import Tensor
 
-from diffusion.devices import precision
+from diffusion.devices import keep_to_one_core, precision
 from diffusion.errors import InputError
 from diffusion.images import png_bytes, sheet, to_uint8
 from diffusion.model import Model
@@ -35,7 +35,7 @@ logger = logging.getLogger(__name__)
 
 FALLBACK = "unet"  # draws while the operator's model from the Hub is not there
 MOST_FRAMES = 120  # of one run: a scrubber has no more places than that
-INTERVAL = 0.1  # seconds between updates, of all runs together; the frames between two come with the second
+INTERVAL = 0.2  # seconds between updates, of all runs together; the frames between two come with the second
 LONGEST = 0.5  # seconds between updates of one run among many, if it has frames: Stop takes hold between them
 PULSE = 0.25  # seconds after which an update comes even without a frame: to count steps, and for Stop to take hold
 
@@ -162,13 +162,14 @@ class Engine:
         return self._status
 
     def run(self, request: Request) -> Generator[Update, None, None]:
-        """Draw, in updates of at most 10 a second; closing the iterator ends the computation.
+        """Draw, in updates of at most 5 a second; closing the iterator ends the computation.
 
         The model is loaded and everything checked before this returns. Raises InputError.
         """
         return self._updates(planned(request, self._checked(request.model), self.registry))
 
     def _updates(self, plan: Plan) -> Generator[Update, None, None]:
+        keep_to_one_core()  # the gatherer's thread computes; each part of a run may be asked for by another one
         total = plan.settings["steps"]
         kept = kept_indices(total, MOST_FRAMES)
         frames: list[Frame] = []
@@ -181,6 +182,7 @@ class Engine:
                 now = time.perf_counter()
                 if state.index < total and now >= (due if frames else due + PULSE):
                     yield Update(frames, state.index, total, now - started, small=None if state.index else plan.small)
+                    keep_to_one_core()
                     frames = []
                     back = time.perf_counter()
                     due = back + min(INTERVAL * self._runs, LONGEST)

@@ -135,6 +135,7 @@ class GenerateTab:
             self.player,
             preprocess=False,  # values come over HTTP from anyone: Request checks them, in words
             concurrency_id=SAMPLING,
+            trigger_mode="multiple",  # also while a stopped run is still being cancelled
             **QUIET,
         )
         run.then(fn=None, js=END, outputs=[self.generate, self.stop])

@@ -21,12 +21,20 @@ def embedding_table(count: int, width: int) -> nn.Embedding:
     return nn.Embedding(count, width, _weight=normal_(torch.empty(count, width)))
 
 
-def group_norm(channels: int, most_groups: int = 8) -> nn.GroupNorm:
+class GroupNorm(nn.GroupNorm):
+    """GroupNorm in its weights' precision: under autocast in float32, as CUDA's autocast has it. On a CPU that takes a
+    third of the time that bfloat16 does, here and in what is done pixel by pixel up to the next convolution."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x.to(self.weight.dtype))
+
+
+def group_norm(channels: int, most_groups: int = 8) -> GroupNorm:
     """GroupNorm with ``most_groups`` groups, or the largest number below that divides the channels.
 
     Its statistics are float32 whatever the input: torch accumulates them so for half precision too.
     """
-    return nn.GroupNorm(next(g for g in range(most_groups, 0, -1) if channels % g == 0), channels)
+    return GroupNorm(next(g for g in range(most_groups, 0, -1) if channels % g == 0), channels)
 
 
 class Upsample(nn.Module):

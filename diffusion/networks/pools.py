@@ -14,7 +14,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from diffusion.networks.attention import split_qkv
+from diffusion.networks.attention import attention, split_qkv
 from diffusion.networks.layers import group_norm, normal_, zero_module
 
 PoolKind = Literal["adaptive", "attention", "spatial", "spatial_v2"]
@@ -50,7 +50,7 @@ class AttentionPool2d(nn.Module):
         tokens = x.flatten(2)  # (N, C, L)
         tokens = torch.cat([tokens.mean(dim=-1, keepdim=True), tokens], dim=-1) + self.positions  # (N, C, 1 + L)
         q, k, v = split_qkv(self.qkv(tokens), self.heads, "qkv_first")  # each (N, heads, 1 + L, C / heads)
-        pooled = nn.functional.scaled_dot_product_attention(q[:, :, :1], k, v)  # (N, heads, 1, C / heads)
+        pooled = attention(q[:, :, :1], k, v)  # (N, heads, 1, C / heads)
         return self.out(pooled.flatten(1))
 
 

@@ -12,7 +12,8 @@ from huggingface_hub import ModelCard
 from PIL import Image
 
 from diffusion.config import ModelConfig
-from diffusion.model import Model, load_model
+from diffusion.loading import load_model
+from diffusion.model import Model
 from tests.bars import bars
 from tests.tiny import ENLARGER, READER, tiny_classifier, tiny_enlarger, tiny_model
 from train import enlarging, evaluate, generating, two_sample

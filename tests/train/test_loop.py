@@ -255,6 +255,19 @@ def test_processes_share_the_batch_of_one(enlarging, data):
         assert together.equal(getattr(whole, name)), name
 
 
+@pytest.mark.parametrize(("times", "shares"), [("1:1", [0.2, 0.5, 0.3]), ("0.2:0.5,0.7:0.1,1:0.4", [0.5, 0.1, 0.4])])
+def test_times_get_their_shares(times, shares, data):
+    model = diffusion.Model(ModelConfig(name="tiny", image_size=8, label_names=("left", "top"), **TINY["model"]))
+    settings = {**TINY["training"], "batch_size": 1000, "times": times}
+    t = Batches(data, model, TrainConfig.checked(preset="tiny", **settings))(0).t
+    parts = [t[(lo < t) & (t <= hi)] for lo, hi in ((0, 0.2), (0.2, 0.7), (0.7, 1))]
+    assert [len(part) / 1000 for part in parts] == pytest.approx(shares, abs=0.003)
+    for part, lo, hi in zip(parts, (model.process.t_min, 0.2, 0.7), (0.2, 0.7, 1), strict=True):
+        assert part.mean().item() == pytest.approx((lo + hi) / 2, abs=0.005)  # even within each
+        assert lo <= part.min() < lo + 0.02
+        assert hi - 0.02 < part.max() <= hi
+
+
 def test_the_average_is_the_weighted_mean_of_the_steps():
     source, average = torch.nn.Linear(1, 1, bias=False), torch.nn.Linear(1, 1, bias=False)
     ema = PowerAverage(source, average, width=0.1)

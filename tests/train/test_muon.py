@@ -7,18 +7,30 @@ from torch import nn
 from train.muon import QUINTIC, RMS, Muon, is_matrix, orthogonal
 
 
-@pytest.mark.parametrize("shape", [(48, 48), (40, 144), (144, 40)])
-def test_the_direction_keeps_the_singular_vectors_and_levels_the_values(shape):
+def test_the_direction_keeps_the_singular_vectors_and_levels_the_values():
     generator = torch.Generator().manual_seed(0)
-    matrices = torch.randn(3, *shape, dtype=torch.float64, generator=generator)
-    u, s, vt = torch.linalg.svd(matrices, full_matrices=False)
+    shapes = [(48, 48), (40, 144), (144, 40), (40, 44), (48, 48)]  # those with as small a side go through it together
+    matrices = [torch.randn(shape, dtype=torch.float64, generator=generator) for shape in shapes]
     a, b, c = QUINTIC
-    values = s / s.norm(dim=-1, keepdim=True)
-    for _ in range(5):
-        values = a * values + b * values**3 + c * values**5
-    torch.testing.assert_close(orthogonal(matrices), u @ values.diag_embed() @ vt, atol=1e-10, rtol=0)
-    assert values[..., : min(shape) // 2].min() > 0.6
-    assert values.max() < 1.3
+    for matrix, direction in zip(matrices, orthogonal(matrices), strict=True):
+        u, s, vt = torch.linalg.svd(matrix, full_matrices=False)
+        values = s / s.norm()
+        for _ in range(5):
+            values = a * values + b * values**3 + c * values**5
+        torch.testing.assert_close(direction, u @ values.diag() @ vt, atol=1e-10, rtol=0)
+        assert values[: len(values) // 2].min() > 0.6
+        assert values.max() < 1.3
+
+
+def test_a_convolution_is_the_matrix_of_its_outputs_by_all_its_inputs():
+    weight, matrix = nn.Parameter(torch.zeros(32, 8, 3, 3)), nn.Parameter(torch.zeros(32, 72))
+    gradient = torch.randn(32, 8, 3, 3, generator=torch.Generator().manual_seed(0))
+    last = nn.Parameter(weight.detach().to(memory_format=torch.channels_last))
+    for parameter in (weight, last, matrix):
+        parameter.grad = gradient.reshape(parameter.shape).clone()
+        Muon([("conv.weight", parameter)], lr=1.0).step()
+    torch.testing.assert_close(weight, matrix.view_as(weight))
+    torch.testing.assert_close(last, matrix.view_as(last))
 
 
 def test_an_update_is_as_large_as_adams_usually_are():
@@ -37,7 +49,7 @@ def test_momentum_is_nesterovs():
         weight.grad = gradient.clone()
         optimizer.step()
         momentum = 0.9 * momentum + 0.1 * gradient
-        expected -= RMS * 40**0.5 * orthogonal((0.1 * gradient + 0.9 * momentum)[None])[0]
+        expected -= RMS * 40**0.5 * orthogonal([0.1 * gradient + 0.9 * momentum])[0]
     torch.testing.assert_close(weight.detach(), expected)
 
 

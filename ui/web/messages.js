@@ -53,7 +53,7 @@ window.digitPlayer = {
     queued = "";
     if (reel) reel.stopped = true; // whatever still comes of an earlier run is late
     newest.forget();
-    draw();
+    drawWords();
     askQueue(400);
     if (window.innerWidth < 761) root.scrollIntoView({ behavior: calm ? "auto" : "smooth", block: "start" });
   },

@@ -1,8 +1,9 @@
 // The player's time: which frame is on show, and when the next one comes.
 
-// Milliseconds that a frame stands while the computation is followed: on few cores, which may be the same that compute,
-// a picture drawn is a picture later. What is left out is there to be played and scrubbed.
-const GLIMPSE = navigator.hardwareConcurrency > 4 ? 33 : 120;
+// Milliseconds that a frame stands while the computation is followed. Where the cores that compute draw the page, too, and
+// are few, a picture drawn is a picture later: there most are left out, to be played and scrubbed afterwards.
+const HERE = ["localhost", "127.0.0.1", "[::1]"].includes(location.hostname);
+const GLIMPSE = HERE && navigator.hardwareConcurrency <= 4 ? 200 : 33;
 let clock = 0; // time of the last frame change, ms
 let alarm = null; // the timer of the next look
 
@@ -46,16 +47,17 @@ function tick(now) {
   else play(now);
 }
 
-// After the computation, one frame after another as they come, in larger strides the further it is ahead.
+// After the computation, one frame after another as they come, in larger strides the further it is ahead, and straight to
+// the end once that is there.
 function follow(now) {
   const behind = reel.last - at;
   if (behind === 0 && phase !== "running" && phase !== "waiting") {
     setMode("rest");
-    return draw();
+    return drawWords();
   }
   if (behind > 0 && now - clock >= GLIMPSE - 8) {
     clock = now;
-    show(at + Math.ceil(behind / 2));
+    show(phase === "running" ? at + Math.ceil(behind / 2) : reel.last);
     drawStatus();
   }
   wake(GLIMPSE);

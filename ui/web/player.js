@@ -122,9 +122,8 @@ function drawStatus() {
   for (const name of ["play", "back", "forward", "png", "gif", "scrub"]) part[name].disabled = !reel;
 }
 
-function draw() {
-  drawPicture();
-  drawNumbers();
+// All words, as after a change of the language or of the phase.
+function drawWords() {
   drawStatus();
   applyTexts(root);
   for (const pane of panes) {
@@ -133,4 +132,10 @@ function draw() {
     pane.button.setAttribute("aria-label", `${name}. ${reel && reel.done ? readingsSentence() : ""} ${hint}`);
     pane.button.title = hint;
   }
+}
+
+function draw() {
+  drawPicture();
+  drawNumbers();
+  drawWords();
 }

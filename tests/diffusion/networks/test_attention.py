@@ -3,10 +3,12 @@ import torch
 
 from diffusion.networks import recorded_attention
 from diffusion.networks.attention import (
+    SHORT,
     CrossAttention,
     SelfAttention,
     SpatialTransformer,
     TokenAttention,
+    attention,
     attention_maps,
     split_qkv,
     to_pixels,
@@ -40,6 +42,16 @@ def test_both_orders_of_qkv_are_read_as_guided_diffusion_writes_them():
             for number, part in enumerate((q, k, v)):  # one head's Q, K and V, then the next head's
                 start = head * 3 * d + number * d
                 assert torch.equal(part, qkv[image, start : start + d].T)
+
+
+@pytest.mark.parametrize("length", [SHORT, SHORT + 1])
+def test_short_and_long_sequences_are_attended_to_by_the_same_formula(length):
+    q, k, v = torch.randn(2, 3, 5, 4), torch.randn(2, 3, length, 4), torch.randn(2, 3, length, 4)
+    attended = attention(q, k, v)
+    for image in range(2):
+        for head in range(3):
+            expected = plain(q[image, head], k[image, head], v[image, head])
+            torch.testing.assert_close(attended[image, head], expected)
 
 
 @pytest.mark.parametrize("order", ["qkv_first", "heads_first"])

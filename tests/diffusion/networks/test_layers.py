@@ -51,6 +51,16 @@ def test_groups_divide_the_channels(channels, most, groups):
     assert group_norm(channels, most).num_groups == groups
 
 
+def test_group_norm_is_float32_under_autocast():
+    norm = group_norm(16)
+    x = torch.randn(2, 16, 5, 5, generator=torch.Generator().manual_seed(0)).bfloat16()
+    with torch.autocast("cpu", torch.bfloat16):
+        normed = norm(x)
+    assert normed.dtype == torch.float32
+    torch.testing.assert_close(normed, torch.nn.functional.group_norm(x.float(), 8))
+    assert norm.bfloat16()(x).dtype == torch.bfloat16
+
+
 @pytest.mark.parametrize("order", ["norm_first", "conv_first"])
 @pytest.mark.parametrize("scale_shift", [False, True])
 @pytest.mark.parametrize("resample", [None, torch.nn.AvgPool2d(2), torch.nn.Upsample(scale_factor=2.0)])

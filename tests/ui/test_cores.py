@@ -1,0 +1,48 @@
+"""Where the app computes, no thread but the network's has helpers: one more, and every network takes twice as long."""
+
+import os
+import subprocess
+import sys
+
+from diffusion.devices import VARIABLE
+
+PROGRAM = """
+import threading, time
+import gradio, numpy, psutil, torch
+
+def libraries():
+    "How many threads there are that Python did not start."
+    return psutil.Process().num_threads() - threading.active_count()
+
+before, cores = libraries(), torch.get_num_threads()
+
+def draw():
+    from diffusion.request import Request
+    from ui.engine import Engine
+
+    list(Engine("unet").run(Request(label="3", num_images=64, steps=3)))
+    print(libraries() - before, cores - 1)
+
+def served(blocks, **options):
+    for thread in threading.enumerate():
+        if thread.name in ("example", "fetch default model"):
+            thread.join()
+    time.sleep(11)  # the thread that computed for these is over
+    drawing = threading.Thread(target=draw)
+    drawing.start()
+    drawing.join()
+
+gradio.Blocks.launch = served
+import app
+
+app.main([])
+"""
+
+
+def test_only_the_networks_thread_has_helpers():
+    environment = {**os.environ, VARIABLE: "auto"}  # to ask the processor for its precision is to compute, too
+    answer = subprocess.run(
+        [sys.executable, "-c", PROGRAM], env=environment, capture_output=True, text=True, check=True
+    )
+    helpers, wanted = answer.stdout.split()
+    assert helpers == wanted
