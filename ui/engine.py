@@ -180,7 +180,9 @@ class Engine:
                 if state.index in kept:
                     frames.append(_frame(state))
                 now = time.perf_counter()
-                if state.index < total and now >= (due if frames else due + PULSE):
+                left = (now - started) / max(state.index, 1) * (total - state.index)  # seconds, by those before
+                ends = state.index > 0 and left <= INTERVAL  # what is new comes with the result
+                if not ends and now >= (due if frames else due + PULSE):
                     yield Update(frames, state.index, total, now - started, small=None if state.index else plan.small)
                     keep_to_one_core()
                     frames = []

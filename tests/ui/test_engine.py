@@ -88,6 +88,14 @@ def test_updates_keep_their_distance_and_the_first_comes_at_once(engine, monkeyp
     assert arrivals[-1][2].seconds == pytest.approx(1.0)  # 100 steps of 10 ms: the receiver's time does not count
 
 
+def test_no_update_comes_just_before_the_end(engine, monkeypatch):
+    clock = SimpleNamespace(now=0.0)
+    monkeypatch.setattr(engine_module.time, "perf_counter", lambda: clock.now)
+    engine.load().network.register_forward_hook(lambda *_: setattr(clock, "now", clock.now + 1 / 64))
+    steps = [update.step for update in engine.run(Request(num_images=1, steps=50))]
+    assert steps == [0, 13, 26, 50]  # what 39 would show comes with the end, 0.17 s later
+
+
 def test_many_runs_share_the_updates(engine, monkeypatch):
     clock = SimpleNamespace(now=0.0)
     monkeypatch.setattr(engine_module.time, "perf_counter", lambda: clock.now)

@@ -78,7 +78,6 @@ function drawNumbers() {
     step: now.step, total: reel.total, noise: Math.round(100 * noiseShare(now)),
   }));
   root.dataset.step = now.step;
-  root.dataset.frames = reel.frames.length;
   track.draw(reel.frames, reel.total, now.step);
 }
 
@@ -116,6 +115,7 @@ function drawStatus() {
   write(part.banner, failure);
   write(part.reads, readingsSentence());
   root.dataset.phase = phase;
+  if (reel) root.dataset.frames = reel.frames.length;
   const symbol = mode === "play" ? "pause" : "play";
   if (part.play.dataset.label !== symbol) part.play.innerHTML = ICONS[symbol];
   part.play.dataset.label = symbol;
