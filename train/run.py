@@ -9,7 +9,6 @@ Examples:
 
 import argparse
 import errno
-import math
 import os
 import re
 import sys
@@ -27,11 +26,8 @@ from diffusion.errors import InputError
 if TYPE_CHECKING:  # torch is imported after the command line is read, so that --help and a mistake answer at once
     from accelerate import Accelerator
 
-    from train.config import RunConfig, TrainConfig
+    from train.config import RunConfig
     from train.data import Dataset
-
-RESUMABLE = {"steps", "epochs", "minutes", "learning_rate", "data_dir", "precision"}  # what may change on the way
-LARGEST_OWN_SIZE = 64  # pixels; larger pictures of one's own are brought to this unless --image-size says otherwise
 
 
 def parser() -> argparse.ArgumentParser:
@@ -113,6 +109,7 @@ def run(options: dict[str, Any], start_time: float) -> int:
     from diffusion.hub import push
     from train.loop import accelerator_for, train
     from train.runs import latest_run_directory, new_run_directory, start_run
+    from train.setup import fitted, new_config, resumed_config, same_data
 
     # where processes have no GPU they meet over gloo, which accelerate takes only if it is told
     PartialState(cpu=not torch.accelerator.is_available() or os.environ.get("ACCELERATE_USE_CPU", "").lower() == "true")
@@ -159,65 +156,6 @@ def check_upload(repo_id: str) -> None:
         raise InputError(f"--push-to-hub must be OWNER/NAME, not {repo_id!r}.")
     if not get_token():
         raise InputError("--push-to-hub needs a token with write access: log in with 'hf auth login', or set HF_TOKEN.")
-
-
-def new_config(options: dict[str, Any]) -> "TrainConfig":
-    """The preset's settings, with the options in their place. Raises InputError."""
-    from train.config import BUDGETS, TrainConfig
-    from train.presets import PRESETS
-
-    settings = dict(PRESETS[options["preset"]]["training"])
-    if any(name in options for name in BUDGETS):
-        settings = {name: value for name, value in settings.items() if name not in BUDGETS}
-    return TrainConfig.checked(**settings | options)
-
-
-def resumed_config(run_dir: Path, options: dict[str, Any]) -> "RunConfig":
-    """The run's settings; the options may make it longer, but not another run. Raises InputError."""
-    from train.config import BUDGETS, RunConfig, TrainConfig
-    from train.runs import CONFIG
-
-    config = RunConfig.read(run_dir / CONFIG)
-    settings = config.training.model_dump()
-    for name in options.keys() - RESUMABLE:
-        if options[name] != settings[name]:
-            raise InputError(
-                f"{run_dir} was started with {name.replace('_', ' ')} {settings[name]!r}, which --resume cannot change "
-                f"to {options[name]!r}: start a new run."
-            )
-    if any(name in options for name in BUDGETS):
-        settings |= dict.fromkeys(BUDGETS)
-    return RunConfig(training=TrainConfig.checked(**settings | options), model=config.model)
-
-
-def same_data(config: "RunConfig") -> "Dataset":
-    """The data set of a run that goes on. Raises InputError where it has changed."""
-    from train.data import load_dataset
-
-    training, model = config.training, config.model
-    data = load_dataset(training.dataset, training.data_dir, "train", model.image_size, model.channels)
-    if training.conditional and tuple(data.label_names) != model.label_names:
-        raise InputError(f"The labels of {training.dataset} are no longer those that the run was started with.")
-    return data
-
-
-def fitted(training: "TrainConfig") -> tuple["RunConfig", "Dataset"]:
-    """The data set, and the preset's model with its size, channels and labels. Raises InputError."""
-    from train.config import RunConfig, preset_model, preset_network
-    from train.data import conform, load_dataset
-
-    stride = preset_network(training.preset).stride
-    data = load_dataset(training.dataset, training.data_dir, "train", training.image_size)
-    size = training.image_size or data.images.shape[-1]
-    if training.image_size is None and training.dataset.startswith("folder:"):
-        size = min(size, LARGEST_OWN_SIZE)
-    size = math.ceil(size / stride) * stride
-    if size != data.images.shape[-1]:
-        print(f"The images are brought to {size}x{size} pixels.", file=sys.stderr)
-        data = conform(data.images, data.labels, data.label_names, size, None)
-    labels = data.label_names if training.conditional else []
-    model = preset_model(training.preset, size, data.images.shape[1], labels)
-    return RunConfig(training=training, model=model), data
 
 
 def on_main(decide: Callable[[], Path]) -> Path:
