@@ -27,7 +27,7 @@ def served(blocks, **options):
     for thread in threading.enumerate():
         if thread.name in ("example", "fetch default model"):
             thread.join()
-    time.sleep(11)  # the thread that computed for these is over
+    time.sleep(13)  # the thread that computed for these is over
     drawing = threading.Thread(target=draw)
     drawing.start()
     drawing.join()

@@ -153,7 +153,7 @@ def test_seven_by_euler_maruyama_frame_by_frame(page: Page):
     assert seen[0][0] == "running"  # before the run was over
     steps = [step for _, step, _ in seen]
     assert steps == sorted(steps)
-    assert len(steps) >= 4
+    assert len(steps) >= 3  # the noise, something on the way, the end
     assert len({picture for _, _, picture in seen}) == len(set(steps))
     # every frame has arrived, though the browser was busy: at most 120, evenly spread
     expect(player(page)).to_have_attribute("data-frames", re.compile(r"^(1[01]\d|120)$"))
