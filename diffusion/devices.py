@@ -1,9 +1,11 @@
 """Where a model computes, in which precision it is fastest there, and on how many cores."""
 
+import copy
 import functools
 import os
 import threading
 import time
+from typing import Any
 
 import torch
 from threadpoolctl import ThreadpoolController
@@ -59,6 +61,37 @@ def convolution(dtype: torch.dtype) -> tuple[nn.Module, torch.Tensor]:
     """One as our U-Nets have, and something to put into it."""
     conv = nn.Conv2d(64, 64, 3, padding=1, dtype=dtype).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return conv, torch.zeros(16, 64, 14, 14, dtype=dtype).contiguous(memory_format=torch.channels_last)
+
+
+class Bfloat16:
+    """A network in bfloat16, to be called as the network itself is.
+
+    Under autocast, and with the weights of its convolutions and linear layers rounded beforehand, where autocast would
+    round them again at every call: for few images that takes a tenth of the time. Norms and embeddings are float32.
+    """
+
+    ROUNDED = (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)
+
+    def __init__(self, network: nn.Module, device: torch.device):
+        self.original, self.device = network, device
+        self.modules, self.weights = list(network.modules()), list(network.parameters())
+        self.rounded: tuple[list[int], nn.Module] | None = None  # a copy, and of which state of the weights
+
+    def __call__(self, *inputs: Any, **options: Any) -> torch.Tensor:
+        looked_into = torch.is_grad_enabled() or any(module._forward_hooks for module in self.modules)
+        with torch.autocast(self.device.type, torch.bfloat16):
+            return (self.original if looked_into else self.copy())(*inputs, **options)
+
+    def copy(self) -> nn.Module:
+        """The copy that computes, made anew where the weights have changed."""
+        state = [weight._version for weight in self.weights]
+        if self.rounded is None or self.rounded[0] != state:
+            network = copy.deepcopy(self.original).requires_grad_(False)
+            for module in network.modules():
+                if isinstance(module, self.ROUNDED):
+                    module.to(torch.bfloat16)
+            self.rounded = state, network
+        return self.rounded[1]
 
 
 def keep_to_one_core(main_too: bool = False) -> None:

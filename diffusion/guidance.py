@@ -65,11 +65,15 @@ def skip_layer(denoise: Denoise, weaker: Denoise, scale: float, t_min: float = 0
         strong = denoise(x, level, labels)
         if scale == 0 or not t_min <= level.t <= t_max:
             return strong
-        weak = weaker(x, level, labels)
-        x0, eps = (torch.lerp(w, d, 1 + scale) for w, d in ((weak.x0, strong.x0), (weak.eps, strong.eps)))
-        return strong._replace(x0=x0, eps=eps)
+        return away(strong, weaker(x, level, labels), scale)
 
     return guided
+
+
+def away(strong: Prediction, weak: Prediction, scale: float) -> Prediction:
+    """``d + scale (d - w)`` of two predictions; the variance is that of ``strong``."""
+    x0, eps = (torch.lerp(w, d, 1 + scale) for w, d in ((weak.x0, strong.x0), (weak.eps, strong.eps)))
+    return strong._replace(x0=x0, eps=eps)
 
 
 def classifier(denoise: Denoise, log_prob: LogProb, scale: float) -> Denoise:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from diffusion.config import ModelConfig
 from diffusion.denoiser import Denoise, Denoiser, clipped
-from diffusion.devices import use_bfloat16
+from diffusion.devices import Bfloat16, use_bfloat16
 from diffusion.errors import InputError
 from diffusion.files import CARD, CONFIG, WEIGHTS, write_atomically
 from diffusion.gather import Gatherer
@@ -44,6 +44,7 @@ class Model:
         network = network or fresh_network(config)
         network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks it
         self.network = network.eval()
+        self._bfloat16 = Bfloat16(self.network, self.device)
         self.gatherer: Gatherer | None = None
 
     def denoiser(
@@ -83,9 +84,7 @@ class Model:
 
     def _fast_network(self) -> Callable[..., Tensor]:
         """The network, in bfloat16 where that is faster."""
-        if use_bfloat16(self.device):
-            return torch.autocast(self.device.type, torch.bfloat16)(self.network)
-        return self.network
+        return self._bfloat16 if use_bfloat16(self.device) else self.network
 
     def levels(self, sampler: str, steps: int, respacing: str | None = None) -> list[Level]:
         """The levels that ``sample`` walks with these settings, ``steps`` + 1 of them."""

@@ -25,6 +25,8 @@ OPTIONS = (
     *BUDGETS,
     "init_from",
     "teacher",
+    "away_from",
+    "away_scale",
     "optimizer",
     "batch_size",
     "learning_rate",

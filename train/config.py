@@ -29,6 +29,8 @@ class TrainConfig(BaseModel):
     conditional: bool = True  # whether the network is told the labels
     init_from: str | None = None  # a model reference to start from, instead of fresh weights
     teacher: str | None = None  # a model reference to distil
+    away_from: str | None = None  # a model reference, weaker than that of init_from, to learn to be guided away from
+    away_scale: float = Field(1.0, gt=0, le=20, description="a number above 0, at most 20")
 
     # how long: exactly one of the three
     steps: int | None = Field(None, ge=1, description="a whole number from 1")
@@ -69,6 +71,12 @@ class TrainConfig(BaseModel):
             raise InputError(
                 "--teacher must name the model to distil for a preset that is distilled, turbo, and is for no other."
             )
+        if values.get("away_from") is not None and values.get("init_from") is None:
+            raise InputError("--away-from must come with --init-from: the model that is guided away from it.")
+        if values.get("away_from") is not None and values.get("loss", "mse") != "mse":
+            raise InputError("--away-from is for presets that are trained on the mean squared error alone.")
+        if values.get("away_scale", 1.0) != 1.0 and values.get("away_from") is None:
+            raise InputError("--away-scale belongs to --away-from, which was not given.")
         try:
             return cls(**values)
         except ValidationError as error:

@@ -1,6 +1,7 @@
 """The training loop, to be read from top to bottom."""
 
 import sys
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from diffusion.guidance import NoisyClassifier
 from diffusion.loading import load_any
 from diffusion.losses import LOSSES
 from diffusion.model import Model
+from train.autoguidance import autoguidance
 from train.batches import Batches, mixed
 from train.card import model_card
 from train.checkpoints import load_checkpoint, save_checkpoint
@@ -59,14 +61,11 @@ def train(config: RunConfig, data: Dataset, run_dir: Path, accelerator: Accelera
     # The model in training, the average of its weights (which is what is saved and drawn from), the optimiser
     torch.manual_seed(training.seed)
     model, average = Model(config.model, device=device), Model(config.model, device=device)
-    if training.teacher is None:
-        loss_of = LOSSES[training.loss]
-    else:
-        teacher = load_teacher(training.teacher, config.model, device)
-        start_from(teacher, model)
-        loss_of = distillation(teacher, config.model)
+    if training.teacher is not None:
+        start_from(load_teacher(training.teacher, config.model, device), model)
     if training.init_from is not None:
         copy_weights(training.init_from, model)
+    loss_of = loss_for(config, device)
     average.network.load_state_dict(model.network.state_dict())
     ema = PowerAverage(model.network, average.network, training.ema_width)
     parameters = list(model.network.parameters())
@@ -182,6 +181,16 @@ def train(config: RunConfig, data: Dataset, run_dir: Path, accelerator: Accelera
             code=128 + pace.signal,
         )
     return run_dir / MODEL
+
+
+def loss_for(config: RunConfig, device: torch.device) -> Callable[..., Tensor]:
+    """What the run makes small. Raises ``InputError`` where another model that it learns from is missing or unfit."""
+    training, model = config.training, config.model
+    if training.teacher is not None:
+        return distillation(load_teacher(training.teacher, model, device), model)
+    if training.away_from is not None and training.init_from is not None:
+        return autoguidance(training.init_from, training.away_from, training.away_scale, model, device)
+    return LOSSES[training.loss]
 
 
 def fresh_optimizer(network: nn.Module, training: TrainConfig) -> torch.optim.Optimizer:

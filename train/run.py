@@ -59,6 +59,12 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--push-to-hub", metavar="OWNER/NAME", help="upload the model to the Hugging Face Hub at the end")
     p.add_argument("--init-from", metavar="REF", help="start from a model: its name, its path or hub:owner/name")
     p.add_argument("--teacher", metavar="REF", help="the model to distil, for the preset turbo, which needs one")
+    p.add_argument(
+        "--away-from",
+        metavar="REF",
+        help="learn no longer from the images but from the model of --init-from, guided away from this weaker one",
+    )
+    p.add_argument("--away-scale", type=float, metavar="S", help="how far away (1)")
     p.add_argument("--batch-size", type=int, metavar="N", help="images a step, over all processes")
     p.add_argument("--optimizer", choices=["muon", "adamw"], help="the preset's own if not given")
     p.add_argument("--learning-rate", type=float, metavar="X", help="after the warm-up; it decays to 0")

@@ -36,7 +36,7 @@ def split_qkv(qkv: Tensor, heads: int, order: QKVOrder) -> tuple[Tensor, Tensor,
 
 def attention_maps(q: Tensor, k: Tensor) -> Tensor:
     """softmax(Q K^T / sqrt(d)): q (N, heads, L, d), k (N, heads, M, d) -> (N, heads, L, M), float32."""
-    return (q.float() @ k.float().transpose(-1, -2) / q.shape[-1] ** 0.5).softmax(dim=-1)
+    return ((q @ k.transpose(-1, -2)).float() / q.shape[-1] ** 0.5).softmax(dim=-1)
 
 
 def attention(q: Tensor, k: Tensor, v: Tensor) -> Tensor:

@@ -5,8 +5,15 @@ import torch
 
 from diffusion import devices
 from diffusion.errors import InputError
+from diffusion.networks import recorded_attention
+from tests.tiny import NETWORK, tiny_model
 
 CPU = torch.device("cpu")
+
+
+def questions(seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(3, 1, 8, 8, generator=generator), torch.tensor([3.0, 400.0, 900.0]), torch.tensor([1, 5, 10])
 
 
 @pytest.mark.parametrize(("said", "uses"), [("fp32", False), ("bf16", True)])
@@ -53,3 +60,46 @@ def test_what_is_timed_convolves_in_its_precision():
     for dtype in (torch.float32, torch.bfloat16):
         conv, x = devices.convolution(dtype)
         assert conv(x).dtype == dtype
+
+
+@pytest.mark.parametrize("attends", [True, "cross", "transformer"])
+@pytest.mark.parametrize("resample", ["conv", "transposed", "residual"])
+@torch.no_grad()
+def test_weights_rounded_beforehand_are_those_that_autocast_rounds(attends, resample):
+    settings = {"channels": (8, 8), "patch": 2, "attention": (False, attends), "resample": resample, "head_channels": 8}
+    network = tiny_model(network=NETWORK | settings).network
+    fast = devices.Bfloat16(network, CPU)
+    x, t, y = questions()
+    with torch.autocast("cpu", torch.bfloat16):
+        expected = network(x, t, y)
+    assert torch.equal(fast(x, t, y), expected)
+    assert not torch.equal(network(x, t, y), expected)
+    assert all(weight.dtype == torch.float32 for weight in network.parameters())
+
+
+@torch.no_grad()
+def test_rounded_weights_follow_those_of_the_network():
+    network = tiny_model().network
+    fast = devices.Bfloat16(network, CPU)
+    before, copied = fast(*questions()), fast.copy()
+    assert fast.copy() is copied
+    network.output[-1].bias += 1
+    assert fast.copy() is not copied
+    moved = fast(*questions())
+    torch.testing.assert_close(moved, before + 1, rtol=0, atol=0.05)
+    network.load_state_dict(tiny_model(seed=3).network.state_dict())
+    assert torch.equal(fast(*questions()), devices.Bfloat16(tiny_model(seed=3).network, CPU)(*questions()))
+
+
+def test_gradients_and_hooks_meet_the_network_itself():
+    network = tiny_model(network=NETWORK | {"attention": ("cross",), "head_channels": 8}).network
+    fast = devices.Bfloat16(network, CPU)
+    fast(*questions()).sum().backward()
+    assert all(weight.grad is not None for name, weight in network.named_parameters() if "label" not in name)
+    with torch.no_grad():
+        before = fast(*questions())
+        with recorded_attention(network) as maps:
+            recorded = fast(*questions())
+    assert torch.equal(recorded, before)
+    assert maps
+    assert all(len(calls) == 1 for calls in maps.values())
