@@ -55,9 +55,10 @@ function follow(now) {
     setMode("rest");
     return drawWords();
   }
-  if (behind > 0 && now - clock >= GLIMPSE - 8) {
+  const over = phase !== "running";
+  if (behind > 0 && (over || now - clock >= GLIMPSE - 8)) {
     clock = now;
-    show(phase === "running" ? at + Math.ceil(behind / 2) : reel.last);
+    show(over ? reel.last : at + Math.ceil(behind / 2));
     drawStatus();
   }
   wake(GLIMPSE);

@@ -25,17 +25,22 @@ class Stage {
       const place = i - first;
       const left = Math.round((place % columns) * (side + gap) * ratio);
       const top = Math.round(Math.floor(place / columns) * (side + gap) * ratio);
-      const edge = Math.round(side * ratio);
-      this.cells.push({ index: i, left, top, edge });
-      this.tile(left, top, edge, Math.min(10, side / 8) * ratio, () => {
-        if (!sheet) return;
-        this.pen.imageSmoothingEnabled = smooth;
-        this.pen.imageSmoothingQuality = "high";
-        const x = (i % shape.columns) * pitch;
-        const y = Math.floor(i / shape.columns) * pitch;
+      this.cells.push({ index: i, left, top, edge: Math.round(side * ratio) });
+    }
+    this.pen.imageSmoothingEnabled = smooth;
+    this.pen.imageSmoothingQuality = "high";
+    this.pen.fillStyle = "#000";
+    for (const { index, left, top, edge } of this.cells) {
+      if (sheet) {
+        const x = (index % shape.columns) * pitch;
+        const y = Math.floor(index / shape.columns) * pitch;
         this.pen.drawImage(sheet, x, y, shape.size, shape.size, left, top, edge, edge);
-      });
-      if (badges && badges[i]) this.badge(badges[i], left, top, edge, ratio);
+      } else this.pen.fillRect(left, top, edge, edge);
+    }
+    this.round(Math.min(10, side / 8) * ratio);
+    if (!badges) return;
+    for (const { index, left, top, edge } of this.cells) {
+      if (badges[index]) this.badge(badges[index], left, top, edge, ratio);
     }
   }
 
@@ -48,15 +53,13 @@ class Stage {
     }
   }
 
-  tile(left, top, edge, radius, paint) {
-    this.pen.save();
+  // Cuts the corners of all tiles, at once: a clip for each takes longer than all the rest.
+  round(radius) {
     this.pen.beginPath();
-    this.pen.roundRect(left, top, edge, edge, radius);
-    this.pen.clip();
-    this.pen.fillStyle = "#000";
-    this.pen.fillRect(left, top, edge, edge);
-    paint();
-    this.pen.restore();
+    for (const { left, top, edge } of this.cells) this.pen.roundRect(left, top, edge, edge, radius);
+    this.pen.globalCompositeOperation = "destination-in";
+    this.pen.fill();
+    this.pen.globalCompositeOperation = "source-over";
   }
 
   badge({ text, detail, right }, left, top, edge, ratio) {
