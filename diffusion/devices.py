@@ -78,7 +78,8 @@ class Bfloat16:
         self.rounded: tuple[list[int], nn.Module] | None = None  # a copy, and of which state of the weights
 
     def __call__(self, *inputs: Any, **options: Any) -> torch.Tensor:
-        looked_into = torch.is_grad_enabled() or any(module._forward_hooks for module in self.modules)
+        hooked = any(module._forward_hooks or module._forward_pre_hooks for module in self.modules)
+        looked_into = hooked or torch.is_grad_enabled()
         with torch.autocast(self.device.type, torch.bfloat16):
             return (self.original if looked_into else self.copy())(*inputs, **options)
 

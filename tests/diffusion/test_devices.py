@@ -103,3 +103,11 @@ def test_gradients_and_hooks_meet_the_network_itself():
     assert torch.equal(recorded, before)
     assert maps
     assert all(len(calls) == 1 for calls in maps.values())
+    seen = []
+    hook = network.register_forward_pre_hook(lambda layer, inputs: seen.append(len(inputs[0])))
+    with torch.no_grad():
+        devices.Bfloat16(network, CPU)(*questions())
+        fast(*questions())
+        hook.remove()
+        fast(*questions())
+    assert seen == [3, 3]
