@@ -135,7 +135,9 @@ def test_killed_and_resumed_it_ends_as_if_nothing_had_happened(pictures, unbroke
     with open(run_dir / "metrics.jsonl", "a") as file:
         file.write('{"step": 61, "lo')  # as a crash may leave it
 
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # it may be ignored here, as in the background
     process = subprocess.Popen([*TRAIN, "--resume"], cwd=tmp_path, env=slow, stderr=subprocess.PIPE, text=True)
+    signal.signal(signal.SIGINT, before)
     assert process.stderr
     while "Training tiny" not in process.stderr.readline():
         assert process.poll() is None
