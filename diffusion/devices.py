@@ -67,32 +67,45 @@ class Bfloat16:
     """A network in bfloat16, to be called as the network itself is.
 
     Under autocast, and with the weights of its convolutions and linear layers rounded beforehand, where autocast would
-    round them again at every call: for few images that takes a tenth of the time. Norms and embeddings are float32.
+    round them again at every call. Norms and embeddings are float32.
     """
 
     ROUNDED = (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)
 
     def __init__(self, network: nn.Module, device: torch.device):
         self.original, self.device = network, device
-        self.modules, self.weights = list(network.modules()), list(network.parameters())
-        self.rounded: tuple[list[int], nn.Module] | None = None  # a copy, and of which state of the weights
+        self.modules, self.tensors = list(network.modules()), [*network.parameters(), *network.buffers()]
+        self.copy: nn.Module | None = None
+        self.state: list[int] = []  # of the network when it was copied
 
     def __call__(self, *inputs: Any, **options: Any) -> torch.Tensor:
         hooked = any(module._forward_hooks or module._forward_pre_hooks for module in self.modules)
-        looked_into = hooked or torch.is_grad_enabled()
+        if torch.is_grad_enabled() or hooked:
+            network = self.original
+        else:
+            # inference mode's tensors do not count their changes
+            versions = (0 if tensor.is_inference() else tensor._version for tensor in self.tensors)
+            state = [int(self.original.training), *versions]
+            network = self.copied() if self.copy is None or state != self.state else self.copy
+            self.state = state
         with torch.autocast(self.device.type, torch.bfloat16):
-            return (self.original if looked_into else self.copy())(*inputs, **options)
+            return network(*inputs, **options)
 
-    def copy(self) -> nn.Module:
-        """The copy that computes, made anew where the weights have changed."""
-        state = [weight._version for weight in self.weights]
-        if self.rounded is None or self.rounded[0] != state:
+    @torch.inference_mode(False)  # what is made in that mode could not be written to outside of it
+    @torch.no_grad()
+    def copied(self) -> nn.Module:
+        """The copy that computes, as the network is now. It is asked for where a run begins, too: what writes to
+        ``weight.data``, and a fused optimiser, changes weights without torch counting it."""
+        if self.copy is None:
             network = copy.deepcopy(self.original).requires_grad_(False)
             for module in network.modules():
                 if isinstance(module, self.ROUNDED):
                     module.to(torch.bfloat16)
-            self.rounded = state, network
-        return self.rounded[1]
+            self.copy = network
+        else:
+            for own, tensor in zip([*self.copy.parameters(), *self.copy.buffers()], self.tensors, strict=True):
+                own.copy_(tensor)
+        return self.copy.train(self.original.training)
 
 
 def keep_to_one_core(main_too: bool = False) -> None:

@@ -84,7 +84,11 @@ class Model:
 
     def _fast_network(self) -> Callable[..., Tensor]:
         """The network, in bfloat16 where that is faster."""
-        return self._bfloat16 if use_bfloat16(self.device) else self.network
+        if not use_bfloat16(self.device):
+            return self.network
+        if self._bfloat16.copy is not None:
+            self._bfloat16.copied()  # anew
+        return self._bfloat16
 
     def levels(self, sampler: str, steps: int, respacing: str | None = None) -> list[Level]:
         """The levels that ``sample`` walks with these settings, ``steps`` + 1 of them."""

@@ -1,6 +1,7 @@
 """Models that take milliseconds. Their weights are noise, but what they say depends on x, t and the label."""
 
 import torch
+from torch import Tensor, nn
 
 from diffusion import Model, ModelConfig
 
@@ -30,3 +31,11 @@ def tiny_classifier(**changes) -> Model:
 def tiny_enlarger(**changes) -> Model:
     """Super-resolution from 2x2 to 8x8 grey images, without labels."""
     return tiny_model(**{"network": ENLARGER, "low_res_size": 2, "label_names": (), **changes})
+
+
+def assert_reaches_all(loss: Tensor, network: nn.Module) -> None:
+    """That the gradient of a loss, one number, is there and not zero for every weight."""
+    loss.backward()
+    for name, weight in network.named_parameters():
+        assert weight.grad is not None, name
+        assert weight.grad.abs().max() > 0, name

@@ -61,11 +61,12 @@ def train(config: RunConfig, data: Dataset, run_dir: Path, accelerator: Accelera
     # The model in training, the average of its weights (which is what is saved and drawn from), the optimiser
     torch.manual_seed(training.seed)
     model, average = Model(config.model, device=device), Model(config.model, device=device)
-    if training.teacher is not None:
-        start_from(load_teacher(training.teacher, config.model, device), model)
+    teacher = None if training.teacher is None else load_teacher(training.teacher, config.model, device)
+    if teacher is not None:
+        start_from(teacher, model)
     if training.init_from is not None:
         copy_weights(training.init_from, model)
-    loss_of = loss_for(config, device)
+    loss_of = loss_for(config, teacher, device)
     average.network.load_state_dict(model.network.state_dict())
     ema = PowerAverage(model.network, average.network, training.ema_width)
     parameters = list(model.network.parameters())
@@ -183,13 +184,13 @@ def train(config: RunConfig, data: Dataset, run_dir: Path, accelerator: Accelera
     return run_dir / MODEL
 
 
-def loss_for(config: RunConfig, device: torch.device) -> Callable[..., Tensor]:
-    """What the run makes small. Raises ``InputError`` where another model that it learns from is missing or unfit."""
-    training, model = config.training, config.model
-    if training.teacher is not None:
-        return distillation(load_teacher(training.teacher, model, device), model)
-    if training.away_from is not None and training.init_from is not None:
-        return autoguidance(training.init_from, training.away_from, training.away_scale, model, device)
+def loss_for(config: RunConfig, teacher: Model | None, device: torch.device) -> Callable[..., Tensor]:
+    """What the run makes small. Raises ``InputError`` where a model that it learns from is missing or unfit."""
+    training = config.training
+    if teacher is not None:
+        return distillation(teacher, config.model)
+    if training.init_from is not None and training.away_from is not None:
+        return autoguidance(training.init_from, training.away_from, training.away_scale, config.model, device)
     return LOSSES[training.loss]
 
 

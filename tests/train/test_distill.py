@@ -19,7 +19,7 @@ from diffusion.networks import build_network
 from diffusion.prediction import PARAMETERISATIONS, Prediction
 from diffusion.samplers import SAMPLERS
 from tests.diffusion.gaussian import PROCESSES, Gaussian, last, no_noise
-from tests.tiny import DIGITS, NETWORK, tiny_model
+from tests.tiny import DIGITS, NETWORK, assert_reaches_all, tiny_model
 from train.config import RunConfig, TrainConfig
 from train.data import Dataset
 from train.distill import Distillation, aim, distillation, load_teacher, start_from, walk
@@ -143,10 +143,7 @@ def test_the_loss_is_one_value_an_image_and_reaches_the_weights():
     loss = loss_of(bare, x0, torch.tensor([0, 1, 2, 9, 10]), torch.full((5,), 0.5), eps)
     assert loss.shape == (5,)
     assert loss.dtype == torch.float32
-    loss.mean().backward()
-    for name, weight in student.network.named_parameters():
-        assert weight.grad is not None, name
-        assert weight.grad.abs().max() > 0, name
+    assert_reaches_all(loss.mean(), student.network)
     assert all(weight.grad is None for weight in teacher.network.parameters())
 
 

@@ -53,7 +53,7 @@ class Stage {
     }
   }
 
-  // Cuts the corners of all tiles, at once: a clip for each takes longer than all the rest.
+  // Cuts the corners of all tiles in one go.
   round(radius) {
     this.pen.beginPath();
     for (const { left, top, edge } of this.cells) this.pen.roundRect(left, top, edge, edge, radius);
