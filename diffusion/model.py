@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from diffusion.config import ModelConfig
 from diffusion.denoiser import Denoise, Denoiser, clipped
-from diffusion.devices import Bfloat16, use_bfloat16
+from diffusion.devices import Bfloat16, keep_memory, use_bfloat16
 from diffusion.errors import InputError
 from diffusion.files import CARD, CONFIG, WEIGHTS, write_atomically
 from diffusion.gather import Gatherer
@@ -41,6 +41,7 @@ class Model:
         self.parameterisation = PARAMETERISATIONS[config.prediction]
         self.variance = VARIANCES[config.variance]
         self.device = torch.device(device)
+        keep_memory()
         network = network or fresh_network(config)
         network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks it
         self.network = network.eval()

@@ -7,14 +7,16 @@ has to aim so that a single DDIM step lands where the path leaves the segment, a
     alpha_s x0 + sigma_s eps = x_s   and   alpha_t x0 + sigma_t eps = x_t
 
 This is multistep consistency distillation (Heek et al. 2024, "Multistep consistency models"; with as many segments as
-steps it is the target of Salimans & Ho 2022, appendix G), but for one thing: the end of the segment is the teacher's
-own, walked to, not the student's guess of it. All points of a path are learned from, so the walk costs little more than
-a guess would, and there is nothing to anneal. That a step to where one stands stays there holds by construction. The
+steps it is the target of Salimans & Ho 2022, appendix G), but for two things. The end of the segment is the teacher's
+own, walked to, not the student's guess of it, so that there is nothing to anneal. And each segment begins where the
+student lands as it is now, not on the path that the teacher would have taken, so that it learns to go on from its own
+mistakes (Ross et al. 2011, "DAgger"). That a step to where one stands stays there holds by construction. The
 scale w is an input of the student (Meng et al. 2023), so that it needs no second pass. The images of the data set are
 not looked at: the paths begin at noise, as those do on which the student will be drawn from.
 """
 
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import pairwise
 
 import torch
@@ -54,7 +56,7 @@ class Distillation:
         """eps (N, C, H, W) begins N paths to labels (N,); x0 and t are not looked at -> (N,) float32: the squared error
         of the parameterisation's target, the mean over a path's points."""
         scale = self.max_guidance * torch.rand(len(eps), device=eps.device)
-        x, t, target_x0 = self.lessons(denoiser.process, labels, eps, scale)
+        x, t, target_x0 = self.lessons(replace(denoiser, guidance=scale), labels, eps, scale)
         points = len(x) // len(eps)  # of a path
         level = denoiser.process.level(t)
         told = replace(denoiser, guidance=scale.repeat(points))
@@ -65,21 +67,28 @@ class Distillation:
         return errors.view(points, len(eps)).mean(0)
 
     def lessons(
-        self, process: Process, labels: Tensor | None, eps: Tensor, scale: Tensor
+        self, student: Denoiser, labels: Tensor | None, eps: Tensor, scale: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """What the student is shown and should say, for every point of the N paths but the last, path by path within
-        each point: x (M, C, H, W), t (M, 1, 1, 1), x0 (M, C, H, W), where M = N segments substeps."""
-        levels = walk(process, self.segments, self.substeps)
+        """What the student is shown and should say, path by path within each point: x (M, C, H, W), t (M, 1, 1, 1), x0
+        (M, C, H, W), where M = 2 N segments: of a segment its beginning, which matters most, and a point at random."""
         guided = classifier_free(self.teacher, scale, self.null_label, *self.guidance_times)
-        guided = clipped(guided, darkest=self.darkest)
+        teacher, learner = (
+            partial(clipped(denoise, darkest=self.darkest), labels=labels) for denoise in (guided, student)
+        )
+        levels = walk(student.process, self.segments, self.substeps)
         x = levels[0].sigma * eps
-        path = [x, *(step.x for step in dpmpp_2m(lambda x, level: guided(x, level, labels), x, levels, no_noise))]
-        targets = []
-        for i, level in enumerate(levels[:-1]):
-            end = (i // self.substeps + 1) * self.substeps
-            targets.append(aim(path[i], level, path[end], levels[end]).clamp(self.darkest, 1))  # as a sampler clips it
-        t = torch.tensor([level.t for level in levels[:-1]], dtype=torch.float64).repeat_interleave(len(eps))
-        return torch.cat(path[:-1]), t.view(-1, 1, 1, 1), torch.cat(targets)
+        shown, times, targets = [], [], []
+        for first in range(0, len(levels) - 1, self.substeps):
+            part = levels[first : first + self.substeps + 1]
+            path = [x, *(step.x for step in dpmpp_2m(teacher, x, part, no_noise))]
+            for i in (0, int(torch.randint(1, self.substeps, ()))):
+                shown.append(path[i])
+                times.append(part[i].t)
+                targets.append(aim(path[i], part[i], path[-1], part[-1]).clamp(self.darkest, 1))  # as a sampler clips
+            (jump,) = SAMPLERS["turbo"].function(learner, x, [part[0], part[-1]], no_noise)
+            x = jump.x
+        t = torch.tensor(times, dtype=torch.float64).repeat_interleave(len(eps))
+        return torch.cat(shown), t.view(-1, 1, 1, 1), torch.cat(targets)
 
 
 def walk(process: Process, segments: int, substeps: int) -> list[Level]:

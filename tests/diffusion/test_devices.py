@@ -1,5 +1,9 @@
 """The precision is the one that is faster, and only where the processor has it; or the one that was asked for."""
 
+import platform
+import subprocess
+import sys
+
 import pytest
 import torch
 
@@ -142,3 +146,24 @@ def test_a_run_sees_what_torch_does_not_count(monkeypatch):
     fresh.network.load_state_dict(model.network.state_dict())
     assert not torch.equal(changed, before)
     assert torch.equal(changed, fresh.generate([3], steps=2))
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries are left as they are")
+def test_memory_that_was_freed_is_not_given_back_and_fetched_again():
+    program = """
+import resource, torch
+from tests.tiny import tiny_model
+faults = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+def round():
+    before = faults()
+    tensors = [torch.zeros(1 << 20) for _ in range(6)]
+    return faults() - before
+counts = [[round() for _ in range(5)][-1]]
+tiny_model()
+counts.append([round() for _ in range(5)][-1])
+print(*counts)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    before, after = map(int, done.stdout.split())
+    assert before > 1000  # 24 MB, in pages of 4 kB
+    assert after < 100

@@ -98,9 +98,9 @@ class Blend:
         return Prediction(torch.cat([p.x0 for p in pairs]), torch.cat([p.eps for p in pairs]))
 
 
-def student_loss(process, substeps, offset=0.0, deaf=False):
-    """The loss of the student that is perfect for the guided Gaussian, its x0 shifted by an offset; a deaf one takes
-    every scale for 1."""
+def lesson(process, substeps, offset=0.0, deaf=False):
+    """A loss, and what it takes: the student that is perfect for the guided Gaussian, its x0 shifted by an offset; a
+    deaf one takes every scale for 1."""
     teacher, row = Blend(), PARAMETERISATIONS["v"]
     ends = process.levels(2, TURBO.spacing)
 
@@ -116,12 +116,25 @@ def student_loss(process, substeps, offset=0.0, deaf=False):
             out.append(row.target(x0, (point - level.alpha * x0) / level.sigma, level, process))
         return torch.cat(out)
 
-    loss = Distillation(teacher, teacher.null_label, max_guidance=4.0, substeps=substeps)
     torch.manual_seed(0)
     eps = torch.randn(6, 1, 1, 1, dtype=torch.float64)
     labels = torch.tensor([0, 1, 2, 0, 1, 2])
     bare = Denoiser(network, process, row, torch.float64)
+    return Distillation(teacher, teacher.null_label, max_guidance=4.0, substeps=substeps), bare, eps, labels
+
+
+def student_loss(*what, **student):
+    """The loss of that student, (N,)."""
+    loss, bare, eps, labels = lesson(*what, **student)
     return loss(bare, torch.zeros_like(eps), labels, torch.zeros(6), eps)
+
+
+def shown(*what, **student):
+    """What that student is shown when its loss is computed: x (M, 1, 1, 1) and t (M,)."""
+    loss, bare, eps, labels = lesson(*what, **student)
+    scale = loss.max_guidance * torch.rand(len(eps))
+    x, t, _ = loss.lessons(replace(bare, guidance=scale), labels, eps, scale)
+    return x, t.flatten()
 
 
 def test_the_perfect_student_has_no_loss_but_the_error_of_the_teachers_solver():
@@ -130,9 +143,37 @@ def test_the_perfect_student_has_no_loss_but_the_error_of_the_teachers_solver():
     assert fine < 1e-4
     assert coarse / fine > 3.5  # an error of at least first order, squared: 4
     assert student_loss(process, 64, deaf=True).mean().item() > 50 * fine
-    weights = [level.sigma**-2 for level in walk(process, 2, 64)[:-1]]  # v is (alpha x - x0) / sigma
+    weights = [process.level(t).sigma ** -2 for t in shown(process, 64)[1].tolist()]  # v is (alpha x - x0) / sigma
     missed = 0.1**2 * sum(weights) / len(weights)
     assert student_loss(process, 64, offset=0.1).mean().item() == pytest.approx(missed, rel=0.05)
+
+
+def test_of_each_segment_the_beginning_is_shown_and_a_point_at_random():
+    process = PROCESSES["cosine"]
+    walked = [level.t for level in walk(process, 2, 8)]
+    t = shown(process, 8)[1].view(4, 6)
+    assert torch.equal(t, t[:, :1].expand(4, 6))
+    first, among_first, second, among_second = t[:, 0].tolist()
+    assert (first, second) == (walked[0], walked[8])
+    assert among_first in walked[1:8]
+    assert among_second in walked[9:16]
+
+
+@pytest.mark.parametrize("offset", [0.0, 0.1])
+def test_a_segment_begins_where_the_student_lands(offset):
+    process = PROCESSES["cosine"]
+    ends = process.levels(2, TURBO.spacing)
+    x, _ = shown(process, 64, offset=offset)
+    loss, _, eps, _ = lesson(process, 64, offset=offset)
+    scale = loss.max_guidance * torch.rand(len(eps))  # as in ``shown``
+    landed = torch.cat(
+        [
+            loss.teacher.data(w).flow(x_i, ends[0], ends[1])
+            for w, x_i in zip(scale.tolist(), (ends[0].sigma * eps).split(1), strict=True)
+        ]
+    )
+    landed += offset * (ends[1].alpha - ends[1].sigma / ends[0].sigma * ends[0].alpha)  # eps moves against x0
+    torch.testing.assert_close(x[12:18], landed, rtol=1e-6, atol=1e-6)
 
 
 def test_the_loss_is_one_value_an_image_and_reaches_the_weights():
