@@ -11,7 +11,8 @@ from ui import api, player
 from ui.answers import PEOPLE, WAITING_PEOPLE, default_label
 from ui.backstage import Backstage
 from ui.engine import Engine
-from ui.generate_tab import QUIET, GenerateTab
+from ui.events import Ask
+from ui.generate_tab import GenerateTab
 from ui.texts import LANGUAGES, text
 
 LANGUAGE_JS = 'document.documentElement.lang.startsWith("zh") ? "zh" : "en"'  # set by header.js
@@ -30,8 +31,9 @@ def build(engine: Engine) -> gr.Blocks:
             elem_id="header",
         )
         notice = gr.HTML("", elem_id="notice", elem_classes="lab-notice", visible=False)
+        ask = Ask()
         with gr.Tab(text("tab", "en")) as tab_label:
-            tab = GenerateTab(backstage, header)
+            tab = GenerateTab(backstage, header, ask)
         api.add(engine)
 
         def at_rest(language: Any, sampler: Any, ref: Any) -> Iterator[list]:
@@ -53,13 +55,13 @@ def build(engine: Engine) -> gr.Blocks:
         translate = f"(language) => ({json.dumps(words, ensure_ascii=False)})[{LANGUAGE_JS}]"
         for event in (header.change, blocks.load):
             event(fn=None, js=translate, inputs=header, outputs=[header, tab_label, *tab.translated()])
-        blocks.load(
+        ask(
+            blocks.load,
             at_rest,
             [header, tab.sampler, tab.model],
             [tab.player, tab.tiles, notice, *tab.of_language()],
             js=f"(_, sampler, model) => [{LANGUAGE_JS}, sampler, model]",
             concurrency_id="page",
-            **QUIET,
         )
     blocks.queue(max_size=WAITING_PEOPLE, default_concurrency_limit=PEOPLE)
     return blocks

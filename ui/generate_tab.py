@@ -10,13 +10,13 @@ from ui import player
 from ui.advanced import Advanced
 from ui.answers import Answers, guidance_properties, has_eta, tile_properties
 from ui.backstage import Backstage
+from ui.events import Ask
 from ui.gpu import on_gpu
 from ui.live import Live, asking
 from ui.texts import sampler_sentence, text
 
 SAMPLING = "sampling"  # the concurrency id of what people draw
 ONE_AT_A_TIME: dict[str, Any] = {"concurrency_id": "tiles", "concurrency_limit": 1}  # who comes next finds them drawn
-QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 
 # Before a run: the player is told, a new seed is thrown if wished, Stop takes over from Generate.
 BEGIN = """(mode, seed) => {
@@ -34,7 +34,8 @@ STOP = END.replace("end()", "stop()")
 class GenerateTab:
     """Builds the tab inside an open ``gr.Blocks``."""
 
-    def __init__(self, backstage: Backstage, header: gr.HTML):
+    def __init__(self, backstage: Backstage, header: gr.HTML, ask: Ask):
+        self.ask = ask
         self.backstage = backstage
         self.answers = Answers(backstage)
         self.header = header
@@ -120,7 +121,7 @@ class GenerateTab:
 
     def wire(self) -> None:
         """All events of the tab."""
-        answers = self.answers
+        answers, ask = self.answers, self.ask
         sampling = [self.sampler, self.steps, self.steps_by_hand, self.eta, self.seed, self.model]
         values = [self.tiles, self.num_images, self.guidance, *sampling, *self.advanced.inputs(), self.header]
         press = self.generate.click(
@@ -129,71 +130,73 @@ class GenerateTab:
             inputs=[self.seed_mode, self.seed],
             outputs=[self.seed, self.generate, self.stop],
         )
-        run = press.then(
+        run = ask(
+            press.then,
             on_gpu(answers.draw),
             values,
             self.player,
-            preprocess=False,  # values come over HTTP from anyone: Request checks them, in words
             concurrency_id=SAMPLING,
             trigger_mode="multiple",  # also while a stopped run is still being cancelled
-            **QUIET,
         )
         run.then(fn=None, js=END, outputs=[self.generate, self.stop])
         self.stop.click(fn=None, js=STOP, outputs=[self.generate, self.stop], cancels=[run])
 
         by_hand = self.steps.input(fn=None, js="() => true", outputs=self.steps_by_hand)
-        followed = self.sampler.change(
+        followed = ask(
+            self.sampler.change,
             answers.follow_sampler,
             [self.sampler, self.model, self.steps_by_hand, self.header],
             [self.steps, self.eta, self.sampler_note],
             queue=False,
-            preprocess=False,
-            **QUIET,
+            trigger_mode="always_last",
         )
-        chosen = self.model.change(
-            answers.choose_model, [self.model, self.tiles, self.header], self.of_model(), preprocess=False, **QUIET
+        chosen = ask(
+            self.model.change,
+            answers.choose_model,
+            [self.model, self.tiles, self.header],
+            self.of_model(),
+            trigger_mode="always_last",
         )
-        steered = self.advanced.classifier.input(
+        steered = ask(
+            self.advanced.classifier.input,
             answers.choose_classifier,
             [self.model, self.advanced.classifier, self.tiles],
             [self.tiles, self.advanced.scale],
-            preprocess=False,
-            **QUIET,
+            trigger_mode="always_last",
         )
-        translated = self.header.change(
+        translated = ask(
+            self.header.change,
             answers.translate_choices,
             [self.sampler, self.model, self.header],
             self.of_language(),
             queue=False,
-            preprocess=False,
-            **QUIET,
+            trigger_mode="always_last",
         )
-        self.hub.submit(
+        ask(
+            self.hub.submit,
             answers.fetch,
             [self.hub, self.header],
             [self.model, self.model_note],
-            preprocess=False,
             concurrency_limit=1,  # one download at a time
-            **QUIET,
         )
-        found = self.reload.click(
+        found = ask(
+            self.reload.click,
             answers.find_models,
             [self.model, self.header],
             [self.model, self.advanced.classifier, self.live.switch, self.model_note],
-            preprocess=False,
             concurrency_limit=1,  # it may ask the Hub
-            **QUIET,
         )
         for event in (chosen, steered, found):
-            event.then(
+            ask(
+                event.then,
                 answers.draw_tiles,
                 [self.model, self.advanced.classifier],
                 self.tiles,
-                preprocess=False,
+                trigger_mode="always_last",
                 **ONE_AT_A_TIME,
-                **QUIET,
             )
         self.live.wire(
+            ask,
             values,
             self.model,
             moved=[self.tiles, self.num_images, self.guidance, self.eta, self.seed, *self.advanced.inputs()[1:]],

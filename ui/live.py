@@ -12,6 +12,7 @@ import anyio
 import gradio as gr
 
 from ui.answers import PEOPLE, WAITING_PEOPLE, Answers
+from ui.events import Ask
 from ui.gpu import on_gpu
 
 HERE = "window.digitPlayer.live"
@@ -30,7 +31,13 @@ class Live:
         )
 
     def wire(
-        self, values: list, model: gr.Dropdown, moved: list, by_hand: Callable, settled: Sequence[Callable]
+        self,
+        ask: Ask,
+        values: list,
+        model: gr.Dropdown,
+        moved: list,
+        by_hand: Callable,
+        settled: Sequence[Callable],
     ) -> None:
         """``values``: what a run is told. ``moved``: those of them that a hand moves, each of which tells its own value
         only, because Gradio copies all that an event is given, many times a second; ``by_hand``: the end of an event
@@ -43,15 +50,14 @@ class Live:
         told = {"inputs": [self.switch, model, *values], **IN_BROWSER}
         for event in settled:
             event(js=f"(on, model, ...values) => {{ {HERE}.settle(on, model, values); }}", **told)
-        switched = self.switch.input(
+        switched = ask(
+            self.switch.input,
             self.answers.switch_live,
             [self.switch, model],
             model,
             js=f"(on, model) => {HERE}.turn(on, model)",
-            preprocess=False,
             queue=False,
-            api_visibility="private",
-            show_progress="hidden",
+            trigger_mode="always_last",
         )
         switched.then(js=f"(on, model, ...values) => {{ {HERE}.turned(on, model, values); }}", **told)
 

@@ -138,6 +138,27 @@ def test_at_rest_a_finished_example_can_be_played(page: Page):
     assert picture(page) == finished
 
 
+def test_gradio_copies_no_picture_twice_and_no_choices_all_the_time(page: Page):
+    """Not even those of components that earlier events have read or changed."""
+    choose_sampler(page, "DDIM")
+    expect(page.get_by_text("moves straight towards it")).to_be_visible()
+    press_generate(page)
+    expect_phase(page, "finished")
+    copied = page.evaluate("""() => new Promise((tell) => {
+        const [copied, copy] = [[], structuredClone];
+        window.structuredClone = (value) => (copied.push(value), copy(value));
+        const root = document.querySelector(".digit-player");
+        new MutationObserver(() => {
+            if (root.dataset.phase === "finished") tell(copied.filter((value) => typeof value === "string"));
+        }).observe(root, { attributeFilter: ["data-phase"] });
+        document.querySelector("#generate").click();
+    })""")
+    assert "tiny" in copied  # the model that was asked for
+    messages = [value for value in copied if value.startswith('{"run"')]
+    assert len(messages) == len(set(messages))
+    assert copied.count("Euler–Maruyama") <= 4  # the choices of a control that is asked for its value
+
+
 def test_seven_by_euler_maruyama_frame_by_frame(page: Page):
     page.get_by_role("radio", name="7", exact=True).click()
     expect(page.get_by_role("radio", name="7", exact=True)).to_have_attribute("aria-checked", "true")

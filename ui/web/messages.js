@@ -52,6 +52,7 @@ window.digitPlayer = {
     expecting = true;
     failure = "";
     queued = "";
+    delete root.dataset.long;
     if (reel) reel.stopped = true; // whatever still comes of an earlier run is late
     newest.forget();
     drawWords();
@@ -89,6 +90,7 @@ async function askQueue(after) {
   for (let ahead = Infinity; ; after = 1000) {
     await new Promise((resume) => setTimeout(resume, after));
     if (phase !== "waiting" || turn !== inquiry) return;
+    root.dataset.long = ""; // so long that the picture of before is dimmed
     const answer = await fetch(new URL("gradio_api/queue/status", document.baseURI)).catch(() => null);
     if (phase !== "waiting" || turn !== inquiry || !answer || !answer.ok) return;
     ahead = Math.min(ahead, (await answer.json()).queue_size - 1);
