@@ -41,7 +41,7 @@ PRESETS: dict[str, dict[str, Any]] = {
             "guidance_t_min": 0.4,  # where the digit is decided: 6 of the 14 steps, so 20 evaluations of the network
             "guidance_t_max": 0.8,
         },
-        "training": MNIST,
+        "training": MNIST | {"batch_size": 64, "learning_rate": 4.2e-3},
     },
     "score-unet": {
         "model": {
@@ -217,6 +217,6 @@ PRESETS: dict[str, dict[str, Any]] = {
             "steps": 2,
             "guidance_scale": 3.5,  # one of the two steps lies where its teacher guides
         },
-        "training": MNIST | {"loss": "distillation", "minutes": 25, "batch_size": 8, "learning_rate": 1e-3},
+        "training": MNIST | {"loss": "distillation", "minutes": 25, "batch_size": 16, "learning_rate": 1e-3},
     },
 }
