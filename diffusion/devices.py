@@ -79,6 +79,7 @@ class Bfloat16:
         self.original, self.device = network, device
         self.modules, self.tensors = list(network.modules()), [*network.parameters(), *network.buffers()]
         self.copy: nn.Module | None = None
+        self.copies: list[torch.Tensor] = []  # of the tensors, in their order
         self.state: list[int] = []  # of the network when it was copied
 
     def __call__(self, *inputs: Any, **options: Any) -> torch.Tensor:
@@ -104,10 +105,9 @@ class Bfloat16:
             for module in network.modules():
                 if isinstance(module, self.ROUNDED):
                     module.to(torch.bfloat16)
-            self.copy = network
+            self.copy, self.copies = network, [*network.parameters(), *network.buffers()]
         else:
-            for own, tensor in zip([*self.copy.parameters(), *self.copy.buffers()], self.tensors, strict=True):
-                own.copy_(tensor)
+            torch._foreach_copy_(self.copies, self.tensors)
         return self.copy.train(self.original.training)
 
 
