@@ -133,9 +133,8 @@ def openmp() -> ThreadpoolController:
 def keep_memory() -> None:
     """From now on this process keeps up to 1 GB of the memory that it has freed, for what it needs next.
 
-    glibc gives what was large back to the system at once, and gets it again page by page, each of them cleared: for
-    what every layer puts out, anew in every step, which takes 10 to 20% of a network's time. Other C libraries are left
-    as they are.
+    glibc gives what was large back to the system at once, and gets it again page by page, each of them cleared, and so
+    for what every layer puts out, anew in every step: thousands of page faults. Other C libraries are left as they are.
     """
     if platform.libc_ver()[0] == "glibc":
         malloc = ctypes.CDLL(None)

@@ -31,9 +31,11 @@ class Ask:
         inputs: Sequence[gr.components.Component],
         outputs: Any,
         js: str = AS_IT_IS,
+        trigger_mode: str = "always_last",
         **settings: Any,
     ) -> Any:
-        """``js`` makes of the inputs the values that the function is to be told, as many."""
+        """``js`` makes of the inputs the values that the function is to be told, as many. trigger_mode: what becomes of
+        an event that comes while the one before is being answered; the last one is, too, unless it says otherwise."""
         aside = f"window.labAside[{next(self.numbers)}]"
         put = f"(...values) => {{ window.labAside ||= []; {aside} = ({js})(...values); }}"
         return event(fn=None, js=put, inputs=list(inputs), trigger_mode="multiple").then(
@@ -45,6 +47,7 @@ class Ask:
             api_visibility="private",
             show_progress="hidden",
             show_progress_on=self.blank,
+            trigger_mode=trigger_mode,
             **settings,
         )
 

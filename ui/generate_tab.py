@@ -148,21 +148,18 @@ class GenerateTab:
             [self.sampler, self.model, self.steps_by_hand, self.header],
             [self.steps, self.eta, self.sampler_note],
             queue=False,
-            trigger_mode="always_last",
         )
         chosen = ask(
             self.model.change,
             answers.choose_model,
             [self.model, self.tiles, self.header],
             self.of_model(),
-            trigger_mode="always_last",
         )
         steered = ask(
             self.advanced.classifier.input,
             answers.choose_classifier,
             [self.model, self.advanced.classifier, self.tiles],
             [self.tiles, self.advanced.scale],
-            trigger_mode="always_last",
         )
         translated = ask(
             self.header.change,
@@ -170,7 +167,6 @@ class GenerateTab:
             [self.sampler, self.model, self.header],
             self.of_language(),
             queue=False,
-            trigger_mode="always_last",
         )
         ask(
             self.hub.submit,
@@ -192,7 +188,6 @@ class GenerateTab:
                 answers.draw_tiles,
                 [self.model, self.advanced.classifier],
                 self.tiles,
-                trigger_mode="always_last",
                 **ONE_AT_A_TIME,
             )
         self.live.wire(

@@ -57,7 +57,6 @@ class Live:
             model,
             js=f"(on, model) => {HERE}.turn(on, model)",
             queue=False,
-            trigger_mode="always_last",
         )
         switched.then(js=f"(on, model, ...values) => {{ {HERE}.turned(on, model, values); }}", **told)
 

@@ -158,10 +158,10 @@ def round():
     before = faults()
     tensors = [torch.zeros(1 << 20) for _ in range(6)]
     return faults() - before
-counts = [[round() for _ in range(5)][-1]]
+*_, before = (round() for _ in range(5))
 tiny_model()
-counts.append([round() for _ in range(5)][-1])
-print(*counts)
+*_, after = (round() for _ in range(5))
+print(before, after)
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     before, after = map(int, done.stdout.split())
