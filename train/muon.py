@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.optim.adam import adam
 
 QUINTIC = (3.4445, -4.7750, 2.0315)  # a s + b s^3 + c s^5 lifts small singular values fastest (Jordan et al. 2024)
 SMALLEST = 32
@@ -69,19 +70,25 @@ class Muon(torch.optim.Optimizer):
             columns_last.add_(direction.view_as(columns_last), alpha=-group["lr"] * size)
 
     def adam_step(self, weights: list[Tensor], gradients: list[Tensor], group: dict[str, Any]) -> None:
-        """Adam (Kingma & Ba 2015, algorithm 1)."""
-        beta1, beta2 = group["betas"]
-        steps = [self.state[weight].setdefault("step", torch.zeros(())) for weight in weights]  # torch's Adam has it so
-        torch._foreach_add_(steps, 1)
-        step = steps[0].item()
+        """Adam (Kingma & Ba 2015, algorithm 1), as torch has it."""
+        steps = [self.state[weight].setdefault("step", torch.zeros(())) for weight in weights]
         means, squares = self.kept("mean", weights), self.kept("square", weights)
-        torch._foreach_lerp_(means, gradients, 1 - beta1)
-        torch._foreach_mul_(squares, beta2)
-        torch._foreach_addcmul_(squares, gradients, gradients, 1 - beta2)
-        roots = torch._foreach_sqrt(squares)
-        torch._foreach_div_(roots, (1 - beta2**step) ** 0.5)
-        torch._foreach_add_(roots, group["eps"])
-        torch._foreach_addcdiv_(weights, means, roots, -group["lr"] / (1 - beta1**step))
+        adam(
+            weights,
+            gradients,
+            means,
+            squares,
+            max_exp_avg_sqs=[],
+            state_steps=steps,
+            fused=weights[0].is_cpu or None,  # elsewhere torch chooses
+            amsgrad=False,
+            beta1=group["betas"][0],
+            beta2=group["betas"][1],
+            lr=group["lr"],
+            weight_decay=0.0,
+            eps=group["eps"],
+            maximize=False,
+        )
 
     def kept(self, name: str, weights: list[Tensor]) -> list[Tensor]:
         """What is remembered of each weight's gradients under a name, 0 at first."""
