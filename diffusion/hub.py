@@ -31,6 +31,11 @@ def bundled() -> list[str]:
     return sorted(config.parent.name for config in BUNDLED.glob(f"*/{CONFIG}"))
 
 
+def is_bundled(ref: str) -> bool:
+    """Whether a reference is one of these names; asked at every request, it looks at one file only."""
+    return ref.replace("-", "").isalnum() and os.path.isfile(BUNDLED / ref / CONFIG)
+
+
 def resolve(ref: str, patience: float = PATIENCE) -> Path:
     """The local directory, with config.json and model.safetensors, that a reference means; ``hub:`` may download it.
 
@@ -44,7 +49,7 @@ def resolve(ref: str, patience: float = PATIENCE) -> Path:
         if at and not REVISION.fullmatch(revision):  # it is to be part of a path in the cache
             raise InputError(f"{ref!r:.100} has no good revision after its @: that is a branch, a tag or a commit.")
         return _pull(repo_id, revision or "main", patience)
-    if ref in bundled():
+    if is_bundled(ref):
         return BUNDLED / ref
     try:
         path = Path(ref).expanduser()

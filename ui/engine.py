@@ -35,9 +35,10 @@ logger = logging.getLogger(__name__)
 
 FALLBACK = "unet"  # draws while the operator's model from the Hub is not there
 MOST_FRAMES = 120  # of one run: a scrubber has no more places than that
-INTERVAL = 0.2  # seconds between updates, of all runs together; the frames between two come with the second
-LONGEST = 0.5  # seconds between updates of one run among many, if it has frames: Stop takes hold between them
-PULSE = 0.25  # seconds after which an update comes even without a frame: to count steps, and for Stop to take hold
+INTERVAL = 0.25  # seconds between updates, of all runs together; the frames between two come with the second
+SLOWING = 8  # once a run has taken this many intervals, the next is such a share of its time: an update costs 20 ms
+LONGEST = 0.5  # seconds between updates of one run, if it has frames: Stop takes hold between them
+PULSE = 0.45  # seconds after which an update comes even without a frame: to count steps, and for Stop to take hold
 
 
 @dataclass(frozen=True)
@@ -162,7 +163,7 @@ class Engine:
         return self._status
 
     def run(self, request: Request) -> Generator[Update, None, None]:
-        """Draw, in updates of at most 5 a second; closing the iterator ends the computation.
+        """Draw, in updates of at most 4 a second; closing the iterator ends the computation.
 
         The model is loaded and everything checked before this returns. Raises InputError.
         """
@@ -174,7 +175,7 @@ class Engine:
         kept = kept_indices(total, MOST_FRAMES)
         frames: list[Frame] = []
         started = time.perf_counter()
-        due = started  # when the next update may come; the first at once
+        due = pulse = started  # when the next update may come; the first at once
         with closing(trajectory(plan.model, plan.labels, **plan.settings)) as path, self._running():
             for state in path:
                 if state.index in kept:
@@ -182,12 +183,13 @@ class Engine:
                 now = time.perf_counter()
                 left = (now - started) / max(state.index, 1) * (total - state.index)  # seconds, by those before
                 ends = state.index > 0 and left <= INTERVAL  # what is new comes with the result
-                if not ends and now >= (due if frames else due + PULSE):
+                if not ends and now >= (due if frames else max(due, pulse)):
                     yield Update(frames, state.index, total, now - started, small=None if state.index else plan.small)
                     keep_to_one_core()
                     frames = []
                     back = time.perf_counter()
-                    due = back + min(INTERVAL * self._runs, LONGEST)
+                    pulse = back + PULSE
+                    due = back + min(max(INTERVAL, (now - started) / SLOWING) * self._runs, LONGEST)
                     started += back - now  # the receiver's time does not count
         seconds = time.perf_counter() - started
         yield Update(frames, total, total, seconds, self._result(plan, state.x, seconds))

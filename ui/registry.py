@@ -15,7 +15,7 @@ from diffusion.errors import InputError
 from diffusion.files import CONFIG, WEIGHTS, read_config
 from diffusion.gather import Gatherer
 from diffusion.guidance import NoisyClassifier
-from diffusion.hub import COMMIT, bundled, resolve
+from diffusion.hub import COMMIT, bundled, is_bundled, resolve
 from diffusion.loading import load_classifier, load_model
 from diffusion.model import Model
 from train.presets import PRESETS
@@ -84,7 +84,7 @@ class Registry:
     def check(self, ref: str, setting: str = "model") -> str:
         """The reference, if anyone may ask for it; ``setting`` is what it was given as. Raises InputError."""
         named = isinstance(ref, str)  # a visitor may send anything
-        if named and (ref == self.own or ref.startswith(HUB) or ref in bundled() or ref in self._run_refs()):
+        if named and (ref == self.own or ref.startswith(HUB) or is_bundled(ref) or ref in self._run_refs()):
             return ref
         entries = self.entries()
         known = [entry.ref for entry in entries if (entry.task == "classification") == (setting == "classifier")]

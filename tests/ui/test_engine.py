@@ -84,7 +84,7 @@ def test_updates_keep_their_distance_and_the_first_comes_at_once(engine, monkeyp
         arrivals.append((clock.now, [frame.index for frame in update.frames], update))
         clock.now += 5.0  # a slow receiver
     assert arrivals[0][1] == [0]
-    assert all(len(indices) in (20, 21) for _, indices, _ in arrivals[1:-1])
+    assert all(len(indices) in (25, 26) for _, indices, _ in arrivals[1:-1])
     assert arrivals[-1][2].seconds == pytest.approx(1.0)  # 100 steps of 10 ms: the receiver's time does not count
 
 
@@ -93,7 +93,17 @@ def test_no_update_comes_just_before_the_end(engine, monkeypatch):
     monkeypatch.setattr(engine_module.time, "perf_counter", lambda: clock.now)
     engine.load().network.register_forward_hook(lambda *_: setattr(clock, "now", clock.now + 1 / 64))
     steps = [update.step for update in engine.run(Request(num_images=1, steps=50))]
-    assert steps == [0, 13, 26, 50]  # what 39 would show comes with the end, 0.17 s later
+    assert steps == [0, 16, 32, 50]  # what 48 would show comes with the end, 0.03 s later
+
+
+def test_a_long_run_is_told_of_less_often(engine, monkeypatch):
+    clock = SimpleNamespace(now=0.0)
+    monkeypatch.setattr(engine_module.time, "perf_counter", lambda: clock.now)
+    engine.load().network.register_forward_hook(lambda *_: setattr(clock, "now", clock.now + 1 / 64))
+    steps = [update.step for update in engine.run(Request(num_images=1, steps=1000))]
+    apart = np.diff(steps[1:-1])  # frames are 8 or 9 steps apart
+    assert 16 <= apart[0] <= 24
+    assert 32 <= apart[-1] <= 40
 
 
 def test_many_runs_share_the_updates(engine, monkeypatch):
@@ -103,10 +113,10 @@ def test_many_runs_share_the_updates(engine, monkeypatch):
     other = engine.run(Request(num_images=1))
     next(other)
     frames = [len(update.frames) for update in engine.run(Request(num_images=1, steps=100))]
-    assert all(40 <= count <= 41 for count in frames[1:-1])  # two runs: twice the 20 frames that one has
+    assert all(50 <= count <= 51 for count in frames[1:-1])  # two runs: twice the 25 frames that one has
     other.close()
     frames = [len(update.frames) for update in engine.run(Request(num_images=1, steps=100))]
-    assert all(20 <= count <= 21 for count in frames[1:-1])
+    assert all(25 <= count <= 26 for count in frames[1:-1])
 
 
 def test_slow_steps_without_a_frame_still_report_progress(engine, monkeypatch):
@@ -120,7 +130,7 @@ def test_slow_steps_without_a_frame_still_report_progress(engine, monkeypatch):
 
 @pytest.mark.parametrize("after", [1, 3])
 def test_closing_ends_the_computation(engine, after, monkeypatch):
-    monkeypatch.setattr(engine_module, "INTERVAL", 0.0)
+    monkeypatch.setattr(engine_module, "LONGEST", 0.0)
     calls = []
     engine.load().network.register_forward_hook(lambda *_: calls.append(1))
     updates = engine.run(Request(num_images=1, steps=100))

@@ -40,7 +40,7 @@ function receive(text) {
     draw();
   }
   if (reel.done && !reel.example) phase = reel.live ? "live" : "finished";
-  if (phase === "finished" && mode === "live") wake(0); // the last picture does not wait for its turn
+  if (phase === "finished" && mode === "live") follow(performance.now()); // the last picture does not wait for its turn
   drawStatus();
 }
 
