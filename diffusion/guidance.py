@@ -39,12 +39,12 @@ def classifier_free(
     outside = scale.clamp(max=1) if isinstance(scale, Tensor) else min(scale, 1)
 
     def guided(x: Tensor, level: Level, labels: Tensor | None = None) -> Prediction:
-        nulls = torch.full((len(x),), null_label, device=x.device)
         here = scale if t_min <= level.t <= t_max else outside
-        if labels is None or (not own and here == 0):
-            return denoise(x, level, nulls)
-        if (not own and here == 1) or bool((labels == null_label).all()):
+        if labels is not None and not own and here == 1:
             return denoise(x, level, labels)
+        nulls = torch.full((len(x),), null_label, device=x.device)
+        if labels is None or (not own and here == 0) or bool((labels == null_label).all()):
+            return denoise(x, level, nulls)
         weight = here.to(x).view(-1, 1, 1, 1) if isinstance(here, Tensor) else here
         c, u = denoise(torch.cat([x, x]), level, torch.cat([labels, nulls])).halves()
         return c._replace(x0=torch.lerp(u.x0, c.x0, weight), eps=torch.lerp(u.eps, c.eps, weight))

@@ -36,7 +36,7 @@ logger = logging.getLogger(__name__)
 FALLBACK = "unet"  # draws while the operator's model from the Hub is not there
 MOST_FRAMES = 120  # of one run: a scrubber has no more places than that
 INTERVAL = 0.25  # seconds between updates, of all runs together; the frames between two come with the second
-SLOWING = 8  # once a run has taken this many intervals, the next is such a share of its time: an update costs 20 ms
+SLOWING = 8  # once a run has taken this many intervals, the next is such a share of its time
 LONGEST = 0.5  # seconds between updates of one run, if it has frames: Stop takes hold between them
 PULSE = 0.45  # seconds after which an update comes even without a frame: to count steps, and for Stop to take hold
 
