@@ -1,5 +1,6 @@
 """The precision is the one that is faster, and only where the processor has it; or the one that was asked for."""
 
+import os
 import platform
 import subprocess
 import sys
@@ -163,7 +164,8 @@ tiny_model()
 *_, after = (round() for _ in range(5))
 print(before, after)
 """
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    returning = os.environ | {"MALLOC_MMAP_THRESHOLD_": "65536"}  # else it depends on what lies above them on the heap
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, env=returning)
     before, after = map(int, done.stdout.split())
     assert before > 1000  # 24 MB, in pages of 4 kB
     assert after < 100
