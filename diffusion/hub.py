@@ -33,7 +33,7 @@ def bundled() -> list[str]:
 
 def is_bundled(ref: str) -> bool:
     """Whether a reference is one of these names; asked at every request, it looks at one file only."""
-    return ref.replace("-", "").isalnum() and os.path.isfile(BUNDLED / ref / CONFIG)
+    return os.path.basename(ref) == ref and os.path.isfile(BUNDLED / ref / CONFIG)
 
 
 def resolve(ref: str, patience: float = PATIENCE) -> Path:

@@ -15,7 +15,7 @@ from ui.events import Ask
 from ui.generate_tab import GenerateTab
 from ui.texts import LANGUAGES, text
 
-LOOK = 0.005  # seconds between Gradio's looks at its queue; its own millisecond keeps a core busy for nothing
+LOOK = 0.005  # seconds between Gradio's looks at its queue; its own is 1 ms, all day long
 LANGUAGE_JS = 'document.documentElement.lang.startsWith("zh") ? "zh" : "en"'  # set by header.js
 
 

@@ -5,6 +5,7 @@ import json
 import logging
 import pickle
 import re
+import shutil
 import threading
 import time
 from pathlib import Path
@@ -75,6 +76,18 @@ def test_bundled_name_and_path(model_dir, tmp_path, monkeypatch):
     assert hub.bundled() == ["tiny"]
     assert resolve("tiny") == model_dir
     assert resolve(str(model_dir)) == model_dir
+
+
+def test_whatever_is_listed_as_bundled_is_found_by_its_name_and_nothing_beside_it_is(model_dir, tmp_path, monkeypatch):
+    beside = tmp_path / "bundled" / "my_model.v2"
+    shutil.copytree(model_dir, beside)
+    shutil.copytree(model_dir, tmp_path / "outside")
+    monkeypatch.setattr(hub, "BUNDLED", beside.parent)
+    assert hub.bundled() == [beside.name]
+    assert hub.is_bundled(beside.name)
+    assert resolve(beside.name) == beside
+    for ref in ("", ".", "..", "../outside", str(model_dir), f"{beside.name}/", "a\0b", "x" * 5000):
+        assert not hub.is_bundled(ref)
 
 
 @pytest.mark.parametrize("ref", ["", "nonesuch", "../x", "x" * 5000, "a\0b", "~nobody-of-that-name/x", "hub"])
