@@ -86,7 +86,7 @@ def add(engine: Engine) -> None:
                 guidance_t_max=guidance_t_max,
                 skip_scale=skip_scale,
             )
-            with closing(engine.run(request)) as updates:
+            with closing(engine.run(request, watched=False)) as updates:
                 for update in updates:
                     result = update.result
                     # Here it is noticed that a caller has cancelled, or gone. Not gr.skip(): for each of these Gradio

@@ -162,17 +162,18 @@ class Engine:
         """What a visitor should know about the default model, as a sentence; None when all is well."""
         return self._status
 
-    def run(self, request: Request) -> Generator[Update, None, None]:
-        """Draw, in updates of at most 4 a second; closing the iterator ends the computation.
+    def run(self, request: Request, watched: bool = True) -> Generator[Update, None, None]:
+        """Draw, in updates of at most 4 a second; closing the iterator ends the computation. Unless it is ``watched``,
+        it makes no frames.
 
         The model is loaded and everything checked before this returns. Raises InputError.
         """
-        return self._updates(planned(request, self._checked(request.model), self.registry))
+        return self._updates(planned(request, self._checked(request.model), self.registry), watched)
 
-    def _updates(self, plan: Plan) -> Generator[Update, None, None]:
+    def _updates(self, plan: Plan, watched: bool) -> Generator[Update, None, None]:
         keep_to_one_core()  # the gatherer's thread computes; each part of a run may be asked for by another one
         total = plan.settings["steps"]
-        kept = kept_indices(total, MOST_FRAMES)
+        kept = kept_indices(total, MOST_FRAMES) if watched else ()
         frames: list[Frame] = []
         started = time.perf_counter()
         due = pulse = started  # when the next update may come; the first at once

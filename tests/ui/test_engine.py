@@ -74,6 +74,17 @@ def test_a_thousand_steps_make_at_most_120_frames(engine):
     assert max(np.diff(indices)) <= 9
 
 
+def test_a_run_that_nobody_watches_makes_no_frames(engine, monkeypatch):
+    clock = SimpleNamespace(now=0.0)
+    monkeypatch.setattr(engine_module.time, "perf_counter", lambda: clock.now)
+    engine.load().network.register_forward_hook(lambda *_: setattr(clock, "now", clock.now + 1 / 64))
+    request = Request(label="3", num_images=2, steps=100, seed=5)
+    watched, alone = list(engine.run(request)), list(engine.run(request, watched=False))
+    assert all(update.frames == [] for update in alone)
+    assert [update.step for update in alone] == [0, 29, 58, 100]  # the caller may leave, twice a second
+    assert np.array_equal(alone[-1].result.images, watched[-1].result.images)
+
+
 def test_updates_keep_their_distance_and_the_first_comes_at_once(engine, monkeypatch):
     clock = SimpleNamespace(now=0.0)
     monkeypatch.setattr(engine_module.time, "perf_counter", lambda: clock.now)
