@@ -38,6 +38,7 @@ class ModelConfig(BaseModel):
     guidance_scale: float = Field(1.0, ge=0, le=20)
     guidance_t_min: float = Field(0.0, ge=0, le=1)  # guidance is limited to the times t between these two
     guidance_t_max: float = Field(1.0, ge=0, le=1)
+    guidance_power: float = Field(0.0, ge=0, le=4)  # of the power law of ``guidance.classifier_free``; 0: none
     skip_scale: float = Field(0.0, ge=0, le=20)  # of the guidance of a DiT by itself without its middle block
 
     def model_post_init(self, _) -> None:

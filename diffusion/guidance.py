@@ -18,13 +18,21 @@ from diffusion.config import ModelConfig
 from diffusion.denoiser import Denoise, conditioned
 from diffusion.errors import InputError
 from diffusion.prediction import Prediction
-from diffusion.process import Level, Process, transition
+from diffusion.process import Level, Process, like, transition
+
+TYPICAL = 0.045  # root mean square of a pixel's score with the label minus without, from t = 0.4 to 0.75 on digits
+MOST = 2.0  # times as much as the scale says is an image pushed at most
 
 LogProb = Callable[[Tensor, Level], Tensor]  # x (N, C, H, W) at a level -> log p(y | x), (N,), with the labels y bound
 
 
 def classifier_free(
-    denoise: Denoise, scale: float | Tensor, null_label: int, t_min: float = 0.0, t_max: float = 1.0
+    denoise: Denoise,
+    scale: float | Tensor,
+    null_label: int,
+    t_min: float = 0.0,
+    t_max: float = 1.0,
+    power: float = 0.0,
 ) -> Denoise:
     """Classifier-free guidance, ``u + scale (c - u)`` (Ho & Salimans 2022, eq. 6 with scale = 1 + w).
 
@@ -34,6 +42,11 @@ def classifier_free(
 
     Scales above 1 hold from t_min to t_max only, and are 1 elsewhere (Kynkäänniemi et al. 2024): where noise is strong
     they make all images of a label alike, and where it is weak the label has been decided on.
+
+    With a ``power`` above 0, what a scale exceeds 1 by is multiplied, image by image, by that power of how far apart
+    the scores of c and u are, in units of ``TYPICAL``, and at most by ``MOST`` (the power law of Pavasovic et al. 2025,
+    "Classifier-free guidance: from high-dimensional analysis to generalized guidance forms"): pushed are those images
+    for which the label makes a difference, and others stay as varied as they are.
     """
     own = isinstance(scale, Tensor)
     outside = scale.clamp(max=1) if isinstance(scale, Tensor) else min(scale, 1)
@@ -45,11 +58,19 @@ def classifier_free(
         nulls = torch.full((len(x),), null_label, device=x.device)
         if labels is None or (not own and here == 0) or bool((labels == null_label).all()):
             return denoise(x, level, nulls)
-        weight = here.to(x).view(-1, 1, 1, 1) if isinstance(here, Tensor) else here
         c, u = denoise(torch.cat([x, x]), level, torch.cat([labels, nulls])).halves()
+        weight = here.to(x).view(-1, 1, 1, 1) if isinstance(here, Tensor) else here
+        if power:
+            weight = strengthened(torch.as_tensor(weight, dtype=x.dtype), c, u, level, power)
         return c._replace(x0=torch.lerp(u.x0, c.x0, weight), eps=torch.lerp(u.eps, c.eps, weight))
 
     return guided
+
+
+def strengthened(scale: Tensor, c: Prediction, u: Prediction, level: Level, power: float) -> Tensor:
+    """Scales, (N, 1, 1, 1) or one for all, with what they exceed 1 by made a power law -> (N, 1, 1, 1)."""
+    apart = (c.eps - u.eps).square().mean((1, 2, 3), keepdim=True).sqrt() / like(level.sigma, c.eps)
+    return scale.clamp(max=1) + (scale.clamp(min=1) - 1) * (apart / TYPICAL).pow(power).clamp(max=MOST)
 
 
 def skip_layer(denoise: Denoise, weaker: Denoise, scale: float, t_min: float = 0.0, t_max: float = 1.0) -> Denoise:

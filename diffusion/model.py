@@ -168,12 +168,13 @@ class Model:
         if low_res is not None and len(low_res) != len(classes):
             raise InputError(f"low_res must have an image for each of the {len(classes)} to draw, not {len(low_res)}.")
         denoise: Denoise = self.denoiser(freeu, low_res, settings["guidance_scale"])
-        limits = [settings.get(name, getattr(self.config, name)) for name in LIMITS]
+        t_min, t_max = (settings.get(name, getattr(self.config, name)) for name in LIMITS)
         if scale := settings.get("skip_scale", self.config.skip_scale):
             weaker = self.denoiser(freeu, low_res, settings["guidance_scale"], skip_middle=True)
-            denoise = skip_layer(denoise, weaker, scale, *limits)
+            denoise = skip_layer(denoise, weaker, scale, t_min, t_max)
         if self.config.num_classes and self.config.max_guidance is None:
-            denoise = classifier_free(denoise, settings["guidance_scale"], self.config.num_classes, *limits)
+            scale, power = settings["guidance_scale"], self.config.guidance_power
+            denoise = classifier_free(denoise, scale, self.config.num_classes, t_min, t_max, power)
         if classifier is not None:
             scale = settings.get("classifier_scale", 1.0)
             denoise = classifier.steer(denoise, classes, scale, levels if chosen.ancestral else None)

@@ -89,6 +89,8 @@ def model_card(
             rows["Sampling"] += f", skip scale {model.skip_scale:g}"
         if (model.guidance_t_min, model.guidance_t_max) != (0, 1):
             rows["Sampling"] += f" from t = {model.guidance_t_max:g} to {model.guidance_t_min:g}"
+        if model.guidance_power:
+            rows["Sampling"] += f", guidance power {model.guidance_power:g}"
     table = "\n".join(f"| {name} | {value} |" for name, value in rows.items())
     return f"""---
 {yaml.safe_dump(front, sort_keys=False, allow_unicode=True).strip()}

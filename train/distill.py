@@ -47,6 +47,7 @@ class Distillation:
     max_guidance: float
     darkest: float = -1.0  # of an x0
     guidance_times: tuple[float, float] = (0.0, 1.0)  # that the teacher's guidance is limited to
+    guidance_power: float = 0.0  # of the teacher's
     segments: int = SEGMENTS
     substeps: int = SUBSTEPS
 
@@ -71,7 +72,7 @@ class Distillation:
     ) -> tuple[Tensor, Tensor, Tensor]:
         """What the student is shown and should say, path by path within each point: x (M, C, H, W), t (M, 1, 1, 1), x0
         (M, C, H, W), where M = 2 N segments: of a segment its beginning, which matters most, and a point at random."""
-        guided = classifier_free(self.teacher, scale, self.null_label, *self.guidance_times)
+        guided = classifier_free(self.teacher, scale, self.null_label, *self.guidance_times, self.guidance_power)
         teacher, learner = (
             partial(clipped(denoise, darkest=self.darkest), labels=labels) for denoise in (guided, student)
         )
@@ -140,5 +141,11 @@ def distillation(teacher: Model, student: ModelConfig) -> Distillation:
     if student.max_guidance is None:
         raise InputError(f"{student.name} cannot be distilled: its network has no max_guidance.")
     config = teacher.config
-    times = (config.guidance_t_min, config.guidance_t_max)
-    return Distillation(teacher.denoiser(), config.num_classes, student.max_guidance, student.darkest, times)
+    return Distillation(
+        teacher.denoiser(),
+        config.num_classes,
+        student.max_guidance,
+        student.darkest,
+        (config.guidance_t_min, config.guidance_t_max),
+        config.guidance_power,
+    )

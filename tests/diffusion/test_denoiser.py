@@ -3,6 +3,7 @@ import math
 import pytest
 import torch
 
+from diffusion import guidance
 from diffusion.denoiser import Denoiser, clipped
 from diffusion.guidance import classifier_free
 from diffusion.prediction import PARAMETERISATIONS, Prediction
@@ -94,6 +95,38 @@ def test_guidance_is_limited_to_its_times(limits, inside, scale):
     assert calls == (1, 3 if weight in (0, 1) else 6)
     own = guided(torch.full((3,), scale), torch.tensor([1, 5, 9]), **limits)[0]  # a scale for each image
     torch.testing.assert_close(own.x0, result.x0, rtol=1e-12, atol=1e-12)
+
+
+def test_the_power_law_pushes_by_how_far_apart_the_scores_are():
+    """Each image by its own distance, alone or among others; up to a scale of 1 as without the power law."""
+    labels = torch.tensor([1, 5, 9])
+    plain, c, u, _ = guided(3.0, labels)
+    sigma = PROCESSES["linear"].level(0.3).sigma
+    apart = ((c.eps - u.eps) / sigma).square().mean((1, 2, 3), keepdim=True).sqrt() / guidance.TYPICAL
+    for power in (0.5, 2.0):
+        weight = 1 + 2 * (apart**power).clamp(max=guidance.MOST)
+        result, *_ = guided(3.0, labels, power=power)
+        torch.testing.assert_close(result.x0, u.x0 + weight * (c.x0 - u.x0), rtol=1e-12, atol=1e-12)
+        torch.testing.assert_close(result.eps, u.eps + weight * (c.eps - u.eps), rtol=1e-12, atol=1e-12)
+        own, *_ = guided(torch.tensor([3.0, 0.5, 1.0]), labels, power=power)
+        weight = torch.cat([weight[:1], torch.tensor([0.5, 1.0], dtype=weight.dtype).view(2, 1, 1, 1)])
+        torch.testing.assert_close(own.x0, u.x0 + weight * (c.x0 - u.x0), rtol=1e-12, atol=1e-12)
+    assert torch.equal(guided(3.0, labels, power=0.0)[0].x0, plain.x0)
+
+
+def test_the_power_law_pushes_who_has_not_decided():
+    """Two images, of which one is far from decided: at a power of 2, a third of the distance is a ninth of the push."""
+    x, level = torch.zeros(2, 1, 4, 4, dtype=torch.float64), PROCESSES["linear"].level(0.3)
+    apart = guidance.TYPICAL * torch.tensor([1.0, 1 / 3], dtype=torch.float64).view(2, 1, 1, 1)
+
+    def denoise(x, level, labels):
+        """eps 0 with a label; without, away by the score's distance."""
+        eps = level.sigma * apart.repeat(2, 1, 1, 1) * (labels == 10).view(-1, 1, 1, 1) + torch.zeros_like(x)
+        return Prediction((x - level.sigma * eps) / level.alpha, eps)
+
+    result = classifier_free(denoise, 2.0, 10, power=2.0)(x, level, torch.tensor([3, 4]))
+    pushed = (result.eps / (-level.sigma * apart)).flatten(1).mean(1)
+    torch.testing.assert_close(pushed, torch.tensor([1.0, 1 / 9], dtype=torch.float64))
 
 
 def test_unconditional_images_need_no_second_half():

@@ -416,6 +416,17 @@ def test_guidance_limited_to_no_time_is_none():
         model.generate([1], guidance_t_max=1.5)
 
 
+def test_the_power_law_is_the_models_own():
+    plain, powerful = tiny_model(guidance_scale=3.0), tiny_model(guidance_scale=3.0, guidance_power=2.0)
+    assert not torch.equal(plain.generate([1, 2, 3]), powerful.generate([1, 2, 3]))
+    for scale in (0.0, 1.0):
+        drawn = (model.generate([1, 2, 3], guidance_scale=scale) for model in (plain, powerful))
+        assert torch.equal(*drawn)
+    together = powerful.generate([1, 2, 3], seed=4)
+    alone = [powerful.generate([label], seed=4, first_index=i) for i, label in enumerate([1, 2, 3])]
+    torch.testing.assert_close(together, torch.cat(alone), rtol=1e-4, atol=1e-4)
+
+
 def test_a_dit_is_guided_away_from_itself_without_its_middle():
     network = {"kind": "dit", "patch": 4, "width": 16, "depth": 3, "heads": 2}
     model = tiny_model(network=network, skip_scale=2.0, guidance_scale=1.0)

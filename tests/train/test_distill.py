@@ -188,6 +188,20 @@ def test_the_loss_is_one_value_an_image_and_reaches_the_weights():
     assert all(weight.grad is None for weight in teacher.network.parameters())
 
 
+def test_the_teacher_is_guided_as_it_is_drawn_from():
+    guided = {"guidance_t_min": 0.2, "guidance_t_max": 0.7, "guidance_power": 1.5}
+    loss_of = distillation(tiny_model(seed=1, **guided), tiny_model(network=GUIDED).config)
+    assert (loss_of.guidance_times, loss_of.guidance_power) == ((0.2, 0.7), 1.5)
+    loss, bare, eps, labels = lesson(PROCESSES["cosine"], 4)
+    targets = []
+    for power in (0.0, 1.0):
+        torch.manual_seed(0)
+        teacher = replace(loss, guidance_power=power)
+        *_, target = teacher.lessons(replace(bare, guidance=torch.full((6,), 3.0)), labels, eps, torch.full((6,), 3.0))
+        targets.append(target)
+    assert not torch.allclose(*targets)
+
+
 def test_scales_of_their_own_guide_each_image_as_alone():
     model, x = tiny_model(), torch.randn(3, 1, 8, 8)
     level, labels = model.process.level(0.5), torch.tensor([4, 7, 10])
