@@ -97,13 +97,16 @@ def test_guidance_is_limited_to_its_times(limits, inside, scale):
     torch.testing.assert_close(own.x0, result.x0, rtol=1e-12, atol=1e-12)
 
 
-def test_the_power_law_pushes_by_how_far_apart_the_scores_are():
+def test_the_power_law_pushes_by_how_far_apart_the_scores_are(monkeypatch):
     """Each image by its own distance, alone or among others; up to a scale of 1 as without the power law."""
+    monkeypatch.setattr(guidance, "TYPICAL", 1.0)  # the made-up network's labels are far apart
     labels = torch.tensor([1, 5, 9])
     plain, c, u, _ = guided(3.0, labels)
     sigma = PROCESSES["linear"].level(0.3).sigma
     apart = ((c.eps - u.eps) / sigma).square().mean((1, 2, 3), keepdim=True).sqrt() / guidance.TYPICAL
+    assert apart.unique().numel() == 3
     for power in (0.5, 2.0):
+        assert (apart**power < guidance.MOST).any()  # not all are held at the most
         weight = 1 + 2 * (apart**power).clamp(max=guidance.MOST)
         result, *_ = guided(3.0, labels, power=power)
         torch.testing.assert_close(result.x0, u.x0 + weight * (c.x0 - u.x0), rtol=1e-12, atol=1e-12)
