@@ -14,7 +14,7 @@ import os
 import threading
 import time
 from collections.abc import Hashable
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import torch
@@ -27,7 +27,6 @@ MOST = {"cpu": 64}  # images in a batch, by kind of device: with more, nothing i
 MOST_ELSEWHERE = 1024
 TURN = 32  # images that a call has by right when its turn comes; more, where others leave room
 PATIENCE = 0.3  # how long to wait for those just served, as a share of the time that their batch took
-LINGER = 10.0  # seconds after which a thread that has nothing to do ends
 
 
 class Gatherer:
@@ -35,6 +34,7 @@ class Gatherer:
 
     def __init__(self) -> None:
         self._process = os.getpid()
+        self._thread = ThreadPoolExecutor(1, "network")  # ends with the gatherer, and before the program does
         self._changed = threading.Condition()  # guards what follows
         self._waiting: list[Call] = []  # in the order of their turns
         self._working = False
@@ -59,8 +59,8 @@ class Gatherer:
                 if self._working:
                     self._changed.notify()
                 else:
+                    self._thread.submit(self._work)
                     self._working = True
-                    threading.Thread(target=self._work, name="network", daemon=True).start()
             parts = call.answer.result()
             return parts[0] if len(parts) == 1 else torch.cat(parts)
 
@@ -68,13 +68,13 @@ class Gatherer:
 
     @torch.no_grad()
     def _work(self) -> None:
-        """Batch after batch, until nobody has called for a while."""
+        """Batch after batch, until nobody waits, nor comes back in time."""
         while True:
             with self._changed:
-                if not self._changed.wait_for(lambda: self._waiting, LINGER):
+                self._changed.wait_for(lambda: self._missing <= 0, self._patient_until - time.perf_counter())
+                if not self._waiting:
                     self._working = False
                     return
-                self._changed.wait_for(lambda: self._missing <= 0, self._patient_until - time.perf_counter())
                 batch = next_batch(self._waiting)
                 self._waiting = [call for call in self._waiting if call not in batch]
             start = time.perf_counter()

@@ -65,6 +65,7 @@ def parser() -> Parser:
     p.add_argument("--guidance-scale", metavar="G", help="0 ignores the label, 1 is no guidance, up to 20 pulls harder")
     p.add_argument("--guidance-t-min", metavar="T", help="a scale above 1 is limited to times from here, 0 to 1, ...")
     p.add_argument("--guidance-t-max", metavar="T", help="... to here; 1 is noise; default: the model's own")
+    p.add_argument("--guidance-power", metavar="P", help="0 to 4: how much harder to push those that the label changes")
     p.add_argument("--skip-scale", metavar="S", help="guides a DiT away from itself without its middle: 0 (off) to 20")
     p.add_argument(
         "--classifier",

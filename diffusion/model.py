@@ -107,6 +107,7 @@ class Model:
         guidance_scale: float | None = None,
         guidance_t_min: float | None = None,
         guidance_t_max: float | None = None,
+        guidance_power: float | None = None,
         skip_scale: float | None = None,
         eta: float | None = None,
         seed: int = 0,
@@ -127,7 +128,8 @@ class Model:
         bad values.
 
         guidance_t_min, guidance_t_max: the times t in [0, 1] that a guidance_scale above 1, and skip_scale, are limited
-        to. skip_scale: how far to guide a DiT away from itself without its middle block (``guidance.skip_layer``).
+        to. guidance_power: of the power law of such a scale (``guidance.classifier_free``); 0 is none. skip_scale: how
+        far to guide a DiT away from itself without its middle block (``guidance.skip_layer``).
         respacing: "100", "10,15,20" or "ddim50" instead of ``steps`` (``respacing.py``). denoised_fn is applied to each
         predicted x0, before it is clipped to [config.darkest, 1]. classifier: steers towards the labels, times
         ``classifier_scale`` (1 by default); the labels are then its own where the model has none. freeu: two scales of
@@ -142,6 +144,7 @@ class Model:
             guidance_scale=guidance_scale,
             guidance_t_min=guidance_t_min,
             guidance_t_max=guidance_t_max,
+            guidance_power=guidance_power,
             skip_scale=skip_scale,
             eta=eta,
             seed=seed,
@@ -173,8 +176,8 @@ class Model:
             weaker = self.denoiser(freeu, low_res, settings["guidance_scale"], skip_middle=True)
             denoise = skip_layer(denoise, weaker, scale, t_min, t_max)
         if self.config.num_classes and self.config.max_guidance is None:
-            scale, power = settings["guidance_scale"], self.config.guidance_power
-            denoise = classifier_free(denoise, scale, self.config.num_classes, t_min, t_max, power)
+            power = settings.get("guidance_power", self.config.guidance_power)
+            denoise = classifier_free(denoise, settings["guidance_scale"], self.config.num_classes, t_min, t_max, power)
         if classifier is not None:
             scale = settings.get("classifier_scale", 1.0)
             denoise = classifier.steer(denoise, classes, scale, levels if chosen.ancestral else None)

@@ -17,7 +17,7 @@ from diffusion.respacing import PATTERN, respaced_indices
 from diffusion.samplers import SAMPLERS
 
 LIMITS = ("guidance_t_min", "guidance_t_max")
-EXTRAS = (*LIMITS, "skip_scale", "respacing", "classifier_scale", "freeu_b", "freeu_s")
+EXTRAS = (*LIMITS, "guidance_power", "skip_scale", "respacing", "classifier_scale", "freeu_b", "freeu_s")
 
 
 def between(low: float, high: float, kind: str, default: float | None = None) -> Any:
@@ -35,6 +35,7 @@ class Settings(BaseModel):
     guidance_scale: float | None = between(0, 20, "a number")  # 0 ignores the label, 1 is no guidance
     guidance_t_min: float | None = between(0, 1, "a number")  # a scale above 1 is limited to times t between these
     guidance_t_max: float | None = between(0, 1, "a number")
+    guidance_power: float | None = between(0, 4, "a number")  # of the power law of such a scale; 0 is none
     skip_scale: float | None = between(0, 20, "a number")  # of a DiT's guidance by itself; 0 is off
     eta: float | None = between(0, 1, "a number")  # only where the sampler has it
     seed: int | None = between(0, 2**32 - 1, "a whole number")
@@ -94,7 +95,8 @@ class Settings(BaseModel):
             raise InputError(f"guidance_t_min must not be above guidance_t_max; {low:g} is above {high:g}.")
         if extras["skip_scale"] and not config.skips:
             raise InputError(f"skip_scale belongs to a DiT; leave it out with {config.name}, which is none.")
-        extras |= {name: None for name in (*LIMITS, "skip_scale") if extras[name] == getattr(config, name)}
+        own = (*LIMITS, "guidance_power", "skip_scale")  # which a model has, too
+        extras |= {name: None for name in own if extras[name] == getattr(config, name)}
         for name in ("freeu_b", "freeu_s"):
             if extras[name] is not None and config.network.kind != "unet":
                 raise InputError(f"{name} belongs to a U-Net; leave it out with {config.name}, which is none.")

@@ -47,7 +47,7 @@ from train.neighbours import neighbours
 from train.two_sample import two_sample
 
 SHEET = "neighbours.png"  # beside the card
-GUIDANCE = ("guidance_scale", "guidance_t_min", "guidance_t_max", "skip_scale", "classifier_scale")
+GUIDANCE = ("guidance_scale", "guidance_t_min", "guidance_t_max", "guidance_power", "skip_scale", "classifier_scale")
 SETTINGS = ("num_images", "sampler", "steps", "eta", "seed", *GUIDANCE)
 
 
@@ -60,6 +60,7 @@ def parser() -> Parser:
     p.add_argument("--guidance-scale", metavar="G")
     p.add_argument("--guidance-t-min", metavar="T", help="guidance is limited to times from here ...")
     p.add_argument("--guidance-t-max", metavar="T", help="... to here, 0 to 1")
+    p.add_argument("--guidance-power", metavar="P", help="of its power law, 0 (none) to 4")
     p.add_argument("--skip-scale", metavar="S", help="how far a DiT is guided away from itself without its middle")
     p.add_argument("--eta", metavar="E")
     p.add_argument("--classifier", metavar="REF", help="a classifier of noisy images that steers the model")

@@ -3,6 +3,7 @@
 from typing import Any, NamedTuple
 
 from diffusion.model import Model
+from diffusion.request import LIMITS
 
 
 class Metric(NamedTuple):
@@ -53,7 +54,9 @@ BY_LABEL, WITHOUT_LABEL = "accuracy", "share"  # of the two, images that should 
 
 
 def described(model: Model, dataset: str, num_images: int, settings: dict[str, Any], seconds: float) -> dict[str, Any]:
-    """What a result begins with."""
+    """What a result begins with. Of the two limits of guidance both are there if either is not the model's own."""
+    if any(name in settings for name in LIMITS):
+        settings = {name: getattr(model.config, name) for name in LIMITS} | settings
     return {
         "model": model.config.name,
         "task": model.config.task,
@@ -89,8 +92,10 @@ def cell(result: dict[str, Any], column: str, name: str) -> str:
 def how(result: dict[str, Any]) -> str:
     """The settings that the images were drawn with, in words."""
     words = [result["sampler"], f"{result['steps']} steps", f"guidance scale {result['guidance_scale']:g}"]
-    if "guidance_t_min" in result or "guidance_t_max" in result:
-        words.append(f"from t = {result.get('guidance_t_min', 0):g} to {result.get('guidance_t_max', 1):g}")
+    if "guidance_t_min" in result:
+        words.append(f"from t = {result['guidance_t_max']:g} to {result['guidance_t_min']:g}")
+    if "guidance_power" in result:
+        words.append(f"guidance power {result['guidance_power']:g}")
     if "skip_scale" in result:
         words.append(f"skip scale {result['skip_scale']:g}")
     if result.get("eta"):

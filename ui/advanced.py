@@ -8,6 +8,7 @@ import gradio as gr
 
 NO_FREEU = 1.0  # either scale of FreeU, switched off
 LIMITS = ("guidance_t_max", "guidance_t_min")  # in the order of sampling
+MOST_POWER = 4  # of guidance by a power law
 STEERING = 3.0  # a classifier's strength at first: by itself, at 1, it is easily overruled
 
 
@@ -20,7 +21,12 @@ class Advanced:
         with self.box:
             self.t_max, self.t_min = (
                 say(gr.Slider(0, 1, step=0.05, buttons=[], **own), label=key, info=f"{key}_help")
-                for key, own in zip(LIMITS, shown[6:], strict=True)
+                for key, own in zip(LIMITS, shown[6:8], strict=True)
+            )
+            self.power = say(
+                gr.Slider(0, MOST_POWER, step=0.5, buttons=[], **shown[8]),
+                label="guidance_power",
+                info="guidance_power_help",
             )
             self.classifier = say(gr.Dropdown(**shown[1]), label="classifier", info="classifier_help")
             self.scale = say(
@@ -36,7 +42,8 @@ class Advanced:
 
     def inputs(self) -> list:
         """What a run is told, in the order of ``advanced_settings``."""
-        return [self.classifier, self.scale, self.freeu_b, self.freeu_s, self.skip, self.t_max, self.t_min]
+        guidance = [self.skip, self.t_max, self.t_min, self.power]
+        return [self.classifier, self.scale, self.freeu_b, self.freeu_s, *guidance]
 
     def of_model(self) -> list:
         """What changes with the model, in the order of ``advanced_updates``."""
@@ -48,7 +55,8 @@ def advanced_updates(about: dict[str, Any], classifiers: list[tuple[str, str]]) 
     applies to be seen. ``classifiers`` are the dropdown's choices, of which "none" is the first."""
     steerable, freeu = bool(about["classifiers"]), bool(about["freeu"])
     skips = bool(about["skips"])
-    limited = skips or (bool(about["label_names"]) and not about["max_guidance"])  # where guidance is two passes
+    weighed = bool(about["label_names"]) and not about["max_guidance"]  # with and without the label: two passes
+    limited = skips or weighed
     return [
         {"visible": steerable or freeu or limited},
         {"choices": classifiers, "value": "", "visible": steerable},
@@ -56,14 +64,22 @@ def advanced_updates(about: dict[str, Any], classifiers: list[tuple[str, str]]) 
         *[{"value": NO_FREEU, "visible": freeu}] * 2,
         {"value": about["skip_scale"], "visible": skips},
         *({"value": about[name], "visible": limited} for name in LIMITS),
+        {"value": about["guidance_power"], "visible": weighed},
     ]
 
 
 def advanced_settings(
-    classifier: Any, scale: Any, freeu_b: Any, freeu_s: Any, skip: Any = None, t_max: Any = None, t_min: Any = None
+    classifier: Any,
+    scale: Any,
+    freeu_b: Any,
+    freeu_s: Any,
+    skip: Any = None,
+    t_max: Any = None,
+    t_min: Any = None,
+    power: Any = None,
 ) -> dict[str, Any]:
     """The values of ``Advanced.inputs`` as settings of a ``Request``; what is switched off is not among them."""
     settings = {"freeu_b": freeu_b, "freeu_s": freeu_s}
     settings = {name: value for name, value in settings.items() if value != NO_FREEU}
-    settings |= {"skip_scale": skip, "guidance_t_max": t_max, "guidance_t_min": t_min}
+    settings |= {"skip_scale": skip, "guidance_t_max": t_max, "guidance_t_min": t_min, "guidance_power": power}
     return settings | ({"classifier": classifier, "classifier_scale": scale} if classifier else {})

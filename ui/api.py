@@ -45,6 +45,7 @@ def add(engine: Engine) -> None:
         guidance_t_min: float | None = None,
         guidance_t_max: float | None = None,
         skip_scale: float | None = None,
+        guidance_power: float | None = None,
     ) -> Iterator[tuple[Any, Any]]:
         """Draw images with a diffusion model.
 
@@ -64,6 +65,8 @@ def add(engine: Engine) -> None:
             guidance_t_min: A guidance_scale above 1 acts at times t from here, 0 to 1; null for the model's default.
             guidance_t_max: And to here; 1 is pure noise.
             skip_scale: How far a DiT is guided away from itself without its middle, 0 to 20; null for its default.
+            guidance_power: 0 pushes all images alike, up to 4 those most that the label changes most; null for the
+                model's default.
 
         Returns:
             A PNG of all images on one sheet, and a JSON object with "labels", "readings" (what a classifier reads in
@@ -85,6 +88,7 @@ def add(engine: Engine) -> None:
                 guidance_t_min=guidance_t_min,
                 guidance_t_max=guidance_t_max,
                 skip_scale=skip_scale,
+                guidance_power=guidance_power,
             )
             with closing(engine.run(request, watched=False)) as updates:
                 for update in updates:
@@ -120,6 +124,7 @@ def add(engine: Engine) -> None:
             gr.Number(label="guidance_t_min"),
             gr.Number(label="guidance_t_max"),
             gr.Number(label="skip_scale"),
+            gr.Number(label="guidance_power"),
         ]
         sheet = gr.Image(label="sheet", type="filepath", format="png")
         about = gr.JSON(label="about")

@@ -40,6 +40,7 @@ SETTINGS = {
     "classifier_scale": "分类器引导强度",
     "guidance_t_min": "引导终点 t",
     "guidance_t_max": "引导起点 t",
+    "guidance_power": "引导幂次",
     "skip_scale": "自我引导",
     "freeu_b": "FreeU b",
     "freeu_s": "FreeU s",

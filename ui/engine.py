@@ -129,6 +129,7 @@ class Engine:
             "guidance_scale": config.guidance_scale,
             "guidance_t_min": config.guidance_t_min,
             "guidance_t_max": config.guidance_t_max,
+            "guidance_power": config.guidance_power,
             "max_guidance": config.max_guidance,
             "classifiers": classifiers,
             "freeu": config.network.kind == "unet",

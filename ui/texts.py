@@ -80,6 +80,11 @@ TEXTS: dict[str, tuple[str, str]] = {
         "0 is the finished image. Near it the digit is decided.",
         "0 为成品图像。接近它时数字已经定了。",
     ),
+    "guidance_power": ("Guidance power", "引导幂次"),
+    "guidance_power_help": (
+        "0 pushes all images alike. More pushes those that the label has not decided yet, and others less.",
+        "0 对所有图像同等引导；越大越侧重尚未定型的图像，对其余的引导更少。",
+    ),
     "skip_scale": ("Self-guidance", "自我引导"),
     "skip_scale_help": (
         "Asks the transformer again without its middle block, and moves away from that weaker self. 0 is off.",

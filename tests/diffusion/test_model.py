@@ -422,6 +422,10 @@ def test_the_power_law_is_the_models_own():
     for scale in (0.0, 1.0):
         drawn = (model.generate([1, 2, 3], guidance_scale=scale) for model in (plain, powerful))
         assert torch.equal(*drawn)
+    for model, other, power in ((plain, powerful, 2.0), (powerful, plain, 0.0)):  # unless a run has its own
+        assert torch.equal(model.generate([1, 2, 3], guidance_power=power), other.generate([1, 2, 3]))
+    with pytest.raises(InputError, match="guidance_power must be a number from 0 to 4"):
+        plain.generate([1], guidance_power=5)
     together = powerful.generate([1, 2, 3], seed=4)
     alone = [powerful.generate([label], seed=4, first_index=i) for i, label in enumerate([1, 2, 3])]
     torch.testing.assert_close(together, torch.cat(alone), rtol=1e-4, atol=1e-4)

@@ -82,6 +82,16 @@ def judged(capsys, tmp_path, *arguments):
     return capsys.readouterr().out, json.loads(path.read_text())
 
 
+def test_what_guidance_was_is_said_in_full(saved_model, tmp_path, capsys):
+    copy = tmp_path / "limited"
+    config = load_model(saved_model).config.model_copy(update={"guidance_t_min": 0.25, "guidance_t_max": 0.75})
+    Model(config).save(copy)
+    asked = ["--model", copy, "--num-images", 2, "--guidance-scale", 2]
+    assert "from t =" not in judged(capsys, tmp_path, *asked)[0]  # the model's own
+    printed, _ = judged(capsys, tmp_path, *asked, "--guidance-t-max", 0.9, "--guidance-power", 1.5)
+    assert "guidance scale 2, from t = 0.9 to 0.25, guidance power 1.5, seed 0" in printed
+
+
 def test_a_model_without_labels_is_judged_by_confidence_and_shares(tmp_path, capsys):
     tiny_model(image_size=28, label_names=()).save(tmp_path)
     printed, result = judged(capsys, tmp_path, "--model", tmp_path, "--num-images", 7)

@@ -121,7 +121,7 @@ def test_the_contract(client):
     names = [parameter["parameter_name"] for parameter in endpoints["/generate"]["parameters"]]
     assert names[:7] == ["label", "num_images", "sampler", "steps", "guidance_scale", "seed", "model"]
     extras = ["classifier", "classifier_scale", "freeu_b", "freeu_s", "guidance_t_min", "guidance_t_max", "skip_scale"]
-    assert names[7:] == extras
+    assert names[7:] == [*extras, "guidance_power"]
 
 
 def test_a_run_is_drawn_from_by_its_reference(client):
@@ -155,6 +155,7 @@ BAD = [
     ("freeu_b", -1),
     ("freeu_s", [1]),
     ("guidance_t_max", 1.5),
+    ("guidance_power", 5),
     ("label", "cow"),
     ("label", "y" * 100_000),
     ("label", ["7"]),

@@ -63,6 +63,7 @@ def test_describe_is_what_a_page_needs(engine):
         "guidance_scale": 2.0,
         "guidance_t_min": 0.0,
         "guidance_t_max": 1.0,
+        "guidance_power": 0.0,
         "skips": False,
         "skip_scale": 0.0,
         "max_guidance": None,
