@@ -15,6 +15,7 @@ from torch import Tensor
 
 from diffusion.prediction import Prediction
 from diffusion.process import Level, Number, Transition, like, transition
+from diffusion.variance import VARIANCES
 
 HALF_BIN = 1 / 255  # of the 256 levels in [-1, 1]
 
@@ -67,7 +68,9 @@ def step_divergence(x0: Tensor, x: Tensor, prediction: Prediction, step: Transit
 
 def decoder_cost(x0: Tensor, x: Tensor, prediction: Prediction, step: Transition) -> Tensor:
     """-log p(x0 | x) at the step to the clean level, (N,). The darkest bin reaches from -1 + 1/255 down, so an x0 with
-    a margin below -1 is in it."""
+    a margin below -1 is in it. "large" is here what "small" is, as Ho et al. 2020 have it: beta_1 would be too much."""
+    if prediction.variance.kind is VARIANCES["large"]:
+        step = step._replace(large=step.small)
     mean = like(step.A, x0) * x + like(step.B, x0) * prediction.x0
     return in_bits(discretised_gaussian_cost(x0.clamp(min=-1), mean, like(prediction.variance.log(step), x0)))
 

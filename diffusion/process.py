@@ -21,6 +21,7 @@ from torch import Tensor
 
 _settings = dataclass(frozen=True, config=ConfigDict(extra="forbid"))
 Number = float | Tensor
+LEAST_SIGNAL = 1e-6  # of an image at t = 1: with less, float32 can no longer divide by it
 
 
 class Level(NamedTuple):
@@ -166,6 +167,8 @@ class LinearVP(VP):
 
     With 1 - beta_i = d (z - 1 - i) the product is d^n Gamma(z) / Gamma(z - n), which is smooth in n: so the process is
     defined, with its SDE, between the steps too. The Gammas are Stirling's series, arranged so that nothing cancels.
+    Within the first step, where they would rise if beta_min is small beside d, L is a straight line, as it is all the
+    way where d is 0.
     """
 
     kind: Literal["linear_vp"] = "linear_vp"
@@ -173,14 +176,21 @@ class LinearVP(VP):
     beta_min: float = Field(1e-4, gt=0, le=0.02)
     beta_max: float = Field(0.02, gt=0, le=0.5)
 
+    def __post_init__(self) -> None:
+        if self.alpha_sigma(1.0)[0] < LEAST_SIGNAL:
+            raise ValueError(f"{self.steps} betas up to {self.beta_max:g} leave nothing of an image to start from")
+
     def log_alpha_squared(self, t: Tensor) -> tuple[Tensor, Tensor]:
         n = t * self.steps
+        first = math.log1p(-self.beta_min)
         d = (self.beta_max - self.beta_min) / (self.steps - 1)
+        if d == 0:
+            return n * first, torch.full_like(n, first * self.steps)
         z = _float64((1 - self.beta_min) / d + 1)
         w = z - n
         value = n * (d * z).log() - (w - 0.5) * torch.log1p(-n / z) - n + _stirling(z) - _stirling(w)
         slope = (d * w).log() - 1 / (2 * w) - 1 / (12 * w**2)  # log d + digamma(w)
-        return value, slope * self.steps
+        return torch.where(n < 1, n * first, value), torch.where(n < 1, first, slope) * self.steps
 
 
 @_settings
@@ -188,7 +198,7 @@ class CosineVP(VP):
     """The cosine schedule (Nichol & Dhariwal 2021, eq. 17), with its last beta held at 0.999 as they do."""
 
     kind: Literal["cosine_vp"] = "cosine_vp"
-    steps: int = Field(1000, ge=10, le=10_000)
+    steps: int = Field(1000, ge=100, le=10_000)  # of fewer, 1000 steps of sampling would meet the held end twice
     offset: float = Field(0.008, gt=0, le=0.1)
 
     def log_alpha_squared(self, t: Tensor) -> tuple[Tensor, Tensor]:

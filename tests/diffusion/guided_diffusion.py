@@ -13,6 +13,7 @@ BEFORE = torch.cat([torch.ones(1, dtype=torch.float64), BAR[:-1]])
 POSTERIOR_VARIANCE = BETAS * (1 - BEFORE) / (1 - BAR)  # eq. 7
 LOG_SMALL = torch.cat([POSTERIOR_VARIANCE[1:2], POSTERIOR_VARIANCE[1:]]).log()  # the first, log 0, borrows the next
 LOG_LARGE = BETAS.log()
+LOG_FIXED_LARGE = torch.cat([LOG_SMALL[:1], LOG_LARGE[1:]])  # its first entry is the other's
 COEF_X0 = BEFORE.sqrt() * BETAS / (1 - BAR)
 COEF_X = (1 - BETAS).sqrt() * (1 - BEFORE) / (1 - BAR)
 
@@ -26,7 +27,7 @@ def log_variance(kind, raw, i):
     frac = (raw + 1) / 2
     return {
         "small": LOG_SMALL[i] + 0 * raw,
-        "large": LOG_LARGE[i] + 0 * raw,
+        "large": LOG_FIXED_LARGE[i] + 0 * raw,
         "learned": raw,
         "learned_range": frac * LOG_LARGE[i] + (1 - frac) * LOG_SMALL[i],
     }[kind]

@@ -19,6 +19,42 @@ def test_linear_vp_is_ddpms_thousand_betas():
     torch.testing.assert_close(sigma**2, 1 - alpha_bar, rtol=1e-11, atol=0)
 
 
+@pytest.mark.parametrize(
+    ("steps", "low", "high"),
+    [(50, 0.002, 0.4), (200, 1e-4, 0.1), (1000, 0.01, 0.01), (1000, 0.01, 0.01 + 1e-13), (1000, 0.02, 1e-4)],
+    ids=["guided-diffusion's 50", "steep", "constant", "all but constant", "falling"],
+)
+def test_linear_vp_of_other_betas(steps, low, high):
+    process = LinearVP(steps=steps, beta_min=low, beta_max=high)
+    grid = torch.arange(1, steps + 1, dtype=torch.float64) / steps
+    betas = torch.linspace(low, high, steps, dtype=torch.float64)
+    torch.testing.assert_close(process.alpha_sigma(grid)[0] ** 2, torch.cumprod(1 - betas, 0), rtol=1e-11, atol=0)
+    for t in (0.5 / steps, 1.5 / steps, 0.7):  # the slope of L within the first step, and after it
+        (lower, upper), _ = process.log_alpha_squared(torch.tensor([t - 1e-6, t + 1e-6], dtype=torch.float64))
+        assert process.sde(t)[1].item() == pytest.approx((lower - upper).item() / 2e-6, rel=1e-4)
+    check_falling(process)
+
+
+@pytest.mark.parametrize("process", [CosineVP(steps=100), CosineVP(steps=10_000), LinearVP(steps=10)])
+def test_no_two_levels_of_a_grid_are_the_same(process):
+    check_falling(process)
+
+
+def check_falling(process):
+    for spacing in ("time", "root", "lambda"):
+        for steps in (1, 2, 20, 1000):
+            levels = process.levels(steps, spacing)
+            assert all(math.isfinite(value) for level in levels for value in level)
+            assert all(hi.lam < lo.lam for hi, lo in pairwise(levels))
+
+
+def test_a_process_that_leaves_nothing_is_refused():
+    with pytest.raises(ValueError, match="1000 betas up to 0.5 leave nothing of an image"):
+        LinearVP(beta_max=0.5)
+    with pytest.raises(ValueError, match="greater than or equal to 100"):
+        CosineVP(steps=10)
+
+
 def test_cosine_vp_is_nichol_and_dhariwals():
     def bar(t):
         return math.cos((t + 0.008) / 1.008 * math.pi / 2) ** 2
