@@ -13,6 +13,8 @@ generated images from others.
 import csv
 import io
 import json
+import os
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -27,6 +29,7 @@ from diffusion.errors import InputError
 from diffusion.files import write_atomically
 from diffusion.generate import checked_device
 from diffusion.images import from_uint8, png_bytes, to_uint8
+from diffusion.inversion import upwards
 from diffusion.loading import load_model
 from diffusion.model import Model
 from diffusion.pictures import UNREADABLE, read_picture
@@ -34,7 +37,9 @@ from diffusion.request import Settings, between
 
 TABLE, SETTINGS = "errors.csv", "settings.json"
 HEADER = ["path", "error"]
+ERROR = re.compile(r"\d\.\d{6}")  # as it is written there
 STEPS = 20
+LONGEST_NAME = 255  # bytes, of a file's name
 ANY_NAME = "surrogateescape"  # how Python carries file names that are no UTF-8
 
 
@@ -59,14 +64,16 @@ def run(model: str, images: Path, output: Path, device: str | None, **given: Any
     job = Job(**given)
     files = picture_files(images, output)
     loaded = load_model(model, checked_device(device))
+    if loaded.config.task != "generation":
+        raise InputError(f"model must be one that draws from noise alone; {model} is not.")
     steps = STEPS if job.steps is None and job.respacing is None else job.steps
     settings = Settings(sampler="ddim", steps=steps, respacing=job.respacing).filled(loaded.config)
     chain = {name: settings[name] for name in ("steps", "respacing") if name in settings}
+    upwards(loaded.levels("ddim", settings["steps"], job.respacing), loaded.process)  # raises where there is no way
     try:
         output.mkdir(parents=True, exist_ok=True)
         done = taken_up(output, {"model": model, "images": str(images.resolve()), **chain})
-        left = [file for file in files if file.as_posix() not in done]
-        failures, count = work(loaded, images, left, len(done), output, chain, job.batch_size)
+        failures, count = work(loaded, images, files, done, output, chain, job.batch_size)
     except OSError as error:
         raise InputError(f"{output} cannot be written: {error.strerror}.") from None
     for failure in failures:
@@ -77,24 +84,26 @@ def run(model: str, images: Path, output: Path, device: str | None, **given: Any
 
 
 def work(
-    model: Model, root: Path, files: list[Path], done: int, output: Path, chain: dict, batch_size: int
+    model: Model, root: Path, files: list[Path], done: set[str], output: Path, chain: dict, batch_size: int
 ) -> tuple[list[str], int]:
-    """Reconstruct the files in batches, each written before the next: the unreadable ones, and how many were done. A
-    line of the table is written after its pictures, so what stands in the table is whole."""
+    """Reconstruct the files in batches, each written before the next, but for those that an earlier run has done: which
+    were unreadable, and how many were done. A line of the table is written after its pictures, so what stands in the
+    table is whole."""
     failures: list[str] = []
-    count = 0
+    among, count = set(files), 0
+    left = [file for file in files if file.as_posix() not in done]
     with (
-        tqdm(total=done + len(files), initial=done, unit=" images", desc="reconstructing", file=sys.stderr) as bar,
+        tqdm(total=len(files), initial=len(done), unit=" images", desc="reconstructing", file=sys.stderr) as bar,
         open(output / TABLE, "a", newline="", encoding="utf-8", errors=ANY_NAME) as table,
     ):
-        for paths, pixels in batches(model, root, files, batch_size, failures):
+        for paths, pixels in batches(model, root, left, batch_size, failures):
             x = from_uint8(pixels)
             back = reconstruct(model, x, **chain).cpu()
             difference = (x - back).abs()
             shown = zip(paths, to_uint8(back), to_uint8(difference - 1), strict=True)
             for path, reconstruction, error in shown:
                 for folder, picture in (("reconstruction", reconstruction), ("error", error)):
-                    target = output / folder / png_name(path)
+                    target = output / folder / png_name(path, among)
                     target.parent.mkdir(parents=True, exist_ok=True)
                     write_atomically(target, png_bytes(picture))
             errors = difference.flatten(1).mean(1).tolist()
@@ -115,6 +124,9 @@ def batches(
     pictures: list[np.ndarray] = []
     mode = "L" if model.config.channels == 1 else "RGB"
     for path in files:
+        if len(os.fsencode(path.name)) > LONGEST_NAME - len(".png.png"):
+            failures.append(f"{path} (its name is too long to be added to)")
+            continue
         try:
             pictures.append(read_picture(root / path, model.config.image_size, mode))
         except UNREADABLE as error:
@@ -133,7 +145,10 @@ def picture_files(images: Path, output: Path) -> list[Path]:
     InputError."""
     if not images.is_dir():
         raise InputError(f"images must be a folder; {images} is {'a file' if images.exists() else 'not there'}.")
-    inside, outside = images.resolve(), output.resolve()
+    try:
+        inside, outside = images.resolve(), output.resolve()
+    except (OSError, RuntimeError):
+        raise InputError(f"output must be a folder; {output} is a link that leads nowhere.") from None
     if inside.is_relative_to(outside):
         raise InputError(f"output must not be the folder of the images or hold it; {output} does.")
     files = [
@@ -147,22 +162,17 @@ def picture_files(images: Path, output: Path) -> list[Path]:
     return files
 
 
-def png_name(path: Path) -> Path:
-    """The path of a picture that belongs to this one: its own name if that ends in .png, else with .png added, so that
-    a.jpg and a.gif do not meet."""
-    return path if path.suffix.lower() == ".png" else path.with_name(path.name + ".png")
+def png_name(path: Path, among: set[Path]) -> Path:
+    """The path of a picture that belongs to this one, which is ``among`` others: its own name if that ends in .png,
+    else with .png added, so that a.jpg and a.gif do not meet, nor a.jpg and a.jpg.png."""
+    own = path.suffix.lower() == ".png" and path.with_suffix("") not in among
+    return path if own else path.with_name(path.name + ".png")
 
 
 def taken_up(output: Path, settings: dict) -> set[str]:
     """The paths that an earlier run with the same settings has done; a new table if there was none. Raises InputError
     where the settings were others."""
-    content = (
-        json.dumps(
-            settings,
-            indent=2,
-        )
-        + "\n"
-    ).encode()
+    content = (json.dumps(settings, indent=2) + "\n").encode()
     path = output / SETTINGS
     if path.exists() and path.read_bytes() != content:
         raise InputError(
@@ -170,13 +180,15 @@ def taken_up(output: Path, settings: dict) -> set[str]:
         )
     write_atomically(path, content)
     table = output / TABLE
-    rows = list(csv.reader(io.StringIO(table.read_text("utf-8", ANY_NAME)))) if table.exists() else []
-    rows = [row for row in rows if len(row) == 2 and row != HEADER and "." in row[1] and len(row[1]) == 8]
+    try:
+        rows = list(csv.reader(io.StringIO(table.read_text("utf-8", ANY_NAME)))) if table.exists() else []
+    except csv.Error as error:
+        raise InputError(f"{table} cannot be read ({error}): take another output folder.") from None
+    rows = [row for row in rows if len(row) == 2 and ERROR.fullmatch(row[1])]
     text = io.StringIO()
     csv.writer(text).writerows([HEADER, *rows])
-    write_atomically(
-        table, text.getvalue().encode("utf-8", ANY_NAME)
-    )  # without the half line that a crash may have left
+    # without the half line that a crash may have left
+    write_atomically(table, text.getvalue().encode("utf-8", ANY_NAME))
     return {path for path, _ in rows}
 
 

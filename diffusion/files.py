@@ -2,6 +2,7 @@
 all. No pickle is ever opened."""
 
 import os
+import secrets
 from pathlib import Path
 
 import torch
@@ -43,7 +44,8 @@ def read_tensors(path: Path, expected: dict[str, Tensor]) -> dict[str, Tensor]:
                     raise InputError(
                         f"{path} does not fit its configuration: tensor {name!r} has shape {found[name]}, not {shape}."
                     )
-            tensors = {name: file.get_tensor(name).to(expected[name].dtype) for name in wanted}
+            # copies: what is not converted would stay in the file, and change or vanish with it
+            tensors = {name: file.get_tensor(name).to(expected[name].dtype, copy=True) for name in wanted}
     except (OSError, SafetensorError) as error:
         raise InputError(f"{path} cannot be read as safetensors: {error}.") from None
     for name, tensor in tensors.items():
@@ -54,7 +56,7 @@ def read_tensors(path: Path, expected: dict[str, Tensor]) -> dict[str, Tensor]:
 
 def write_atomically(path: Path, content: bytes) -> None:
     """Write a file so that a reader, or a crash, meets the old content or the new, never a part."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f".{secrets.token_hex(8)}.tmp")
     try:
         with open(temporary, "wb") as file:
             file.write(content)

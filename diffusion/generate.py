@@ -205,10 +205,7 @@ def checked_device(name: str | None) -> torch.device | None:
     try:
         device = torch.device(name)
         torch.zeros(1, device=device).item()
-    except (
-        RuntimeError,
-        AssertionError,
-    ) as error:  # torch raises either for a device that is not built in or not there
+    except (RuntimeError, AssertionError, ImportError) as error:  # one of them where it is not built in or not there
         reason = str(error).splitlines()[0]
         raise InputError(f"device {name!r} cannot be used here: {reason}.") from None
     return device

@@ -44,7 +44,7 @@ def png_bytes(picture: np.ndarray, info: dict | None = None, compress_level: int
     """A uint8 picture (H, W, 1 or 3) as PNG; ``info`` travels in it as JSON under the text key "settings"."""
     meta = PngImagePlugin.PngInfo()
     if info is not None:
-        meta.add_itxt("settings", json.dumps(info, ensure_ascii=False))
+        meta.add_itxt("settings", json.dumps(info))
     buffer = io.BytesIO()
     to_pillow(picture).save(buffer, "PNG", pnginfo=meta, compress_level=compress_level)
     return buffer.getvalue()

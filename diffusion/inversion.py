@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from torch import Tensor
 
+from diffusion.errors import InputError
 from diffusion.process import Level, Process
 from diffusion.samplers import BoundDenoise, Step, ddim
 
@@ -21,8 +22,10 @@ def invert(denoise: BoundDenoise, x0: Tensor, levels: list[Level], process: Proc
 
 def upwards(levels: list[Level], process: Process) -> list[Level]:
     """The levels from clean to noise. A clean image has no noise to be predicted, so it is taken for one at the
-    cleanest level that a network knows, t_min, or that the grid has."""
+    cleanest level that a network knows, t_min, or that the grid has. Raises InputError where the grid has no other."""
     rising = levels[-2::-1]
+    if rising[-1].t <= process.t_min:
+        raise InputError(f"there is no way from an image to noise by levels that end at t = {rising[-1].t:g}.")
     return rising if rising[0].t <= process.t_min else [process.level(process.t_min), *rising]
 
 

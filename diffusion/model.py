@@ -20,7 +20,7 @@ from diffusion.networks import FreeU, build_network
 from diffusion.noise import ImageNoise
 from diffusion.prediction import PARAMETERISATIONS
 from diffusion.process import Level
-from diffusion.request import LIMITS, check_low_res, check_settings
+from diffusion.request import LIMITS, check_low_res, check_settings, checked_labels, whole_number
 from diffusion.respacing import respaced
 from diffusion.samplers import SAMPLERS, Step
 from diffusion.variance import VARIANCES
@@ -163,9 +163,10 @@ class Model:
             raise InputError("classifier_scale belongs to a classifier, and none was given.")
         if num_images is None and low_res is not None:
             num_images = len(low_res)
-        classes = self._classes(labels, num_images, known)
+        classes = torch.tensor(checked_labels(labels, num_images, known), device=self.device)
         shape = (self.config.channels, self.config.image_size, self.config.image_size)
-        noise = ImageNoise(settings["seed"], len(classes), shape, first_index, self.device)
+        first = whole_number("first_index", first_index, 0)
+        noise = ImageNoise(settings["seed"], len(classes), shape, first, self.device)
         levels = self.levels(settings["sampler"], settings["steps"], respacing)
 
         if low_res is not None and len(low_res) != len(classes):
@@ -197,7 +198,9 @@ class Model:
         ``sample(sampler="ddim", guidance_scale=1, start=noise)`` draws them. Other arguments as for ``sample``."""
         settings = check_settings(self.config, sampler="ddim", steps=steps, respacing=respacing)
         levels = self.levels("ddim", settings["steps"], respacing)
-        classes = self._classes(labels, len(images), self.config.num_classes)
+        classes = torch.tensor(checked_labels(labels, len(images), self.config.num_classes), device=self.device)
+        if len(classes) != len(images):
+            raise InputError(f"labels must have one for each of the {len(images)} images, not {len(classes)}.")
         denoise = partial(clipped(self.denoiser(), darkest=self.config.darkest), labels=self._network_labels(classes))
         return invert(denoise, self.encode(images.to(self.device)), levels, self.process)
 
@@ -213,16 +216,6 @@ class Model:
         for step in self.sample(labels, **settings):
             x = step.x
         return x.clamp(-1, 1)
-
-    def _classes(self, labels: Sequence[int] | None, num_images: int | None, known: int) -> Tensor:
-        """The class of each image, (N,) int64, checked; -1 for none."""
-        if labels is None:
-            labels = [-1] * (1 if num_images is None else num_images)
-        for label in labels:
-            if not -1 <= label < known:
-                allowed = f"this model has {known} labels, 0 to {known - 1} (-1: none)"
-                raise InputError(f"Label {label} is unknown; {allowed}.")
-        return torch.as_tensor(list(labels), dtype=torch.long, device=self.device)
 
     def _network_labels(self, classes: Tensor) -> Tensor | None:
         """Classes as the network takes them: with its null label, or not at all."""

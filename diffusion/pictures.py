@@ -16,7 +16,7 @@ from diffusion.images import downscaled, from_uint8
 MAX_PIXELS = 64_000_000  # a picture larger than this is taken for a decompression bomb
 MAX_OWN_SIZE = 256  # pictures keep their own size up to here; above it the caller must name one
 UNREADABLE = (  # what Pillow's readers and zipfile raise on files that are damaged, encrypted or no images
-    *(OSError, ValueError, SyntaxError, EOFError, RuntimeError, struct.error, zlib.error),
+    *(OSError, ValueError, SyntaxError, EOFError, RuntimeError, IndexError, MemoryError, struct.error, zlib.error),
     *(Image.DecompressionBombError, zipfile.BadZipFile),
 )
 

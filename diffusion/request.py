@@ -6,6 +6,7 @@ cannot mean with an ``InputError`` of one sentence that names the setting, what 
 """
 
 from collections.abc import Sequence
+from operator import index
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
@@ -141,6 +142,35 @@ def check_low_res(config: ModelConfig, low_res: Tensor | None) -> Tensor | None:
     if not bool((low_res.abs() <= 1).all()):
         raise InputError("low_res must hold values from -1 to 1 only.")
     return low_res
+
+
+def checked_labels(labels: Sequence[int] | None, num_images: int | None, known: int) -> list[int]:
+    """The class of each image, 0 to ``known`` - 1 or -1 for none; without labels ``num_images`` of these, or one.
+    Raises InputError."""
+    if labels is None:
+        return [-1] * whole_number("num_images", 1 if num_images is None else num_images, 1)
+    try:
+        classes = [index(label) for label in labels]
+    except TypeError:
+        raise InputError(f"labels must be whole numbers, one an image, not {_shortened(labels)}.") from None
+    if not classes:
+        raise InputError("labels must have at least one, that of the image to draw.")
+    for label in classes:
+        if not -1 <= label < known:
+            allowed = f"{known} labels, 0 to {known - 1}" if known else "no labels"
+            raise InputError(f"Label {label} is unknown; this model has {allowed} (-1: none).")
+    return classes
+
+
+def whole_number(name: str, value: int, least: int) -> int:
+    """The value. Raises InputError where it is no whole number, or too small."""
+    try:
+        number = index(value)
+    except TypeError:
+        number = least - 1
+    if number < least:
+        raise InputError(f"{name} must be a whole number from {least}, not {_shortened(value)}.")
+    return number
 
 
 def label_index(label: str, label_names: Sequence[str]) -> int:

@@ -20,9 +20,10 @@ def parser():
     [
         (None, 0, ""),
         (InputError("size must be 1."), 2, "thing: size must be 1.\n"),
+        (FileNotFoundError(2, "No such file or directory", "a/b"), 2, "thing: a/b: No such file or directory.\n"),
         (KeyboardInterrupt, 130, "stopped; all is lost\n"),
     ],
-    ids=["well", "bad input", "Ctrl-C"],
+    ids=["well", "bad input", "the system refuses", "Ctrl-C"],
 )
 def test_a_command_answers_with_a_status_and_at_most_one_line(parser, raised, status, said, capsys):
     seen = []

@@ -161,6 +161,21 @@ def test_the_output_may_lie_among_the_images(model_dir, images, capsys):
     assert [path for path, _ in rows(images / "out")[1:]] == DONE
 
 
+def test_each_picture_has_a_file_of_its_own(model_dir, images, tmp_path, capsys):
+    (images / "a" / "two.jpg.png").write_bytes((images / "a" / "one.png").read_bytes())
+    long = "字" * 80 + ".png"  # 244 bytes
+    (images / "b" / long).write_bytes((images / "a" / "one.png").read_bytes())
+    (images / "b" / ("字" * 83 + ".png")).write_bytes((images / "a" / "one.png").read_bytes())
+    (images / "b" / "broken.qoi").write_bytes(b"qoif\0\0\0\030\0\0\0\024\003\0")
+    output = tmp_path / "out"
+    code, err = run(capsys, "--model", model_dir, "--images", images, "--output", output, "--steps", 3)
+    assert code == 0, err
+    assert "broken.qoi (" in err
+    assert f"{'字' * 83}.png (its name is too long to be added to)" in err
+    assert [path for path, _ in rows(output)[1:]] == [*DONE[:-1], "a/two.jpg.png", f"b/{long}", DONE[-1]]
+    assert len(list((output / "error").rglob("*.*"))) == 7
+
+
 def test_rgb_models_get_rgb(tmp_path, images, capsys):
     tiny_model(channels=3, label_names=()).save(tmp_path / "rgb")
     output = tmp_path / "out"
@@ -178,6 +193,10 @@ def test_rgb_models_get_rgb(tmp_path, images, capsys):
         (["--images", "IMAGES", "--output", "IMAGES"], "output must not be the folder of the images"),
         (["--images", "IMAGES", "--steps", "0"], "steps must be a whole number from 1 to 1000, not '0'."),
         (["--images", "IMAGES", "--batch-size", "many"], "batch_size must be a whole number from 1 to 4096"),
+        (["--images", "IMAGES", "--respacing", "1"], "there is no way from an image to noise by levels that end at"),
+        (["--images", "IMAGES", "--model", "super-resolution"], "model must be one that draws from noise alone"),
+        (["--images", "IMAGES", "--output", "LOOP"], "is a link that leads nowhere"),
+        (["--images", "IMAGES", "--output", "DAMAGED"], "errors.csv cannot be read (field larger"),
         (["--images", "IMAGES", "--respacing", "fast"], 'respacing must be like "100"'),
         (["--images", "IMAGES", "--respacing", "ddim5", "--steps", "9"], "leave steps out."),
         (["--images", "IMAGES", "--model", "no/such/model"], "no/such/model"),
@@ -187,13 +206,18 @@ def test_rgb_models_get_rgb(tmp_path, images, capsys):
 )
 def test_bad_input_is_one_line_and_exit_code_2(arguments, sentence, model_dir, images, tmp_path, capsys):
     (tmp_path / "empty").mkdir()
-    places = {"IMAGES": str(images), "EMPTY": str(tmp_path / "empty")}
+    (tmp_path / "damaged").mkdir()
+    (tmp_path / "damaged" / "errors.csv").write_text("x" * 140_000)
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    places = {"IMAGES": str(images)}
+    places |= {name.upper(): str(tmp_path / name) for name in ("empty", "damaged", "loop")}
     for name, place in places.items():
         arguments = [argument.replace(name, place) for argument in arguments]
     code, err = run(capsys, "--model", model_dir, "--output", tmp_path / "out", *arguments)
     assert code == 2
     assert sentence in err
     assert "Traceback" not in err
+    assert not (tmp_path / "out").exists() or "none." in sentence  # nothing is begun that cannot be done
     if "none." not in sentence:  # there the progress comes before
         assert err.count("\n") == 1
 

@@ -25,6 +25,7 @@ def test_png_carries_its_settings():
         back = Image.open(io.BytesIO(png_bytes(picture, {"seed": 3, "label": "猫"})))
         assert json.loads(back.text["settings"]) == {"seed": 3, "label": "猫"}
         assert np.array_equal(np.asarray(back).reshape(picture.shape), picture)
+    png_bytes(picture, {"low_res": "q\udcd7.png"})  # a file name that is no UTF-8, as Python carries it
 
 
 def test_noise_belongs_to_the_image():

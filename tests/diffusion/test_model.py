@@ -39,6 +39,13 @@ def test_saved_and_loaded_it_draws_the_same(saved):
     assert {file.name for file in saved.iterdir()} == {"config.json", "model.safetensors", "README.md"}
 
 
+def test_a_loaded_model_does_not_live_in_its_file(saved):
+    model = load_model(saved)
+    before = model.generate([0, 1], seed=5)
+    (saved / "model.safetensors").write_bytes(b"")  # into the same file, as cp does
+    assert torch.equal(model.generate([0, 1], seed=5), before)
+
+
 def test_half_precision_halves_the_file_and_hardly_changes_the_pictures(saved, tmp_path):
     model = tiny(guidance_scale=2.0)
     model.save(tmp_path / "half", half=True)
@@ -158,6 +165,13 @@ def test_an_unconditional_model_needs_no_labels():
     [
         {"labels": [3]},
         {"labels": [-2]},
+        {"labels": [1.5]},
+        {"labels": ["1"]},
+        {"labels": []},
+        {"labels": 3},
+        {"labels": None, "num_images": 0},
+        {"labels": None, "num_images": 2.5},
+        {"first_index": -1},
         {"sampler": "euler"},
         {"steps": 0},
         {"steps": 10**9},

@@ -49,7 +49,7 @@ def check_falling(process):
 
 
 def test_a_process_that_leaves_nothing_is_refused():
-    with pytest.raises(ValueError, match="1000 betas up to 0.5 leave nothing of an image"):
+    with pytest.raises(ValueError, match=r"1000 betas up to 0\.5 leave nothing of an image"):
         LinearVP(beta_max=0.5)
     with pytest.raises(ValueError, match="greater than or equal to 100"):
         CosineVP(steps=10)
