@@ -108,15 +108,19 @@ def _complete(path: Path) -> Path:
 
 
 def _check_repo_id(repo_id: str, ref: str) -> None:
+    if not is_repo_id(repo_id):
+        raise InputError(f"{ref!r:.100} does not name a model on the Hub; that is owner/name, as in hub:alice/digits.")
+
+
+def is_repo_id(text: str) -> bool:
+    """Whether it may be the name of a model on the Hub, owner/name."""
     from huggingface_hub.utils import validate_repo_id
 
     try:
-        validate_repo_id(repo_id)
-        valid = "/" in repo_id
+        validate_repo_id(text)
     except ValueError:
-        valid = False
-    if not valid:
-        raise InputError(f"{ref!r:.100} does not name a model on the Hub; that is owner/name, as in hub:alice/digits.")
+        return False
+    return "/" in text
 
 
 def _pull(repo_id: str, revision: str, patience: float) -> Path:

@@ -235,9 +235,9 @@ class Model:
                 name: tensor.half() if tensor.is_floating_point() else tensor for name, tensor in tensors.items()
             }
         write_atomically(directory / CONFIG, (self.config.model_dump_json(indent=2) + "\n").encode())
+        write_atomically(directory / WEIGHTS, to_safetensors(tensors, metadata={"format": "pt"}))
         if readme is not None:
             write_atomically(directory / CARD, readme.encode())
-        write_atomically(directory / WEIGHTS, to_safetensors(tensors, metadata={"format": "pt"}))
 
 
 def fresh_network(config: ModelConfig) -> nn.Module:

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 import yaml
 
+from diffusion.errors import InputError
 from diffusion.model import Model
 from train.config import BUDGETS, RunConfig, TrainConfig
 from train.metrics import COLUMNS, METRICS, cell, columns_of, how, metrics_of
@@ -122,7 +123,7 @@ def with_figures(card: str, name: str, result: dict[str, Any], neighbours: str |
     picture beside the card, of images and the training images nearest to them. Figures that the card already has are
     replaced.
     """
-    _, front, body = card.split("---\n", 2)
+    data, body = card_parts(card)
     generated, columns, names = result["generated"], columns_of(result), metrics_of(result)
     metrics = [
         {
@@ -132,10 +133,9 @@ def with_figures(card: str, name: str, result: dict[str, Any], neighbours: str |
         }
         for metric in names
     ]
-    data = yaml.safe_load(front)
     index = {
-        "task": {"type": data["pipeline_tag"]},
-        "dataset": {"type": data.get("datasets", [result["dataset"]])[0], "name": result["dataset"]},
+        "task": {"type": data.get("pipeline_tag", "unconditional-image-generation")},
+        "dataset": {"type": HUB_DATASETS.get(result["dataset"], result["dataset"]), "name": result["dataset"]},
         "metrics": metrics,
     }
     data["model-index"] = [{"name": name, "results": [index]}]
@@ -153,6 +153,20 @@ def with_figures(card: str, name: str, result: dict[str, Any], neighbours: str |
     ]
     front = yaml.safe_dump(data, sort_keys=False, allow_unicode=True)
     return f"---\n{front}---\n\n" + "\n\n".join(filter(None, paragraphs)) + "\n"
+
+
+def card_parts(card: str) -> tuple[dict[str, Any], str]:
+    """The front matter of a card, and what comes after it. Raises ``InputError`` where there is none."""
+    parts = card.split("---\n", 2)
+    try:
+        data = yaml.safe_load(parts[1]) if len(parts) == 3 and not parts[0] else None
+    except yaml.YAMLError:
+        data = None
+    if not isinstance(data, dict):
+        raise InputError(
+            "the model's README.md has no front matter, which the figures go into: YAML between two lines of ---."
+        )
+    return data, parts[2]
 
 
 def data_name(training: TrainConfig) -> str:

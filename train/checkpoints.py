@@ -24,7 +24,8 @@ KEPT = 2  # the last ones: should the newest be damaged, there is one before it
 def save_checkpoint(
     directory: Path, network: nn.Module, average: nn.Module, optimizer: torch.optim.Optimizer, state: dict[str, Any]
 ) -> None:
-    """Write a checkpoint, whole or not at all, and drop all but the last two. ``state`` is JSON, with the "step"."""
+    """Write a checkpoint, whole or not at all, and drop all but it and the one before. ``state`` is JSON, with the
+    "step"."""
     tensors = {f"network.{name}": tensor for name, tensor in network.state_dict().items()}
     tensors |= {f"average.{name}": tensor for name, tensor in average.state_dict().items()}
     names = [name for name, _ in network.named_parameters()]
@@ -34,8 +35,11 @@ def save_checkpoint(
     directory.mkdir(parents=True, exist_ok=True)
     path = directory / f"step-{state['step']:08d}.safetensors"
     write_atomically(path, to_safetensors(content, metadata={"state": json.dumps(state)}))
-    for old in checkpoints(directory)[:-KEPT]:
-        old.unlink(missing_ok=True)
+    there = checkpoints(directory)
+    kept = [other for other in there if other <= path][-KEPT:]
+    for other in there:
+        if other not in kept:  # old, or damaged: of a later step than the one that the run went on from
+            other.unlink(missing_ok=True)
     for abandoned in directory.glob(".*.tmp"):  # by a process that was killed as it wrote
         abandoned.unlink(missing_ok=True)
 

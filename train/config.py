@@ -34,7 +34,7 @@ class TrainConfig(BaseModel):
 
     # how long: exactly one of the three
     steps: int | None = Field(None, ge=1, description="a whole number from 1")
-    epochs: float | None = Field(None, gt=0, allow_inf_nan=False, description="a number above 0")
+    epochs: float | None = Field(None, gt=0, le=1e6, description="a number above 0, at most 1000000")
     minutes: float | None = Field(None, gt=0, allow_inf_nan=False, description="a number above 0")
 
     batch_size: int = Field(128, ge=1, le=65536, description="a whole number from 1 to 65536")  # over all processes
@@ -139,11 +139,18 @@ def preset_network(preset: str) -> NetworkConfig:
 
 
 def preset_model(preset: str, image_size: int, channels: int, label_names: Sequence[str]) -> ModelConfig:
-    """A preset's model for images of some kind; what depends on their size, beside it, is made to fit."""
+    """A preset's model for images of some kind; what depends on their size, beside it, is made to fit. Raises
+    ``InputError`` where there is none."""
     network = preset_network(preset)
     fitting: dict[str, Any] = {"image_size": image_size, "channels": channels, "label_names": tuple(label_names)}
     if isinstance(network, UNetEncoderConfig):
         network = network.model_copy(update={"pool_size": image_size // network.stride})
     elif network.kind == "unet" and network.low_res:
         fitting["low_res_size"] = image_size // ENLARGEMENT
-    return ModelConfig.model_validate({"name": preset} | fitting | PRESETS[preset]["model"] | {"network": network})
+    settings = {"name": preset} | fitting | PRESETS[preset]["model"] | {"network": network.model_dump()}
+    try:
+        return ModelConfig.model_validate(settings)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise InputError(f"{preset} cannot be trained on these images: {where}: {first['msg']}.") from None

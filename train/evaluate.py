@@ -34,7 +34,7 @@ from diffusion.hub import resolve
 from diffusion.images import png_bytes
 from diffusion.loading import load_classifier, load_model
 from diffusion.model import Model
-from train.card import with_figures
+from train.card import card_parts, with_figures
 from train.data import Dataset, load_dataset
 from train.enlarging import evaluate_enlarging
 from train.evaluator import EVALUATORS
@@ -180,16 +180,24 @@ def check(options: argparse.Namespace) -> None:
         path = getattr(options, name)
         if path and not path.parent.is_dir():
             raise InputError(f"{name} must be in a folder that exists; {path.parent} does not.")
+        if path and path.is_dir():
+            raise InputError(f"{name} must be a file; {path} is a folder.")
     if options.sheet and not options.neighbours:
         raise InputError("sheet belongs to neighbours, which was not asked for.")
     if options.classifier_scale is not None and options.classifier is None:
         raise InputError("classifier_scale belongs to a classifier, and none was given.")
+    if options.respacing and not options.bits_per_dim:
+        raise InputError("respacing belongs to bits-per-dim, which was not asked for.")
+    if options.dataset != "mnist" and not (options.bits_per_dim or options.write_reference):
+        raise InputError("dataset belongs to bits-per-dim and write-reference; otherwise the model's images decide it.")
     if options.bits_per_dim:
         for name in ("write_card", "two_sample", "neighbours", "dire", "classifier"):
             if getattr(options, name):
                 raise InputError(f"{name.replace('_', '-')} does not go with bits-per-dim, for which nothing is drawn.")
     if options.write_card and (options.model.startswith("hub:") or not (resolve(options.model) / CARD).is_file()):
         raise InputError(f"write-card needs a model on this disk that has a {CARD}; {options.model} is none.")
+    if options.write_card:
+        card_parts((resolve(options.model) / CARD).read_text(encoding="utf-8"))
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -1,5 +1,6 @@
 """The training loop, to be read from top to bottom."""
 
+import shlex
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -28,7 +29,7 @@ from train.ema import PowerAverage
 from train.journal import Journal
 from train.muon import Muon
 from train.pace import Chore, Pace
-from train.runs import CHECKPOINTS, MODEL, SAMPLES
+from train.runs import CHECKPOINTS, MODEL, SAMPLES, check_new
 from train.sheets import evaluations, sample_sheet
 
 FUSED = ("cpu", "cuda", "mps", "xpu")  # devices where AdamW has a kernel that updates all weights at once
@@ -62,18 +63,21 @@ def train(config: RunConfig, data: Dataset, run_dir: Path, accelerator: Accelera
     torch.manual_seed(training.seed)
     model, average = Model(config.model, device=device), Model(config.model, device=device)
     teacher = None if training.teacher is None else load_teacher(training.teacher, config.model, device)
-    if teacher is not None:
-        start_from(teacher, model)
-    if training.init_from is not None:
-        copy_weights(training.init_from, model)
     loss_of = loss_for(config, teacher, device)
-    average.network.load_state_dict(model.network.state_dict())
     ema = PowerAverage(model.network, average.network, training.ema_width)
     parameters = list(model.network.parameters())
     optimizer = fresh_optimizer(model.network, training)
 
     # Where the run stands
-    state = load_checkpoint(run_dir / CHECKPOINTS, model.network, average.network, optimizer) or FRESH
+    state = load_checkpoint(run_dir / CHECKPOINTS, model.network, average.network, optimizer)
+    if state is None:
+        check_new(run_dir)
+        if teacher is not None:
+            start_from(teacher, model)
+        if training.init_from is not None:
+            copy_weights(training.init_from, model)
+        average.network.load_state_dict(model.network.state_dict())
+        state = FRESH
     if state["finished"] == training.budget:
         if main:
             print(f"{run_dir} is finished, at step {state['step']}; more --minutes, say, would go on.", file=sys.stderr)
@@ -104,11 +108,12 @@ def train(config: RunConfig, data: Dataset, run_dir: Path, accelerator: Accelera
                 "pending": [pair.tolist() for pair in pending],
                 "finished": training.budget if pace.progress >= 1 else None,
             }
-            save_checkpoint(run_dir / CHECKPOINTS, model.network, average.network, optimizer.optimizer, here)
             card = model_card(
                 config, step, pace.seconds(), last_loss, len(data.images), model, accelerator.num_processes
             )
             average.save(run_dir / MODEL, readme=card, half=True)  # measured: the digits score the same
+            # last of all: a run that says that it is finished has its model, whenever it is killed
+            save_checkpoint(run_dir / CHECKPOINTS, model.network, average.network, optimizer.optimizer, here)
 
     def draw() -> None:
         with drawing.doing():
@@ -172,13 +177,13 @@ def train(config: RunConfig, data: Dataset, run_dir: Path, accelerator: Accelera
 
         # The end, or as far as it came
         if main and is_finite(pending):
-            save()
             if pace.progress >= 1:
                 draw()
+            save()
     if pace.progress < 1:
         raise TrainingStopped(
             f"Stopped at step {step}; everything up to there is in {run_dir}. To go on: "
-            f"python -m train.run {training.preset} --output-dir {run_dir} --resume",
+            f"python -m train.run {training.preset} --output-dir {shlex.quote(str(run_dir))} --resume",
             code=128 + pace.signal,
         )
     return run_dir / MODEL

@@ -10,10 +10,10 @@ Examples:
 import argparse
 import errno
 import os
-import re
 import sys
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -112,9 +112,10 @@ def run(options: dict[str, Any], start_time: float) -> int:
     import torch
     from accelerate import PartialState
 
+    from diffusion.files import write_atomically
     from diffusion.hub import push
     from train.loop import accelerator_for, train
-    from train.runs import latest_run_directory, new_run_directory, start_run
+    from train.runs import CONFIG, claimed, latest_run_directory, new_run_directory
     from train.setup import fitted, new_config, resumed_config, same_data
 
     # where processes have no GPU they meet over gloo, which accelerate takes only if it is told
@@ -129,23 +130,25 @@ def run(options: dict[str, Any], start_time: float) -> int:
         training = config.training
     else:
         training = new_config(options)
-        run_dir = on_main(lambda: new_run_directory(training.preset, output_dir))
 
     accelerator = accelerator_for(training)
     if training.batch_size % accelerator.num_processes:
         raise InputError(
             f"--batch-size must be divisible by the {accelerator.num_processes} processes, not {training.batch_size}."
         )
-    with accelerator.main_process_first():  # so that one of them downloads
-        if resume:
-            data = same_data(config)
-        else:
-            config, data = fitted(training)
-    if accelerator.is_main_process:
-        start_run(run_dir, config)
-        announce(config, data, run_dir, accelerator)
-
-    model_dir = train(config, data, run_dir, accelerator, start_time)
+    if not resume:
+        run_dir = on_main(lambda: new_run_directory(training.preset, output_dir))
+    with ExitStack() as held:
+        on_main(lambda: held.enter_context(claimed(run_dir, new=not resume)))
+        with accelerator.main_process_first():  # so that one of them downloads
+            if resume:
+                data = same_data(config)
+            else:
+                config, data = fitted(training)
+        if accelerator.is_main_process:
+            write_atomically(run_dir / CONFIG, (config.model_dump_json(indent=2) + "\n").encode())
+            announce(config, data, run_dir, accelerator)
+        model_dir = train(config, data, run_dir, accelerator, start_time)
     if accelerator.is_main_process:
         print(model_dir)
         if repo_id is not None:
@@ -158,13 +161,15 @@ def check_upload(repo_id: str) -> None:
     """Find out before the work what would fail after it. Raises InputError."""
     from huggingface_hub import get_token
 
-    if not re.fullmatch(r"[\w.-]+/[\w.-]+", repo_id):
+    from diffusion.hub import is_repo_id
+
+    if not is_repo_id(repo_id):
         raise InputError(f"--push-to-hub must be OWNER/NAME, not {repo_id!r}.")
     if not get_token():
         raise InputError("--push-to-hub needs a token with write access: log in with 'hf auth login', or set HF_TOKEN.")
 
 
-def on_main(decide: Callable[[], Path]) -> Path:
+def on_main(decide: Callable[[], Any]) -> Any:
     """What the main process decides, or the InputError it meets, on every process."""
     from accelerate import PartialState
     from accelerate.utils import broadcast_object_list

@@ -41,10 +41,16 @@ def resumed_config(run_dir: Path, options: dict[str, Any]) -> RunConfig:
 def same_data(config: RunConfig) -> Dataset:
     """The data set of a run that goes on. Raises InputError where it has changed."""
     training, model = config.training, config.model
-    data = load_dataset(training.dataset, training.data_dir, "train", model.image_size, model.channels)
+    data = load_dataset(training.dataset, training.data_dir, "train", training.image_size, model.channels)
+    data = brought_to(model.image_size, data)
     if training.conditional and tuple(data.label_names) != model.label_names:
         raise InputError(f"The labels of {training.dataset} are no longer those that the run was started with.")
     return data
+
+
+def brought_to(size: int, data: Dataset) -> Dataset:
+    """The data set with images of size x size pixels."""
+    return data if data.images.shape[-1] == size else conform(data.images, data.labels, data.label_names, size, None)
 
 
 def fitted(training: TrainConfig) -> tuple[RunConfig, Dataset]:
@@ -57,7 +63,7 @@ def fitted(training: TrainConfig) -> tuple[RunConfig, Dataset]:
     size = math.ceil(size / stride) * stride
     if size != data.images.shape[-1]:
         print(f"The images are brought to {size}x{size} pixels.", file=sys.stderr)
-        data = conform(data.images, data.labels, data.label_names, size, None)
+    data = brought_to(size, data)
     labels = data.label_names if training.conditional else []
     model = preset_model(training.preset, size, data.images.shape[1], labels)
     return RunConfig(training=training, model=model), data

@@ -26,7 +26,6 @@ from train.ema import PowerAverage
 from train.loop import TrainingStopped, train
 from train.pace import Chore, Pace
 from train.presets import PRESETS
-from train.runs import list_runs
 
 
 @pytest.fixture(autouse=True)
@@ -182,9 +181,49 @@ def test_a_damaged_checkpoint_gives_way_to_the_one_before(start, monkeypatch, ca
         start(steps=20)
     newest = checkpoints(tmp_path / "run/checkpoints")[-1]
     newest.write_bytes(newest.read_bytes()[:1000])
-    run_dir = start(steps=20)
+    after(monkeypatch, 11, lambda: os.kill(os.getpid(), signal.SIGINT))
+    with pytest.raises(TrainingStopped):
+        start(steps=20)
     assert "cannot be read" in capsys.readouterr().err
+    there = checkpoints(tmp_path / "run/checkpoints")
+    assert newest not in there  # nor does it push out those that can be read
+    assert len(there) == 2
+    run_dir = start(steps=20)
     assert metrics(run_dir, "step") == [(5,), (10,), (15,), (20,)]
+
+
+def test_a_run_without_a_readable_checkpoint_is_left_as_it_is(start):
+    run_dir = start(steps=10)
+    before = {path: path.read_bytes() for path in run_dir.rglob("*.safetensors") if path.parent.name == "model"}
+    for path in checkpoints(run_dir / "checkpoints"):
+        path.write_bytes(b"damaged")
+    with pytest.raises(InputError, match=r"has no checkpoint that can be read.* --init-from .*run/model"):
+        start(steps=20)
+    for path in checkpoints(run_dir / "checkpoints"):
+        path.unlink()
+    with pytest.raises(InputError, match="has no checkpoint that can be read"):
+        start(steps=20)
+    assert {path: path.read_bytes() for path in before} == before
+    assert metrics(run_dir, "step") == [(5,), (10,)]
+
+
+def test_a_run_that_says_it_is_finished_has_its_model(start, monkeypatch, tmp_path):
+    real, wrote = loop.save_checkpoint, []
+
+    def killed(*arguments):
+        if arguments[-1]["finished"]:
+            wrote.append((tmp_path / "run/model/model.safetensors").read_bytes())
+            raise RuntimeError("killed")
+        real(*arguments)
+
+    monkeypatch.setattr(loop, "save_checkpoint", killed)
+    with pytest.raises(RuntimeError, match="killed"):
+        start(steps=10)
+    monkeypatch.undo()
+    monkeypatch.setitem(PRESETS, "tiny", TINY)
+    run_dir = start(steps=10)
+    assert (run_dir / "model/model.safetensors").read_bytes() == wrote[0]  # the same, from the checkpoint before
+    assert (run_dir / "samples/step-00000010.png").exists()
 
 
 def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_last_good_model(start, monkeypatch, tmp_path):
@@ -295,24 +334,6 @@ def test_the_learning_rate_warms_up_and_decays(steps, top):
     assert rates[: top + 1] == sorted(rates[: top + 1])
     assert rates[top:] == sorted(rates[top:], reverse=True)
     assert rates[-1] < 1e-3
-
-
-def test_runs_are_listed_with_what_they_tell(start, tmp_path):
-    start("done", steps=10)
-    start("longer", steps=12)
-    (tmp_path / "longer/metrics.jsonl").write_text(
-        (tmp_path / "longer/metrics.jsonl").read_text().splitlines(keepends=True)[0] + '{"step": 10, "lo'
-    )
-    (tmp_path / "something else").mkdir()
-    (tmp_path / "not ours").mkdir()
-    (tmp_path / "not ours/config.json").write_text("[]")
-    runs = list_runs(tmp_path)
-    assert [(run.name, run.preset, run.step, run.finished) for run in runs] == [
-        ("longer", "tiny", 5, False),
-        ("done", "tiny", 10, True),
-    ]
-    assert load_model(runs[0].model).config.label_names == ("left", "top")
-    assert list_runs(tmp_path / "nowhere") == []
 
 
 def test_minutes_that_are_over_before_the_first_step_are_refused(start):

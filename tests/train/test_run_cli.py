@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import huggingface_hub
@@ -18,10 +19,11 @@ from PIL import Image
 from diffusion import load_model
 from tests.hub_server import HubServer
 from tests.train.tiny_run import TINY
+from train import setup
 from train.card import with_figures
 from train.presets import PRESETS
 from train.run import main
-from train.runs import list_runs
+from train.runs import claimed, new_run_directory
 
 ROOT = Path(__file__).resolve().parents[2]
 ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
@@ -83,8 +85,6 @@ def test_a_folder_of_images_becomes_a_model_of_its_own(unbroken):
     assert sheet.width > 5 * 48
     assert sheet.height > 2 * 48
     assert list((unbroken / "tensorboard").glob("events.*"))
-    (run,) = list_runs(unbroken.parent)
-    assert (run.name, run.preset, run.step, run.finished) == ("tiny", "tiny", 60, True)
 
 
 def test_it_draws_what_it_was_trained_on(unbroken):
@@ -213,11 +213,43 @@ def test_bad_input_is_answered_in_one_line(words, said, here, tmp_path, capsys, 
     told = capsys.readouterr().err.strip()
     assert said in told.splitlines()[-1]
     assert "Traceback" not in told
+    left = [path for path in tmp_path.rglob("*") if path.name not in ("file", "runs")]
+    assert not left  # another run may be started there
+
+
+def test_a_run_is_for_one_process_alone(unbroken, pictures, here, tmp_path, capsys):
+    shutil.copytree(unbroken, "runs/tiny")
+    with claimed(Path("runs/tiny"), new=False):
+        assert main(["tiny", "--resume", "--steps", "70"]) == 2
+    assert "runs/tiny is being trained by another process" in capsys.readouterr().err
+    assert losses(Path("runs/tiny")) == losses(unbroken)
+    with ThreadPoolExecutor(8) as pool:
+        paths = list(pool.map(lambda _: new_run_directory("tiny", None), range(8)))
+    assert {path.name for path in paths} == {f"tiny-{number}" for number in range(2, 10)}
+
+
+def test_a_run_goes_on_with_the_same_pixels(pictures, here, monkeypatch):
+    monkeypatch.setattr(setup, "LARGEST_OWN_SIZE", 8)
+    config, data = setup.fitted(setup.new_config({"preset": "tiny", "dataset": f"folder:{pictures}"}))
+    assert data.images.shape == (16, 3, 8, 8)
+    assert torch.equal(setup.same_data(config).images, data.images)
+
+
+def test_what_no_model_can_be_of_is_refused(here, tmp_path, capsys):
+    (tmp_path / "far" / ("x" * 61)).mkdir(parents=True)
+    Image.new("RGB", (8, 8)).save(tmp_path / "far" / ("x" * 61) / "one.png")
+    assert main(["tiny", "--dataset", "folder:far", "--steps", "2"]) == 2
+    assert "tiny cannot be trained on these images: label_names.0: String should have at most 60" in (
+        capsys.readouterr().err
+    )
 
 
 def test_training_may_start_from_another_model(unbroken, pictures, here):
     words = ["tiny", "--dataset", f"folder:{pictures}", "--steps", "5", "--learning-rate", "1e-6"]
-    assert main([*words, "--init-from", str(unbroken / "model"), "--output-dir", "tuned"]) == 0
+    shutil.copytree(unbroken / "model", "first")
+    assert main([*words, "--init-from", "first", "--output-dir", "tuned"]) == 0
+    shutil.rmtree("first")
+    assert main(["tiny", "--resume", "--steps", "6", "--output-dir", "tuned"]) == 0  # its weights are its own by now
     ours, theirs = (load_model(path / "model").network for path in (Path("tuned"), unbroken))
     for mine, other in zip(ours.parameters(), theirs.parameters(), strict=True):
         assert torch.allclose(mine, other, atol=1e-4)
