@@ -28,16 +28,16 @@ from torch import Tensor
 
 from diffusion.cli import Parser, answer
 from diffusion.errors import InputError
-from diffusion.files import CARD, write_atomically
+from diffusion.files import CARD, read_config, write_atomically
 from diffusion.generate import Job, checked_device
 from diffusion.hub import resolve
 from diffusion.images import png_bytes
 from diffusion.loading import load_classifier, load_model
 from diffusion.model import Model
-from train.card import card_parts, with_figures
+from train.card import HUB_DATASETS, card_parts, with_figures
 from train.data import Dataset, load_dataset
 from train.enlarging import evaluate_enlarging
-from train.evaluator import EVALUATORS
+from train.evaluator import EVALUATORS, suited
 from train.figures import judging, real_images, renew_reference
 from train.generating import evaluate_generation
 from train.inverting import dire
@@ -197,7 +197,10 @@ def check(options: argparse.Namespace) -> None:
     if options.write_card and (options.model.startswith("hub:") or not (resolve(options.model) / CARD).is_file()):
         raise InputError(f"write-card needs a model on this disk that has a {CARD}; {options.model} is none.")
     if options.write_card:
-        card_parts((resolve(options.model) / CARD).read_text(encoding="utf-8"))
+        data, _ = card_parts((resolve(options.model) / CARD).read_text(encoding="utf-8"))
+        judge = suited(read_config(resolve(options.model)))
+        if judge and (told := data.get("datasets")) and HUB_DATASETS[judge] not in told:
+            raise InputError(f"write-card would give figures of {judge} to a model that was trained on {told[0]}.")
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -78,11 +78,13 @@ def judging(config: ModelConfig) -> str:
     if dataset := suited(config):
         return dataset
     known = "; ".join(
-        f"{len(row.label_names)} classes of {row.title}, {row.shape[1]}x{row.shape[2]}, in {row.shape[0]} channel(s)"
+        f"{len(row.label_names)} classes of {row.title} ({', '.join(row.label_names[:3])}, ...), "
+        f"{row.shape[1]}x{row.shape[2]}, in {row.shape[0]} channel(s)"
         for row in EVALUATORS.values()
     )
+    names = f" ({', '.join(config.label_names[:3])}, ...)" if config.label_names else ""
     raise InputError(
-        f"The evaluators read the {known}; the model {config.name!r} draws {config.num_classes} classes, "
+        f"The evaluators read the {known}; the model {config.name!r} draws {config.num_classes} classes{names}, "
         f"{config.image_size}x{config.image_size}, in {config.channels} channel(s)."
     )
 

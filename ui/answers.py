@@ -67,7 +67,7 @@ class Answers:
         run = uuid4().hex
         try:
             request = asked_for(*settings)
-            size = self.engine.describe(request.model)["image_size"]
+            size = self.engine.load(request.model).config.image_size
             with closing(self.engine.run(request)) as updates:
                 for update in updates:
                     yield player.message(run, request, size, update)
@@ -115,6 +115,7 @@ class Answers:
             about = self.engine.describe(request.model)
         except InputError as error:
             return [gr.skip(), gr.skip(), escape(sentence(str(error), language))]
+        sampler = request.sampler or about["sampler"]
         steps = about["steps"] if sampler == about["sampler"] else SAMPLERS[sampler].default_steps
         return [
             gr.skip() if by_hand else steps,
@@ -159,10 +160,28 @@ class Answers:
         except InputError:
             return gr.skip()
 
-    def find_models(self, ref: Any, language: Any) -> list:
-        """The models and classifiers there are now: runs trained meanwhile, and what has changed on the Hub."""
+    def find_models(self, ref: Any, classifier: Any, label: Any, language: Any) -> list:
+        """The models and classifiers there are now: runs trained meanwhile, and what has changed on the Hub. Where the
+        chosen model has gone, the default is chosen, which the page then sets itself up for; the tiles are those of
+        what is there."""
         self.engine.registry.refresh()
-        return [*self.choices(ref, language), text("reloaded", language).format(n=len(self.engine.models()))]
+        entries = self.engine.models()
+        there = {entry.ref for entry in entries}
+        said = text("reloaded", language).format(n=len(entries))
+        models, classifiers, live = self.choices(ref, language)
+        if ref and ref not in there:
+            gr.Warning(text("gone", language).format(ref=escape(str(ref)[:100])))
+            models = gr.update(choices=self.backstage.choices(language), value=self.engine.default)
+            return [models, classifiers, live, gr.skip(), said]
+        tiles = gr.skip()
+        try:
+            steered = classifier if classifier in there else ""
+            tiles = gr.update(**tile_properties(self.engine.describe(Request(model=ref).model, steered), label))
+            if classifier != steered:
+                classifiers = {**classifiers, "value": ""}
+        except InputError as error:
+            said = escape(sentence(str(error), language))
+        return [models, classifiers, live, tiles, said]
 
     def fetch(self, ref: Any, language: Any) -> Iterator[list]:
         """Fetch a model from the Hub by its name and choose it; or say why it cannot be had."""

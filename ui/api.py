@@ -21,8 +21,10 @@ class Blocks(gr.Blocks):
     are needed. Gradio's own client fills in what is left out; over HTTP, Gradio would refuse it."""
 
     async def preprocess_data(self, block_fn: Any, inputs: list[Any], *others: Any, **named: Any) -> Any:
-        """Gradio's, with the endpoint's last values filled in."""
-        if block_fn.api_name == "generate" and len(inputs) >= NEEDED:
+        """Gradio's, with the endpoint's last values filled in. Raises gr.Error where others are missing."""
+        if block_fn.api_name == "generate":
+            if len(inputs) < NEEDED:
+                raise gr.Error(f"generate takes at least {NEEDED} values, not {len(inputs)}.", print_exception=False)
             inputs = [*inputs, *(component.value for component in block_fn.inputs[len(inputs) :])]
         return await super().preprocess_data(block_fn, inputs, *others, **named)
 

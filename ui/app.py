@@ -1,7 +1,7 @@
 """The page as a whole: header, tabs, how it works, and the events that belong to no tab."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
 from html import escape
 from typing import Any
 
@@ -13,6 +13,7 @@ from ui.backstage import Backstage
 from ui.engine import Engine
 from ui.events import Ask
 from ui.generate_tab import GenerateTab
+from ui.registry import HUB
 from ui.texts import LANGUAGES, text
 
 LOOK = 0.005  # seconds between Gradio's looks at its queue; its own is 1 ms, all day long
@@ -37,14 +38,16 @@ def build(engine: Engine) -> gr.Blocks:
             tab = GenerateTab(backstage, header, ask)
         api.add(engine)
 
-        def at_rest(language: Any, sampler: Any, ref: Any) -> Iterator[list]:
-            """The example and the tiles; then, where the host's model is still on its way, what became of it."""
+        def at_rest(language: Any, sampler: Any, ref: Any) -> list:
+            """The example, the tiles, and what depends on the language and the server."""
             example, tiles = backstage.example(), gr.update(thumbnails=backstage.thumbnails())
-            yield [example, tiles, gr.skip(), *tab.answers.translate_choices(sampler, ref, language)]
-            for sentence, model in backstage.news(language):
-                notice_update = gr.update(value=escape(sentence), visible=True)
-                model_update = gr.update(choices=backstage.choices(language), value=model) if model else gr.skip()
-                yield [gr.skip(), gr.skip(), notice_update, gr.skip(), gr.skip(), model_update, gr.skip(), gr.skip()]
+            return [example, tiles, *tab.answers.translate_choices(sampler, ref, language)]
+
+        async def news(language: Any) -> AsyncIterator[list]:
+            """Where the host's model is still on its way, what becomes of it."""
+            async for sentence, model in backstage.news(language):
+                choice = gr.update(choices=backstage.choices(language), value=model) if model else gr.skip()
+                yield [gr.update(value=escape(sentence), visible=True), choice]
 
         # In the browser alone: for an event of the server, Gradio would go through all of its outputs again whenever
         # a run sends frames. The page comes in English; what header.js changes while it is built is not reported, so
@@ -56,14 +59,16 @@ def build(engine: Engine) -> gr.Blocks:
         translate = f"(language) => ({json.dumps(words, ensure_ascii=False)})[{LANGUAGE_JS}]"
         for event in (header.change, blocks.load):
             event(fn=None, js=translate, inputs=header, outputs=[header, tab_label, *tab.translated()])
-        ask(
+        rests = ask(
             blocks.load,
             at_rest,
             [header, tab.sampler, tab.model],
-            [tab.player, tab.tiles, notice, *tab.of_language()],
+            [tab.player, tab.tiles, *tab.of_language()],
             js=f"(_, sampler, model) => [{LANGUAGE_JS}, sampler, model]",
             concurrency_id="page",
         )
+        if engine.registry.own.startswith(HUB):
+            ask(rests.then, news, [header], [notice, tab.model], js=f"() => [{LANGUAGE_JS}]", concurrency_limit=None)
     blocks.queue(max_size=WAITING_PEOPLE, default_concurrency_limit=PEOPLE)
     blocks._queue.sleep_when_free = LOOK
     return blocks

@@ -3,9 +3,10 @@
 All of it is computed by the model itself, in the background, so that the first page need not wait for it.
 """
 
+import asyncio
 import logging
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
 from textwrap import shorten
 from threading import Event, Thread
 from typing import Any
@@ -27,6 +28,7 @@ from ui.registry import HUB, ModelEntry
 from ui.texts import model_words, sentence, text
 
 MOST_THUMBNAILS = 40  # of more labels, tiles show the names alone
+LOOK = 0.2  # seconds between looks whether the host's model has come
 MOST_STEPS = 50  # a model that takes more by itself draws its thumbnails with a quicker sampler
 
 
@@ -86,14 +88,16 @@ class Backstage:
             settings |= {"sampler": "dpmpp_2m", "steps": SAMPLERS["dpmpp_2m"].default_steps}
         return model.generate(range(count), **settings)
 
-    def news(self, language: str) -> Iterator[tuple[str, str | None]]:
-        """What to tell a visitor of the host's model on the Hub, with its reference once it is there; else nothing."""
+    async def news(self, language: str) -> AsyncIterator[tuple[str, str | None]]:
+        """What to tell a visitor of the host's model on the Hub, with its reference once it is there; else nothing.
+        While it is on its way, those who wait for it take no thread."""
         ref = self.engine.registry.own
         if not ref.startswith(HUB):
             return
         if self._fetching.is_alive():
             yield text("hub_loading", language).format(ref=ref), None
-            self._fetching.join()
+            while self._fetching.is_alive():
+                await asyncio.sleep(LOOK)
             if self.engine.default == ref:
                 yield text("hub_arrived", language).format(ref=ref), ref
         if self.engine.default != ref:

@@ -46,8 +46,8 @@ SETTINGS = {
     "freeu_s": "FreeU s",
 }
 
-# A pattern of an English sentence, whole or its end, and what it says. {0}, {1}, ... are its groups; a group that is
-# the name of a setting becomes the word that the page has for it.
+# A pattern of an English sentence, and what it says. {0}, {1}, ... are its groups; the setting that must be something
+# gets the word that the page has for it.
 SENTENCES = [
     (r"(\w+) must be a whole number from (\S+) to (\S+), not (.*)\.", "{0}必须是 {1} 到 {2} 之间的整数，而不是 {3}。"),
     (r"(\w+) must be a number from (\S+) to (\S+), not (.*)\.", "{0}必须是 {1} 到 {2} 之间的数，而不是 {3}。"),
@@ -101,5 +101,7 @@ def in_chinese(sentence: str) -> str:
     """An English sentence of the program in Chinese; as it is where no pattern fits."""
     for pattern, chinese in SENTENCES:
         if found := re.fullmatch(pattern, sentence, re.DOTALL):
-            return chinese.format(*(SETTINGS.get(group, group) for group in found.groups()))
+            first, *others = found.groups() or ("",)
+            setting = SETTINGS.get(first, first) if " must be " in pattern else first
+            return chinese.format(setting, *others)
     return sentence

@@ -122,7 +122,6 @@ class Engine:
             "label_names": list(config.label_names),
             "tiles": list(tile_names(config, steered)),
             "task": config.task,
-            "channels": config.channels,
             "image_size": config.image_size,
             "sampler": config.sampler,
             "steps": config.steps,

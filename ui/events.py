@@ -66,4 +66,10 @@ def told(function: Callable[..., Any], number: int) -> Callable[[Any], Any]:
     def answers(values: Any) -> Any:
         yield from function(*checked(values))
 
+    async def answers_in_time(values: Any) -> Any:
+        async for each in function(*checked(values)):
+            yield each
+
+    if inspect.isasyncgenfunction(function):
+        return answers_in_time
     return answers if inspect.isgeneratorfunction(function) else answer

@@ -138,7 +138,8 @@ class GenerateTab:
             concurrency_id=SAMPLING,
             trigger_mode="multiple",  # also while a stopped run is still being cancelled
         )
-        run.then(fn=None, js=END, outputs=[self.generate, self.stop])
+        for ended in (run.then, run.failure):  # the first does not come for a run that the server has not taken
+            ended(fn=None, js=END, outputs=[self.generate, self.stop])
         self.stop.click(fn=None, js=STOP, outputs=[self.generate, self.stop], cancels=[run])
 
         by_hand = self.steps.input(fn=None, js="() => true", outputs=self.steps_by_hand)
@@ -178,8 +179,8 @@ class GenerateTab:
         found = ask(
             self.reload.click,
             answers.find_models,
-            [self.model, self.header],
-            [self.model, self.advanced.classifier, self.live.switch, self.model_note],
+            [self.model, self.advanced.classifier, self.tiles, self.header],
+            [self.model, self.advanced.classifier, self.live.switch, self.tiles, self.model_note],
             concurrency_limit=1,  # it may ask the Hub
         )
         for event in (chosen, steered, found):

@@ -76,7 +76,7 @@ def message(
 
 def failure(run: str, sentence: str) -> str:
     """What ends a run that cannot go on: one clear sentence, shown above the picture."""
-    return json.dumps({"run": run, "error": sentence[:1].upper() + sentence[1:]}, ensure_ascii=False)
+    return json.dumps({"run": run, "error": sentence}, ensure_ascii=False)
 
 
 def merged(updates: Sequence[Update]) -> Update:

@@ -21,6 +21,7 @@ from diffusion.model import Model
 from train.presets import PRESETS
 
 HELD = 4  # models in memory; the one unused for longest makes room
+LISTED = 20  # models that visitors have fetched from the Hub; the earliest makes room
 HUB = "hub:"
 
 Source = Literal["bundled", "run", "hub"]
@@ -147,7 +148,10 @@ class Registry:
             while len(self._held) > HELD:
                 self._held.popitem(last=False)
             if isinstance(loaded, Model) and ref.startswith(HUB):
+                self._pulled.pop(ref, None)
                 self._pulled[ref] = _described(ref, loaded.config, "hub")
+                for old in [other for other in self._pulled if other != self.own][:-LISTED]:
+                    del self._pulled[old]
             self._loading.pop((key, stamp), None)
         future.set_result(loaded)
 

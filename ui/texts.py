@@ -1,5 +1,7 @@
 """Every word on the page, in English and Simplified Chinese: one row each, the key first."""
 
+import re
+
 from diffusion.samplers import SAMPLERS
 from ui import chinese
 
@@ -126,7 +128,6 @@ TEXTS: dict[str, tuple[str, str]] = {
     "seconds": ("Seconds", "秒"),
     "noise_share": ("noise", "噪声"),
     "picture_share": ("picture", "图像"),
-    "equation": ("picture", "图像"),
     "png": ("PNG", "PNG"),
     "gif": ("GIF", "GIF"),
     "png_help": ("Download the images as PNG", "下载 PNG 图片"),
@@ -192,6 +193,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     ),
     "hub_arrived": ("{ref} has arrived and is now chosen.", "{ref} 已就绪并已选用。"),
     "hub_failed": ("{error}", "正在使用内置模型。{error}"),
+    "gone": ("{ref} is no longer there; the default takes its place.", "{ref} 已不存在，改用默认模型。"),
     "reloaded": ("Models found: {n}.", "找到 {n} 个模型。"),
 }
 
@@ -217,8 +219,19 @@ def model_words(ref: str, title: str, description: str, language: str) -> tuple[
 
 
 def sentence(english: str, language: str) -> str:
-    """A sentence of the program, such as an error; in English where nobody has translated it."""
-    return chinese.in_chinese(english) if language == "zh" else english
+    """A sentence of the program, such as an error, with the page's names of the settings; in English where nobody has
+    translated it."""
+    if language == "zh":
+        return chinese.in_chinese(english)
+    named = re.sub(r"(?<![\w/.:-])[a-z]+(_[a-z]+)+(?![\w/:-])", lambda found: _on_page(found[0]), english)
+    first = named.partition(" ")[0]
+    return named if re.search(r"[^\w]", first) else named[:1].upper() + named[1:]  # not of a path
+
+
+def _on_page(setting: str) -> str:
+    """What the page calls a setting of a request."""
+    key = {"guidance_scale": "guidance"}.get(setting, setting)
+    return TEXTS[key][0] if key in TEXTS and setting in chinese.SETTINGS else setting
 
 
 def dictionary() -> dict[str, dict[str, str]]:

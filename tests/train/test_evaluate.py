@@ -21,6 +21,7 @@ from train.data import DIGITS, Dataset, import_torchvision
 from train.drawing import draw, labels_in_turn
 from train.enlarging import bicubic, psnr, small
 
+CLOTHES = "---\ndatasets:\n- zalando-datasets/fashion_mnist\n---\n\n# Clothes\n"
 ROOT = Path(__file__).resolve().parents[2]
 TINY = {"kind": "unet", "channels": [8], "blocks": 1, "attention": [False]}
 
@@ -208,6 +209,9 @@ def test_images_are_made_small_by_the_mean_and_enlarged_by_bicubic():
         (["--write-card", "--bits-per-dim"], "bits-per-dim"),
         (["--two-sample", "--bits-per-dim"], "two-sample"),
         (["--sheet", "x.png"], "neighbours"),
+        (["--json", "."], "json must be a file; . is a folder"),
+        (["--respacing", "100"], "respacing belongs to bits-per-dim"),
+        (["--dataset", "cifar10"], "dataset belongs to bits-per-dim and write-reference"),
         (["--dire-steps", "0"], "dire-steps"),
         (["--two-sample", "--data-dir", "no-such-folder"], "--data-dir"),
     ],
@@ -231,6 +235,15 @@ def test_command_refuses_a_model_that_the_evaluator_cannot_read(tmp_path, capsys
     Model(ModelConfig(name="pets", label_names=("cat", "dog"), network=TINY)).save(tmp_path)
     assert evaluate.main(["--model", str(tmp_path)]) == 2
     assert "'pets' draws 2 classes" in capsys.readouterr().err
+
+
+def test_figures_are_not_written_into_a_card_that_they_do_not_belong_to(tmp_path, capsys):
+    arguments = ["--model", str(tmp_path), "--num-images", "2", "--write-card"]
+    for card, said in (("# no front matter\n", "has no front matter"), (CLOTHES, "trained on zalando-datasets")):
+        tiny_model(image_size=28, label_names=()).save(tmp_path, readme=card)
+        assert evaluate.main(arguments) == 2
+        assert said in capsys.readouterr().err
+        assert (tmp_path / "README.md").read_text() == card
 
 
 def test_command_runs_as_a_module():

@@ -62,8 +62,8 @@ def test_the_noise_stays_while_guidance_changes(answers):
     [
         ({"label": "cow"}, "Label must be one of 0, 1, 2"),
         ({"label": {"a": 1}}, "Label must be the name of a class"),
-        ({"num_images": 65}, "Num_images must be a whole number from 1 to 64, not 65."),
-        ({"guidance_scale": [1]}, "Guidance_scale must be a number from 0 to 20"),
+        ({"num_images": 65}, "Images must be a whole number from 1 to 64, not 65."),
+        ({"guidance_scale": [1]}, "Guidance scale must be a number from 0 to 20"),
         ({"seed": -1}, "Seed must be a whole number from 0"),
         ({"steps": 1000, "by_hand": True}, "Live drawing takes at most 8 steps, not 1000"),
         ({"sampler": "heun"}, "Live drawing takes at most 8 steps, not 10"),
@@ -117,7 +117,7 @@ def test_without_a_quick_model_there_is_no_switch(answers, weights):
         file.unlink()
     (weights / "turbo").rmdir()
     assert answers.choose_model("unet", "7", "en")[2]["visible"] is False
-    assert answers.find_models("unet", "en")[2]["visible"] is False
+    assert answers.find_models("unet", "", "7", "en")[2]["visible"] is False
     assert answers.switch_live(True, "unet") == gr.skip()
 
 

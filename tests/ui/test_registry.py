@@ -1,5 +1,6 @@
 """The engine's models: what there are, how they are loaded, held and loaded anew, and the operator's own."""
 
+import asyncio
 import os
 import threading
 import time
@@ -16,6 +17,7 @@ from diffusion.images import to_uint8
 from diffusion.request import Request
 from tests.tiny import DIGITS, tiny_model
 from ui import registry as registry_module
+from ui.backstage import Backstage
 from ui.engine import Engine
 
 
@@ -56,7 +58,6 @@ def test_describe_is_what_a_page_needs(engine):
         "label_names": list(DIGITS),
         "tiles": list(DIGITS),
         "task": "generation",
-        "channels": 1,
         "image_size": 8,
         "sampler": "ddim",
         "steps": 4,
@@ -176,11 +177,23 @@ def test_a_default_from_the_hub_is_fetched_in_the_background(models, tmp_path, m
     monkeypatch.setattr(registry_module, "load_model", fetch)
     engine = Engine("hub:alice/digits", tmp_path / "runs")
     assert (engine.default, engine.status()) == ("unet", None)
-    thread = engine.fetch_default()
+    backstage = Backstage(engine)
+    thread = backstage._fetching = engine.fetch_default()
+
+    async def news():
+        told = []
+        async for sentence, ref in backstage.news("en"):
+            told.append((sentence, ref))
+            arrived.set()
+        return told
+
     assert engine.status() == "Fetching hub:alice/digits; until it is here, the bundled model unet draws."
     *_, last = engine.run(Request(num_images=1))
     assert last.result.settings["model"] == "unet"
-    arrived.set()
+    assert asyncio.run(news()) == [
+        ("Fetching hub:alice/digits. Until it arrives, the bundled model draws.", None),
+        ("hub:alice/digits has arrived and is now chosen.", "hub:alice/digits"),
+    ]
     thread.join(10)
     assert (engine.default, engine.status()) == ("hub:alice/digits", None)
     *_, last = engine.run(Request(num_images=1))

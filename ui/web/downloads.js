@@ -9,15 +9,31 @@ part.png.addEventListener("click", () => {
   download([finished ? bytesOf(reel.result.png) : frame()[view === "x0" ? "x0" : "x"].png], "image/png", fileName("png"));
 });
 
+let writing = false; // a GIF, which takes a while: what is on show may be another run by then
+
 part.gif.addEventListener("click", async () => {
   const label = part.gif.querySelector("span");
-  label.textContent = words().gif_busy;
-  part.gif.disabled = true;
-  const { frames } = reel;
+  const source = reel;
   const name = fileName("gif");
+  label.textContent = words().gif_busy;
+  writing = part.gif.disabled = source.kept = true;
+  try {
+    const content = await gifOf(source);
+    download(content, "image/gif", name);
+  } finally {
+    writing = source.kept = false;
+    if (source !== reel) source.close();
+    part.gif.disabled = !reel;
+    label.textContent = words().gif;
+  }
+});
+
+// The frames of a run as a GIF, with the panes that are on show.
+async function gifOf({ frames, input }) {
   const kinds = panes.filter((pane) => !pane.node.hidden).map((pane) => pane.kind);
-  await Promise.all(frames.flatMap((one) => kinds.map((kind) => pictureOf(kind, one).ready)));
-  const pictures = frames.map((one) => kinds.map((kind) => pictureOf(kind, one).bitmap));
+  const rows = frames.map((one) => kinds.map((kind) => (kind === "input" ? input : one[kind])));
+  await Promise.all(rows.flat().map((picture) => picture.ready));
+  const pictures = rows.map((row) => row.map((picture) => picture.bitmap));
   const { width, height } = pictures[0][0];
   const scale = Math.max(1, Math.round(240 / Math.max(width, height)));
   const gap = 8;
@@ -27,14 +43,12 @@ part.gif.addEventListener("click", async () => {
   const pen = canvas.getContext("2d", { willReadFrequently: true });
   pen.imageSmoothingEnabled = false;
   const writer = new GifWriter(canvas.width, canvas.height, !hasColour(pictures[pictures.length - 1][0]));
-  for (const [i, pair] of pictures.entries()) {
+  for (const [i, row] of pictures.entries()) {
     pen.fillRect(0, 0, canvas.width, canvas.height);
-    pair.forEach((one, k) => pen.drawImage(one, k * (width * scale + gap), 0, width * scale, height * scale));
+    row.forEach((one, k) => pen.drawImage(one, k * (width * scale + gap), 0, width * scale, height * scale));
     const pixels = pen.getImageData(0, 0, canvas.width, canvas.height).data;
     writer.add(pixels, i === pictures.length - 1 ? 150 : Math.max(4, Math.round(200 / pictures.length)));
     await new Promise((resume) => setTimeout(resume)); // let the page breathe between frames
   }
-  download(writer.finish(), "image/gif", name);
-  part.gif.disabled = false;
-  label.textContent = words().gif;
-});
+  return writer.finish();
+}

@@ -7,3 +7,8 @@
   const counts = (callback) => /performance\.now\(\) ?- ?.*\/ ?1e3/.test(callback);
   window.requestAnimationFrame = (callback) => (counts(callback) ? 0 : schedule(callback));
 }
+
+// Gradio's dropdown opens its list at any key, also at the one with which a person goes on to the next control.
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Tab" && event.target.getAttribute("role") === "combobox") event.stopPropagation();
+}, true);

@@ -1,11 +1,24 @@
 // Title, language and theme. The language is the component's value, so that Python can put the other words into it too.
 
 const REMEMBERED = "digit-diffusion-lab";
-const saved = JSON.parse(localStorage.getItem(REMEMBERED) || "{}");
+const saved = remembered();
+
+// Storage may be closed to the page, as in another site's frame, and hold anything.
+function remembered() {
+  try {
+    return Object(JSON.parse(localStorage.getItem(REMEMBERED)));
+  } catch {
+    return {};
+  }
+}
 
 function remember(change) {
   Object.assign(saved, change);
-  localStorage.setItem(REMEMBERED, JSON.stringify(saved));
+  try {
+    localStorage.setItem(REMEMBERED, JSON.stringify(saved));
+  } catch {
+    // then it holds until the page is left
+  }
 }
 
 element.firstElementChild.innerHTML = `

@@ -1,19 +1,19 @@
 // What the player is told: messages of a run from the server, and what the buttons of the page do to it.
 
+const SILENT = 5000; // ms without a message after which a run's server is looked for
 const LATE = 5000; // within so many ms after Stop, the end that is reported may be the stopped run's
 let stoppedAt = -LATE;
-let inquiry = 0; // the number of the run that the queue is asked for
+let inquiry = 0; // the number of the run that is attended
+let heard = 0; // when the last message came
 
 function receive(text) {
   if (!text) return;
+  heard = performance.now();
   const message = JSON.parse(text);
   if (message.error) {
     if (!expecting && message.run !== "example" && !(reel && reel.run === message.run)) return;
-    expecting = false;
-    phase = "failed";
-    failure = message.error;
     setMode("rest");
-    return draw();
+    return fail(message.error);
   }
   if (reel && reel.run === message.run) {
     if (reel.stopped) return;
@@ -56,7 +56,7 @@ window.digitPlayer = {
     if (reel) reel.stopped = true; // whatever still comes of an earlier run is late
     newest.forget();
     drawWords();
-    askQueue(400);
+    attend(400);
     if (window.innerWidth < 761) root.scrollIntoView({ behavior: calm ? "auto" : "smooth", block: "start" });
   },
   // Whether nothing is running any more, as after every stop.
@@ -75,28 +75,35 @@ window.digitPlayer = {
     stoppedAt = -LATE;
     if (phase !== "waiting" && phase !== "running") return true;
     if (late) return false;
-    phase = "failed";
-    expecting = false;
-    failure = words().failed;
-    draw();
+    fail(words().failed);
     return true;
   },
 };
 
-// How many are ahead, while a run waits for its turn. The server tells how many wait in all: when a run joins them it is
-// the last one, and from then on it can only move forward.
-async function askQueue(after) {
+// While a run is under way: how many are ahead as long as it waits for its turn, and whether the server is still there.
+// That tells how many wait in all: when a run joins them it is the last one, and from then on it can only move forward.
+async function attend(after) {
   const turn = ++inquiry;
   for (let ahead = Infinity; ; after = 1000) {
     await new Promise((resume) => setTimeout(resume, after));
-    if (phase !== "waiting" || turn !== inquiry) return;
-    root.dataset.long = ""; // so long that the picture of before is dimmed
+    if (!busy() || turn !== inquiry) return;
+    if (phase === "running" && performance.now() - heard < SILENT) continue;
+    if (phase === "waiting") root.dataset.long = ""; // so long that the picture of before is dimmed
     const answer = await fetch(new URL("gradio_api/queue/status", document.baseURI)).catch(() => null);
-    if (phase !== "waiting" || turn !== inquiry || !answer || !answer.ok) return;
+    if (!busy() || turn !== inquiry) return;
+    if (!answer) return fail(words().failed);
+    if (phase !== "waiting" || !answer.ok) continue;
     ahead = Math.min(ahead, (await answer.json()).queue_size - 1);
     queued = ahead > 0 ? String(ahead) : "";
     drawStatus();
   }
+}
+
+function fail(sentence) {
+  expecting = false;
+  phase = "failed";
+  failure = sentence;
+  draw();
 }
 
 watch("value", () => receive(props.value));

@@ -119,7 +119,8 @@ function drawStatus() {
   const symbol = mode === "play" ? "pause" : "play";
   if (part.play.dataset.label !== symbol) part.play.innerHTML = ICONS[symbol];
   part.play.dataset.label = symbol;
-  for (const name of ["play", "back", "forward", "png", "gif", "scrub"]) part[name].disabled = !reel;
+  for (const name of ["play", "back", "forward", "png", "scrub"]) part[name].disabled = !reel;
+  part.gif.disabled = !reel || writing;
 }
 
 // All words, as after a change of the language or of the phase.

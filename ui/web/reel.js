@@ -6,8 +6,8 @@ class Reel {
     this.frames = [];
     this.result = null;
     this.input = null; // the small images that are enlarged, where the model does that
-    this.failed = false;
     this.stopped = false;
+    this.kept = false; // something still needs the pictures
     this.take(message);
   }
 
@@ -49,6 +49,7 @@ class Reel {
   }
 
   close() {
+    if (this.kept) return;
     const pictures = this.frames.flatMap((frame) => [frame.x, frame.x0]);
     if (this.input) pictures.push(this.input);
     for (const { bitmap } of pictures) if (bitmap) bitmap.close();

@@ -23,6 +23,7 @@ function tile(name, i) {
   words.textContent = name;
   radio.append(words);
   radio.setAttribute("aria-label", name);
+  if (name.length > 2) radio.title = name;
   return radio;
 }
 

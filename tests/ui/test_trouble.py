@@ -1,0 +1,126 @@
+"""What goes wrong in the browser or on the way to the server, and what the page makes of it."""
+
+import os
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from playwright.sync_api import Page, expect
+
+from tests.tiny import tiny_model
+from tests.ui.conftest import WAIT
+from tests.ui.test_page import (
+    choose_model,
+    expect_phase,
+    place,  # noqa: F401  (a fixture, as is the next)
+    player,
+    press_generate,
+    set_number,
+    url,  # noqa: F401
+)
+
+CLOSED = (
+    "Object.defineProperty(window, 'localStorage', { get() { throw new DOMException('closed', 'SecurityError'); } })"
+)
+
+
+@pytest.fixture
+def page(open_page) -> Page:
+    return open_page()
+
+
+def test_a_run_that_the_server_does_not_take_is_over(browser, url: str):  # noqa: F811
+    page = browser.new_page()
+    page.goto(url)
+    expect(player(page)).to_have_attribute("data-frames", "5", timeout=WAIT)
+    page.route("**/queue/join*", lambda route: route.fulfill(status=503, body="full"))
+    press_generate(page)
+    expect_phase(page, "failed")
+    expect(page.get_by_role("alert").filter(has_text="Please try again")).to_be_visible()
+    page.unroute_all()
+    press_generate(page)
+    expect_phase(page, "finished")
+    page.close()
+
+
+def test_a_server_that_is_gone_is_noticed(browser, url: str):  # noqa: F811
+    page = browser.new_page()
+    page.goto(url)
+    expect(player(page)).to_have_attribute("data-frames", "5", timeout=WAIT)
+    page.route("**/queue/data*", lambda route: None)  # nothing comes back any more ...
+    page.route("**/queue/status*", lambda route: route.abort())  # ... and nobody is there
+    press_generate(page)
+    expect_phase(page, "failed")
+    expect(page.get_by_role("alert").filter(has_text="The connection broke off")).to_be_visible()
+    page.close()
+
+
+def test_a_gif_is_written_whole_though_another_run_begins(page: Page):
+    set_number(page, "Steps", 40)
+    press_generate(page)
+    expect_phase(page, "finished")
+    expect(player(page)).to_have_attribute("data-step", "40", timeout=WAIT)
+    button = page.locator("[part=gif]")
+    with page.expect_download(timeout=WAIT) as gif:
+        button.click()
+        set_number(page, "Steps", 3)
+        press_generate(page)
+        expect(button).to_be_disabled()  # one at a time
+    assert Image.open(gif.value.path()).n_frames == 41
+    expect_phase(page, "finished")
+    expect(button).to_be_enabled()
+    expect(button).to_have_text("GIF")
+
+
+def test_the_page_is_whole_where_storage_is_closed(browser, url: str):  # noqa: F811
+    page = browser.new_page()
+    page.add_init_script(CLOSED)
+    page.goto(url)
+    page.get_by_role("radio", name="简体中文").click(timeout=WAIT)
+    expect(page.get_by_text("要画什么？").first).to_be_visible()
+    page.locator(".lab-theme").click()
+    page.close()
+
+
+@pytest.mark.parametrize("kept", ["null", "{", "3"])
+def test_what_is_remembered_may_be_anything(open_page, page: Page, kept: str):
+    page.evaluate("kept => localStorage.setItem('digit-diffusion-lab', kept)", kept)
+    page.reload()
+    page.get_by_role("radio", name="简体中文").click(timeout=WAIT)
+    expect(page.get_by_text("要画什么？").first).to_be_visible()
+
+
+def test_tab_goes_past_a_dropdown(page: Page):
+    page.locator("#generate").focus()
+    names = page.get_by_role("option", name=re.compile("DDIM|DDPM|UniPC"))
+    page.keyboard.press("Tab")
+    expect(page.get_by_label("Sampler")).to_be_focused()
+    expect(names).to_have_count(3)
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("spinbutton", name="Steps")).to_be_focused()
+    expect(names).to_have_count(0)
+
+
+def test_reload_sets_the_page_up_for_what_is_there(page: Page, place: Path):  # noqa: F811
+    model = place / "runs" / "passing" / "model"
+    tiny_model(seed=1, title="Passing").save(model)
+    reload = page.get_by_role("button", name="Reload")
+    reload.click()
+    expect(page.locator("#model-note")).to_contain_text("Models found", timeout=WAIT)
+    choose_model(page, "passing")
+    expect(page.get_by_label("Model", exact=True)).to_have_value(re.compile("Passing"))
+    tiny_model(seed=1, title="Passing", label_names=("cat", "dog")).save(model)  # replaced
+    reload.click()
+    expect(page.get_by_role("radio", name="dog")).to_have_attribute("aria-checked", "true", timeout=WAIT)
+    press_generate(page)
+    expect_phase(page, "finished")
+    shutil.rmtree(model.parent)  # removed
+    reload.click()
+    expect(page.get_by_text(f"{os.path.join('runs', 'passing', 'model')} is no longer there")).to_be_visible(
+        timeout=WAIT
+    )
+    expect(page.get_by_role("radio", name="7", exact=True)).to_be_visible(timeout=WAIT)
+    press_generate(page)
+    expect_phase(page, "finished")
