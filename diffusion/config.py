@@ -85,6 +85,11 @@ class ModelConfig(BaseModel):
         return None if isinstance(self.network, UNetEncoderConfig) else self.network.max_guidance
 
     @property
+    def two_passes(self) -> bool:
+        """Whether guidance asks the network twice, with the label and without: what guidance_power is about."""
+        return bool(self.label_names) and self.max_guidance is None and self.task != "classification"
+
+    @property
     def skips(self) -> bool:
         """Whether the network can be asked without its middle, for ``skip_scale``."""
         return self.network.kind == "dit"

@@ -176,7 +176,7 @@ class Model:
         if scale := settings.get("skip_scale", self.config.skip_scale):
             weaker = self.denoiser(freeu, low_res, settings["guidance_scale"], skip_middle=True)
             denoise = skip_layer(denoise, weaker, scale, t_min, t_max)
-        if self.config.num_classes and self.config.max_guidance is None:
+        if self.config.two_passes:
             power = settings.get("guidance_power", self.config.guidance_power)
             denoise = classifier_free(denoise, settings["guidance_scale"], self.config.num_classes, t_min, t_max, power)
         if classifier is not None:

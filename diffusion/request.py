@@ -5,6 +5,7 @@ cannot mean with an ``InputError`` of one sentence that names the setting, what 
 "" stand for the model's own default, which ``Settings.filled`` puts in.
 """
 
+import math
 from collections.abc import Sequence
 from operator import index
 from typing import Any
@@ -74,8 +75,9 @@ class Settings(BaseModel):
         return value
 
     def filled(self, config: ModelConfig) -> dict[str, Any]:
-        """The first five settings with the model's defaults in the place of None; ``eta`` stays None where there is
-        none. The others are among them only where they were given. Raises InputError where they do not fit the model.
+        """The sampler, steps, guidance_scale, eta and seed, with the model's defaults in the place of None; eta stays None
+        where there is none. The others are among them only where they were given. Raises InputError where they do not
+        fit the model.
 
         Steps follow the sampler: the model's number belongs to the model's sampler, another sampler brings its own.
         Where there is a respacing they are its own.
@@ -98,13 +100,22 @@ class Settings(BaseModel):
             raise InputError(f"skip_scale belongs to a DiT; leave it out with {config.name}, which is none.")
         own = (*LIMITS, "guidance_power", "skip_scale")  # which a model has, too
         extras |= {name: None for name in own if extras[name] == getattr(config, name)}
+        if any(extras[name] is not None for name in LIMITS) and not (config.two_passes or config.skips):
+            raise InputError(
+                f"guidance_t_min and guidance_t_max belong to guidance by two passes, unlike {config.name}'s."
+            )
+        if extras["guidance_power"] is not None and not config.two_passes:
+            raise InputError(f"guidance_power belongs to guidance by two passes, unlike {config.name}'s.")
+        scale = config.guidance_scale
+        if self.guidance_scale is not None and config.label_names:  # others have nothing to be guided to
+            scale = min(self.guidance_scale, config.max_guidance or math.inf)  # larger ones are held there
         for name in ("freeu_b", "freeu_s"):
             if extras[name] is not None and config.network.kind != "unet":
                 raise InputError(f"{name} belongs to a U-Net; leave it out with {config.name}, which is none.")
         return {
             "sampler": sampler,
             "steps": steps if self.steps is None else self.steps,
-            "guidance_scale": config.guidance_scale if self.guidance_scale is None else self.guidance_scale,
+            "guidance_scale": scale,
             "eta": (self.eta or 0.0) if has_eta else None,
             "seed": self.seed or 0,
             **{name: value for name, value in extras.items() if value is not None},

@@ -112,8 +112,7 @@ def evaluations(config: ModelConfig) -> int:
 
 def unguided(config: ModelConfig) -> bool:
     """Whether a step asks the network about an image once and not twice."""
-    by_label = bool(config.num_classes) and config.max_guidance is None and config.guidance_scale not in (0, 1)
-    return not by_label and not config.skip_scale
+    return not (config.two_passes and config.guidance_scale not in (0, 1)) and not config.skip_scale
 
 
 def some(data: Dataset, count: int) -> torch.Tensor:

@@ -55,7 +55,7 @@ def advanced_updates(about: dict[str, Any], classifiers: list[tuple[str, str]]) 
     applies to be seen. ``classifiers`` are the dropdown's choices, of which "none" is the first."""
     steerable, freeu = bool(about["classifiers"]), bool(about["freeu"])
     skips = bool(about["skips"])
-    weighed = bool(about["label_names"]) and not about["max_guidance"]  # with and without the label: two passes
+    weighed = bool(about["two_passes"])
     limited = skips or weighed
     return [
         {"visible": steerable or freeu or limited},

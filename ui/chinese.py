@@ -59,6 +59,11 @@ SENTENCES = [
     (r"(\w+) must be one of (.*), not (.*)\.", "{0}必须是 {1} 之一，而不是 {2}。"),
     (r"guidance_t_min must not be above guidance_t_max; .*", "引导终点 t 不能高于引导起点 t。"),
     (
+        r"guidance_t_min and guidance_t_max belong to .*, unlike (.*)'s\.",
+        "引导起止时间只适用于两次计算的引导，{0} 不是。",
+    ),
+    (r"guidance_power belongs to .*, unlike (.*)'s\.", "引导幂次只适用于两次计算的引导，{0} 不是。"),
+    (
         r"skip_scale belongs to a DiT; leave it out with (.*), which is none\.",
         "自我引导只适用于 DiT：{0} 不是，请关闭。",
     ),

@@ -130,6 +130,7 @@ class Engine:
             "guidance_t_max": config.guidance_t_max,
             "guidance_power": config.guidance_power,
             "max_guidance": config.max_guidance,
+            "two_passes": config.two_passes,
             "classifiers": classifiers,
             "freeu": config.network.kind == "unet",
             "skips": config.skips,

@@ -4,7 +4,7 @@ import pytest
 
 from diffusion import InputError
 from diffusion.request import Request, check_settings, label_index
-from tests.tiny import tiny_model
+from tests.tiny import NETWORK, tiny_model
 
 NAN, INF = float("nan"), float("inf")
 
@@ -102,6 +102,17 @@ def test_labels_are_class_names():
         label_index("y" * 10_000, [f"class {i}" for i in range(1000)])
     assert "(1000 in all)" in str(raised.value)
     assert len(str(raised.value)) < 250
+
+
+def test_settings_on_record_are_those_that_were_drawn_with():
+    one_pass = tiny_model(network=NETWORK | {"max_guidance": 4.0}).config
+    assert check_settings(one_pass, guidance_scale=9)["guidance_scale"] == 4
+    assert check_settings(one_pass, guidance_scale=3)["guidance_scale"] == 3
+    assert check_settings(tiny_model(label_names=()).config, guidance_scale=9)["guidance_scale"] == 2  # its own, unused
+    with pytest.raises(InputError, match="guidance_t_min and guidance_t_max belong to guidance by two passes"):
+        check_settings(one_pass, guidance_t_max=0.5)
+    with pytest.raises(InputError, match="guidance_power belongs to guidance by two passes"):
+        check_settings(tiny_model(label_names=()).config, guidance_power=2)
 
 
 def test_the_models_own_limits_of_guidance_are_not_on_record():

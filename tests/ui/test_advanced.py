@@ -4,7 +4,7 @@ import pytest
 
 from ui.advanced import advanced_settings, advanced_updates
 
-ABOUT = {"classifiers": [], "freeu": False, "label_names": ["0"], "max_guidance": None}
+ABOUT = {"classifiers": [], "freeu": False, "two_passes": True}
 ABOUT |= {"guidance_t_min": 0.3, "guidance_t_max": 0.8, "guidance_power": 2.0, "skips": False, "skip_scale": 0.0}
 
 
@@ -12,11 +12,10 @@ ABOUT |= {"guidance_t_min": 0.3, "guidance_t_max": 0.8, "guidance_power": 2.0, "
     ("changes", "seen"),
     [
         ({}, True),
-        ({"label_names": []}, False),
-        ({"max_guidance": 4.0}, False),
-        ({"label_names": [], "skips": True}, True),
+        ({"two_passes": False}, False),
+        ({"two_passes": False, "skips": True}, True),
     ],
-    ids=["two passes", "no labels", "a scale that is an input", "guidance by itself"],
+    ids=["two passes", "one pass", "guidance by itself"],
 )
 def test_the_limits_of_guidance_are_shown_where_there_are_two_passes(changes, seen):
     box, *_, t_max, t_min, power = advanced_updates(ABOUT | changes, [])

@@ -68,6 +68,7 @@ def test_describe_is_what_a_page_needs(engine):
         "skips": False,
         "skip_scale": 0.0,
         "max_guidance": None,
+        "two_passes": True,
         "classifiers": [],
         "freeu": True,
         "title": "Title of other",

@@ -31,7 +31,7 @@ def place(tmp_path_factory):
     place = tmp_path_factory.mktemp("texts")
     tiny_model().save(place / "draws")
     tiny_classifier().save(place / "reads")
-    tiny_model(sampler="turbo", steps=2, network=NETWORK | {"max_guidance": 4.0}).save(place / "quick")
+    quick_model().save(place / "quick")
     for name, file, content in (("odd", CONFIG, b"{}"), ("misfit", CONFIG, None), ("torn", WEIGHTS, b"half")):
         tiny_model(name=name).save(place / name)
         content = content or tiny_model(label_names=("a",)).config.model_dump_json().encode()
@@ -39,9 +39,13 @@ def place(tmp_path_factory):
     return place
 
 
+def quick_model():
+    return tiny_model(sampler="turbo", steps=2, network=NETWORK | {"max_guidance": 4.0})
+
+
 def causes(place):
     """Calls that end in an InputError, one for each kind of sentence that a visitor may meet."""
-    registry, model = Registry("unet", place / "runs"), tiny_model()
+    registry, model, quick = Registry("unet", place / "runs"), tiny_model(), quick_model()
     reader, letters = tiny_classifier().classifier(), tiny_classifier(label_names=("a", "b")).classifier()
     other_noise = tiny_classifier(process={"kind": "linear_vp"}).classifier()
     return [
@@ -50,6 +54,8 @@ def causes(place):
         lambda: Request(sampler="x"),
         lambda: Request(guidance_t_min=0.5, guidance_t_max=0.4).filled(model.config),
         lambda: Request(skip_scale=1).filled(model.config),
+        lambda: Request(guidance_t_max=0.5).filled(quick.config),
+        lambda: Request(guidance_power=1).filled(quick.config),
         lambda: label_index("cow", DIGITS),
         lambda: label_index("7", ()),
         lambda: small_digits(tiny_enlarger(image_size=28, low_res_size=7).config, "cow", 1),
