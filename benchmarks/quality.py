@@ -17,7 +17,6 @@ from diffusion.request import check_settings
 from train.generating import evaluate_generation
 
 STEPS = [3, 5, 10, 20]
-MOST_DIGITS = 10_000
 
 
 def numbers(text: str) -> list[int]:

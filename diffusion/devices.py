@@ -112,7 +112,7 @@ class Bfloat16:
 
 
 def keep_to_one_core(main_too: bool = False) -> None:
-    """From now on this thread, unless it is the program's first and that is not meant, too, has no helpers of OpenMP.
+    """Keep this thread from starting OpenMP helpers; the program's first one is left alone unless ``main_too``.
 
     Each thread that computes has its own helpers, for as long as it lives, and where there are more of all these than
     cores, libgomp puts them to sleep between two layers of a network instead of letting them wait the microseconds:
@@ -133,8 +133,8 @@ def openmp() -> ThreadpoolController:
 def keep_memory() -> None:
     """From now on this process keeps up to 1 GB of the memory that it has freed, for what it needs next.
 
-    glibc gives what was large back to the system at once, and gets it again page by page, each of them cleared, and so
-    for what every layer puts out, anew in every step: thousands of page faults. Other C libraries are left as they are.
+    glibc returns large blocks to the system at once, so every layer's output costs fresh page faults at every step.
+    Other C libraries are left as they are.
     """
     if platform.libc_ver()[0] == "glibc":
         malloc = ctypes.CDLL(None)

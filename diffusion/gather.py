@@ -6,8 +6,8 @@
 Each call keeps its own x, t and labels, and gets what the network would have answered to it alone, but for rounding.
 One thread does all the computing, so that nobody fights over processor cores, and those that call it keep to one core
 for what little they compute themselves. When it gets free it takes whatever waits, but first gives those it has just
-served a moment to come back with their next step. Who is alone has nobody to wait for, and the network sees his call
-as it is.
+served a moment to come back with their next step. A lone caller waits for nobody, and its call reaches the network
+unchanged.
 """
 
 import os

@@ -19,7 +19,12 @@ def to_uint8(x: Tensor) -> np.ndarray:
 
 def from_uint8(images: np.ndarray) -> Tensor:
     """uint8 (N, H, W, C) -> float32 (N, C, H, W) in [-1, 1]."""
-    return torch.from_numpy(images).permute(0, 3, 1, 2).float() / 127.5 - 1
+    return to_input(torch.from_numpy(images).permute(0, 3, 1, 2))
+
+
+def to_input(images: Tensor) -> Tensor:
+    """uint8 of any shape -> float32 in [-1, 1]: images as networks take them."""
+    return images.float() / 127.5 - 1
 
 
 def downscaled(x: Tensor, size: int) -> Tensor:

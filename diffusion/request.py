@@ -75,7 +75,7 @@ class Settings(BaseModel):
         return value
 
     def filled(self, config: ModelConfig) -> dict[str, Any]:
-        """The sampler, steps, guidance_scale, eta and seed, with the model's defaults in the place of None; eta stays None
+        """The sampler, steps, guidance_scale, eta and seed, the model's defaults in the place of None; eta stays None
         where there is none. The others are among them only where they were given. Raises InputError where they do not
         fit the model.
 

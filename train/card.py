@@ -181,7 +181,7 @@ def hardware(device: torch.device, processes: int) -> str:
         words = torch.cuda.get_device_name(device)
         return f"{processes} x {words}" if processes > 1 else words
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    words = f"{cores} CPU cores ({platform.machine()})"
+    words = f"{cores} CPU core{'' if cores == 1 else 's'} ({platform.machine()})"
     return words if device.type == "cpu" else f"{device.type.upper()}, {words}"
 
 

@@ -10,9 +10,9 @@ This is multistep consistency distillation (Heek et al. 2024, "Multistep consist
 steps it is the target of Salimans & Ho 2022, appendix G), but for two things. The end of the segment is the teacher's
 own, walked to, not the student's guess of it, so that there is nothing to anneal. And each segment begins where the
 student lands as it is now, not on the path that the teacher would have taken, so that it learns to go on from its own
-mistakes (Ross et al. 2011, "DAgger"). That a step to where one stands stays there holds by construction. The
-scale w is an input of the student (Meng et al. 2023), so that it needs no second pass. The images of the data set are
-not looked at: the paths begin at noise, as those do on which the student will be drawn from.
+mistakes (Ross et al. 2011, "DAgger"). The boundary condition, that a step of zero length changes nothing, holds by
+construction. The scale w is an input of the student (Meng et al. 2023), so that it needs no second pass. The images of
+the data set are not looked at: the paths begin at noise, as those do on which the student will be drawn from.
 """
 
 from dataclasses import dataclass, replace

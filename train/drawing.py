@@ -7,9 +7,8 @@ from torch import Tensor
 from tqdm import tqdm
 
 from diffusion.guidance import NoisyClassifier
-from diffusion.images import to_uint8
+from diffusion.images import to_input, to_uint8
 from diffusion.model import Model
-from train.fit import to_input
 
 
 def draw(

@@ -11,13 +11,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from diffusion.images import downscaled
+from diffusion.images import downscaled, to_input
 from diffusion.model import Model
 from train.data import Dataset
 from train.drawing import as_bytes, draw
 from train.evaluator import EVALUATORS, load_evaluator
 from train.figures import bundled_reference, figures, judging, real_images
-from train.fit import to_input
 from train.metrics import described
 
 

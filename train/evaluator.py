@@ -22,8 +22,9 @@ from torch import nn
 from diffusion.cli import Parser, answer
 from diffusion.errors import InputError
 from diffusion.files import write_atomically
+from diffusion.images import to_input
 from train.data import DIGITS, Dataset, load_dataset
-from train.fit import Augment, bend, fit, flip_and_shift, to_input
+from train.fit import Augment, bend, fit, flip_and_shift
 
 ASSETS = Path(__file__).resolve().parent.parent / "assets"
 

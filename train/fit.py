@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from torch import nn
 from tqdm import tqdm
 
+from diffusion.images import to_input
 from train.data import Dataset
 
 LEARNING_RATE = 3e-3
@@ -24,11 +25,6 @@ EMA_DECAY = 0.998
 
 Network = TypeVar("Network", bound=nn.Module)
 Augment = Callable[[torch.Tensor, torch.Generator], torch.Tensor]  # (N, C, H, W) in [-1, 1] -> the same, changed
-
-
-def to_input(images: torch.Tensor) -> torch.Tensor:
-    """uint8 images as floats in [-1, 1]."""
-    return images.float() / 127.5 - 1
 
 
 def fit(

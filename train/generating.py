@@ -24,8 +24,8 @@ def evaluate_generation(
     """The figures of `num_images` images of the model, and of real ones, with all that is needed to repeat them; and
     the images, (N, C, H, W) uint8.
 
-    `settings` are sampler, steps, guidance_scale, eta, seed and, beside a classifier, classifier_scale.  The labels go
-    in turn.  Without `data_dir` the real images' figures are the bundled ones.  Raises InputError where no evaluator
+    `settings` are as `Settings.filled` gives them, and beside a classifier have a classifier_scale.  The labels go in
+    turn.  Without `data_dir` the real images' figures are the bundled ones.  Raises InputError where no evaluator
     can read what the model draws.
     """
     dataset = judging(model.config)

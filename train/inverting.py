@@ -12,8 +12,8 @@ from torch import Tensor
 from tqdm import tqdm
 
 from diffusion.dire import reconstruct
+from diffusion.images import to_input
 from diffusion.model import Model
-from train.fit import to_input
 
 IMAGES = 1000  # at most, of each side
 

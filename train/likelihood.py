@@ -16,12 +16,12 @@ from tqdm import tqdm
 from diffusion.bound import Bound, variational_bound
 from diffusion.denoiser import clipped
 from diffusion.errors import InputError
+from diffusion.images import to_input
 from diffusion.model import Model
 from diffusion.noise import ImageNoise
 from diffusion.process import Level
 from diffusion.respacing import respaced
 from train.data import Dataset, conform
-from train.fit import to_input
 
 
 def bits_per_dim(

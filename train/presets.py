@@ -16,7 +16,7 @@ hangs on it (``train.config.preset_model``).
     super-resolution  a U-Net that also sees a small image, and enlarges it four times
     frequency-unet  a Fourier branch in every residual block
     speedrun        a small U-Net that learns as much as one minute allows
-    turbo           the default distilled to one, two or four steps, the guidance scale an input: needs --teacher
+    turbo           the default distilled to two steps, the guidance scale an input: needs --teacher
 """
 
 from typing import Any

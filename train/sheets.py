@@ -14,11 +14,10 @@ import torch
 from PIL import Image, ImageDraw, ImageFont
 
 from diffusion.config import ModelConfig
-from diffusion.images import downscaled, sheet, to_pillow, to_uint8
+from diffusion.images import downscaled, sheet, to_input, to_pillow, to_uint8
 from diffusion.losses import noised
 from diffusion.model import Model
 from train.data import Dataset
-from train.fit import to_input
 
 COLUMNS = 5
 MAX_ROWS = 16  # of the classes of a large data set the first

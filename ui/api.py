@@ -67,8 +67,8 @@ def add(engine: Engine) -> None:
             guidance_t_min: A guidance_scale above 1 acts at times t from here, 0 to 1; null for the model's default.
             guidance_t_max: And to here; 1 is pure noise.
             skip_scale: How far a DiT is guided away from itself without its middle, 0 to 20; null for its default.
-            guidance_power: 0 pushes all images alike, up to 4 those most that the label changes most; null for the
-                model's default.
+            guidance_power: How strongly to favour images that the label still changes: 0 (all alike) to 4; null for
+                the model's default.
 
         Returns:
             A PNG of all images on one sheet, and a JSON object with "labels", "readings" (what a classifier reads in

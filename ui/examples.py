@@ -11,9 +11,8 @@ from torch import Tensor
 
 from diffusion.config import ModelConfig
 from diffusion.errors import InputError
-from diffusion.images import downscaled
+from diffusion.images import downscaled, to_input
 from train.data import DIGITS
-from train.evaluator import to_input
 
 SHEET = Path(__file__).parents[1] / "assets" / "digits.png"  # made by benchmarks/digits.py
 SIZE = 28  # pixels of a digit

@@ -39,10 +39,9 @@ class Live:
         by_hand: Callable,
         settled: Sequence[Callable],
     ) -> None:
-        """``values``: what a run is told. ``moved``: those of them that a hand moves, each of which tells its own value
-        only, because Gradio copies all that an event is given, many times a second; ``by_hand``: the end of an event
-        after which a hand has moved two; ``settled``: of those after which several are other ones, as when a model has
-        been chosen."""
+        """``values``: what a run is told. ``moved``: the controls that a hand drags; each sends only its own value,
+        since Gradio copies an event's inputs every time. ``by_hand`` and ``settled``: events after which all values are
+        sent again, because a hand has changed two of them, or something else has, such as the choice of a model."""
         for control in moved:
             tell = f"(model, value) => {{ {HERE}.move(model, {{{values.index(control)}: value}}); }}"
             control.input(js=tell, inputs=[model, control], **IN_BROWSER)

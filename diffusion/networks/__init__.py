@@ -1,4 +1,5 @@
-"""Networks: ``network(x, t, y=None, low_res=None) -> output``. They know nothing of schedules, guidance or losses.
+"""Networks: ``network(x, t, y=None, ...) -> output``, with such options as ``diffusion.denoiser.Network`` names. They
+know nothing of schedules, samplers or losses.
 
     kind           class         answers with
     unet           UNet          an image, or an image and its variance
