@@ -7,79 +7,75 @@ from typing import Any
 import gradio as gr
 
 NO_FREEU = 1.0  # either scale of FreeU, switched off
-LIMITS = ("guidance_t_max", "guidance_t_min")  # in the order of sampling
-MOST_POWER = 4  # of guidance by a power law
 STEERING = 3.0  # a classifier's strength at first: by itself, at 1, it is easily overruled
+SLIDERS = {  # the largest value, and the step; the smallest is 0
+    "guidance_t_max": (1, 0.05),
+    "guidance_t_min": (1, 0.05),
+    "guidance_power": (4, 0.5),
+    "classifier_scale": (20, 0.1),
+    "skip_scale": (6, 0.1),
+    "freeu_b": (2, 0.05),
+    "freeu_s": (2, 0.05),
+}
+# The settings of a request that have a control here, as they stand on the page and in what a run is told.
+CONTROLS = (
+    *("guidance_t_max", "guidance_t_min", "guidance_power"),
+    *("classifier", "classifier_scale", "skip_scale", "freeu_b", "freeu_s"),
+)
 
 
 class Advanced:
-    """Builds the section inside an open ``gr.Blocks``; ``say`` gives a component its words, in either language."""
+    """Builds the section inside an open ``gr.Blocks``; ``say`` gives a component its words, in either language.
+
+    ``controls`` are its components by name, in the order of ``CONTROLS``.
+    """
 
     def __init__(self, say: Callable[..., Any], about: dict[str, Any], classifiers: list[tuple[str, str]]):
         shown = advanced_updates(about, classifiers)
-        self.box = say(gr.Accordion(open=False, elem_id="advanced", **shown[0]), label="advanced")
+        self.box = say(gr.Accordion(open=False, elem_id="advanced", **shown["box"]), label="advanced")
+        self.controls: dict[str, Any] = {}
         with self.box:
-            self.t_max, self.t_min = (
-                say(gr.Slider(0, 1, step=0.05, buttons=[], **own), label=key, info=f"{key}_help")
-                for key, own in zip(LIMITS, shown[6:8], strict=True)
-            )
-            self.power = say(
-                gr.Slider(0, MOST_POWER, step=0.5, buttons=[], **shown[8]),
-                label="guidance_power",
-                info="guidance_power_help",
-            )
-            self.classifier = say(gr.Dropdown(**shown[1]), label="classifier", info="classifier_help")
-            self.scale = say(
-                gr.Slider(0, 20, step=0.1, value=STEERING, buttons=[], **shown[2]),
-                label="classifier_scale",
-                info="classifier_scale_help",
-            )
-            self.skip = say(
-                gr.Slider(0, 6, step=0.1, buttons=[], **shown[5]), label="skip_scale", info="skip_scale_help"
-            )
-            self.freeu_b = say(gr.Slider(0, 2, step=0.05, buttons=[], **shown[3]), label="freeu_b", info="freeu_b_help")
-            self.freeu_s = say(gr.Slider(0, 2, step=0.05, buttons=[], **shown[4]), label="freeu_s", info="freeu_s_help")
+            for name in CONTROLS:
+                control = gr.Dropdown(**shown[name]) if name == "classifier" else slider(name, **shown[name])
+                self.controls[name] = say(control, label=name, info=f"{name}_help")
 
     def inputs(self) -> list:
         """What a run is told, in the order of ``advanced_settings``."""
-        guidance = [self.skip, self.t_max, self.t_min, self.power]
-        return [self.classifier, self.scale, self.freeu_b, self.freeu_s, *guidance]
+        return list(self.controls.values())
 
     def of_model(self) -> list:
         """What changes with the model, in the order of ``advanced_updates``."""
         return [self.box, *self.inputs()]
 
 
-def advanced_updates(about: dict[str, Any], classifiers: list[tuple[str, str]]) -> list[dict[str, Any]]:
-    """The properties of the section and its controls for a model (``Engine.describe``): everything off, and only what
-    applies to be seen. ``classifiers`` are the dropdown's choices, of which "none" is the first."""
+def slider(name: str, **properties: Any) -> gr.Slider:
+    """The slider of a setting, without Gradio's reset button."""
+    most, step = SLIDERS[name]
+    return gr.Slider(0, most, step=step, buttons=[], **{"value": STEERING, **properties})
+
+
+def advanced_updates(about: dict[str, Any], classifiers: list[tuple[str, str]]) -> dict[str, dict[str, Any]]:
+    """The properties of the section ("box") and of its controls for a model (``Engine.describe``): everything off, and
+    only what applies to be seen. ``classifiers`` are the dropdown's choices, of which "none" is the first."""
     steerable, freeu = bool(about["classifiers"]), bool(about["freeu"])
-    skips = bool(about["skips"])
-    weighed = bool(about["two_passes"])
-    limited = skips or weighed
-    return [
-        {"visible": steerable or freeu or limited},
-        {"choices": classifiers, "value": "", "visible": steerable},
-        {"visible": False},
-        *[{"value": NO_FREEU, "visible": freeu}] * 2,
-        {"value": about["skip_scale"], "visible": skips},
-        *({"value": about[name], "visible": limited} for name in LIMITS),
-        {"value": about["guidance_power"], "visible": weighed},
-    ]
+    limited = about["skips"] or about["two_passes"]
+    shown: dict[str, dict[str, Any]] = {
+        "box": {"visible": steerable or freeu or limited},
+        "guidance_t_max": {"value": about["guidance_t_max"], "visible": limited},
+        "guidance_t_min": {"value": about["guidance_t_min"], "visible": limited},
+        "guidance_power": {"value": about["guidance_power"], "visible": about["two_passes"]},
+        "classifier": {"choices": classifiers, "value": "", "visible": steerable},
+        "classifier_scale": {"visible": False},  # until a classifier is chosen; it keeps its value
+        "skip_scale": {"value": about["skip_scale"], "visible": about["skips"]},
+        "freeu_b": {"value": NO_FREEU, "visible": freeu},
+        "freeu_s": {"value": NO_FREEU, "visible": freeu},
+    }
+    return {name: shown[name] for name in ("box", *CONTROLS)}
 
 
-def advanced_settings(
-    classifier: Any,
-    scale: Any,
-    freeu_b: Any,
-    freeu_s: Any,
-    skip: Any = None,
-    t_max: Any = None,
-    t_min: Any = None,
-    power: Any = None,
-) -> dict[str, Any]:
+def advanced_settings(*values: Any) -> dict[str, Any]:
     """The values of ``Advanced.inputs`` as settings of a ``Request``; what is switched off is not among them."""
-    settings = {"freeu_b": freeu_b, "freeu_s": freeu_s}
-    settings = {name: value for name, value in settings.items() if value != NO_FREEU}
-    settings |= {"skip_scale": skip, "guidance_t_max": t_max, "guidance_t_min": t_min, "guidance_power": power}
-    return settings | ({"classifier": classifier, "classifier_scale": scale} if classifier else {})
+    settings = dict(zip(CONTROLS, values, strict=True))
+    off = [name for name in ("freeu_b", "freeu_s") if settings[name] == NO_FREEU]
+    off += [] if settings["classifier"] else ["classifier", "classifier_scale"]
+    return {name: value for name, value in settings.items() if name not in off}

@@ -16,15 +16,15 @@ from diffusion.errors import InputError
 from diffusion.request import Request
 from diffusion.samplers import SAMPLERS
 from ui import player
-from ui.advanced import advanced_settings, advanced_updates
+from ui.advanced import CONTROLS, advanced_settings, advanced_updates
 from ui.backstage import Backstage
 from ui.texts import model_words, sampler_sentence, sentence, text
 
-OF_MODEL = 18  # the values that change with the model: ``choose_model`` gives as many
+OF_MODEL = 10 + len(CONTROLS)  # the values that change with the model: ``choose_model`` gives as many
 PEOPLE = 20  # are answered at the same time, by each kind of answer: those who draw share the network's batches
 WAITING_PEOPLE = 32  # beyond so many who wait, people are asked to come back
 MOST_GUIDANCE = 10.0  # on the slider, but for models that were distilled for less
-LIVE_VALUES = 18  # of a live request, after its number: those of ``draw``
+LIVE_VALUES = 10 + len(CONTROLS)  # of a live request, after its number: those of ``draw``
 LIVE_STEPS = 8  # more take too long to follow a hand
 
 
@@ -139,7 +139,7 @@ class Answers:
             False,
             gr.update(visible=has_eta(about["sampler"])),
             sampler_sentence(about["sampler"], language),
-            *(gr.update(**properties) for properties in advanced),
+            *(gr.update(**properties) for properties in advanced.values()),
             self.note(ref, about, language),
         ]
 

@@ -121,7 +121,8 @@ class GenerateTab:
 
     def wire(self) -> None:
         """All events of the tab."""
-        answers, ask = self.answers, self.ask
+        answers, ask, classifier = self.answers, self.ask, self.advanced.controls["classifier"]
+        sliders = [control for control in self.advanced.inputs() if control is not classifier]
         sampling = [self.sampler, self.steps, self.steps_by_hand, self.eta, self.seed, self.model]
         values = [self.tiles, self.num_images, self.guidance, *sampling, *self.advanced.inputs(), self.header]
         press = self.generate.click(
@@ -157,10 +158,10 @@ class GenerateTab:
             self.of_model(),
         )
         steered = ask(
-            self.advanced.classifier.input,
+            classifier.input,
             answers.choose_classifier,
-            [self.model, self.advanced.classifier, self.tiles],
-            [self.tiles, self.advanced.scale],
+            [self.model, classifier, self.tiles],
+            [self.tiles, self.advanced.controls["classifier_scale"]],
         )
         translated = ask(
             self.header.change,
@@ -179,15 +180,15 @@ class GenerateTab:
         found = ask(
             self.reload.click,
             answers.find_models,
-            [self.model, self.advanced.classifier, self.tiles, self.header],
-            [self.model, self.advanced.classifier, self.live.switch, self.tiles, self.model_note],
+            [self.model, classifier, self.tiles, self.header],
+            [self.model, classifier, self.live.switch, self.tiles, self.model_note],
             concurrency_limit=1,  # it may ask the Hub
         )
         for event in (chosen, steered, found):
             ask(
                 event.then,
                 answers.draw_tiles,
-                [self.model, self.advanced.classifier],
+                [self.model, classifier],
                 self.tiles,
                 **ONE_AT_A_TIME,
             )
@@ -195,7 +196,7 @@ class GenerateTab:
             ask,
             values,
             self.model,
-            moved=[self.tiles, self.num_images, self.guidance, self.eta, self.seed, *self.advanced.inputs()[1:]],
+            moved=[self.tiles, self.num_images, self.guidance, self.eta, self.seed, *sliders],
             by_hand=by_hand.then,
             settled=[event.then for event in (press, chosen, steered, followed, translated)],
         )
@@ -207,7 +208,7 @@ class GenerateTab:
 
     def of_language(self) -> list:
         """What changes with the language and the server's answer, in the order of ``Answers.translate_choices``."""
-        return [self.sampler_note, self.model_note, self.model, self.advanced.classifier, self.live.switch]
+        return [self.sampler_note, self.model_note, self.model, self.advanced.controls["classifier"], self.live.switch]
 
     def translations(self, language: str) -> list:
         """Updates with all of Gradio's own words in a language, in the order of ``translated()``."""

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ui.advanced import advanced_settings, advanced_updates
+from ui.advanced import CONTROLS, advanced_settings, advanced_updates
 
 ABOUT = {"classifiers": [], "freeu": False, "two_passes": True}
 ABOUT |= {"guidance_t_min": 0.3, "guidance_t_max": 0.8, "guidance_power": 2.0, "skips": False, "skip_scale": 0.0}
@@ -18,18 +18,20 @@ ABOUT |= {"guidance_t_min": 0.3, "guidance_t_max": 0.8, "guidance_power": 2.0, "
     ids=["two passes", "one pass", "guidance by itself"],
 )
 def test_the_limits_of_guidance_are_shown_where_there_are_two_passes(changes, seen):
-    box, *_, t_max, t_min, power = advanced_updates(ABOUT | changes, [])
-    assert box["visible"] == t_max["visible"] == t_min["visible"] == seen
-    assert (t_max["value"], t_min["value"], power["value"]) == (0.8, 0.3, 2.0)  # the model's own
-    assert power["visible"] == (seen and "skips" not in changes)  # a power of how far the label moves an image
+    shown = advanced_updates(ABOUT | changes, [])
+    limits = [shown["guidance_t_max"], shown["guidance_t_min"]]
+    assert {each["visible"] for each in (shown["box"], *limits)} == {seen}
+    assert [each["value"] for each in (*limits, shown["guidance_power"])] == [0.8, 0.3, 2.0]  # the model's own
+    assert shown["guidance_power"]["visible"] == (
+        seen and "skips" not in changes
+    )  # of how far the label moves an image
+    assert list(shown) == ["box", *CONTROLS]
 
 
 def test_only_what_is_switched_on_is_asked_for():
-    assert advanced_settings("", 3.0, 1.0, 1.2, 2.0, 0.8, 0.3, 1.5) == {
-        "freeu_s": 1.2,
-        "skip_scale": 2.0,
-        "guidance_t_max": 0.8,
-        "guidance_t_min": 0.3,
-        "guidance_power": 1.5,
-    }
-    assert advanced_settings("reader", 3.0, 1.0, 1.0)["classifier_scale"] == 3.0
+    values = {"guidance_t_max": 0.8, "guidance_t_min": 0.3, "guidance_power": 1.5, "classifier": "reader"}
+    values |= {"classifier_scale": 3.0, "skip_scale": 2.0, "freeu_b": 1.0, "freeu_s": 1.2}
+    assert list(values) == list(CONTROLS)
+    assert advanced_settings(*values.values()) == {n: v for n, v in values.items() if n != "freeu_b"}
+    without = advanced_settings(*(values | {"classifier": ""}).values())
+    assert without == {n: v for n, v in values.items() if n not in ("freeu_b", "classifier", "classifier_scale")}

@@ -36,7 +36,7 @@ def answers(weights, tmp_path):
 
 def values(language="en", **changes):
     """What the browser sends after the number."""
-    return [*(GOOD | changes).values(), "", 3.0, 1.0, 1.0, 0.0, 1.0, 0.0, 0.0, language]
+    return [*(GOOD | changes).values(), 1.0, 0.0, 0.0, "", 3.0, 0.0, 1.0, 1.0, language]
 
 
 def test_a_sheet_is_what_generate_ends_with(answers):
