@@ -108,7 +108,7 @@ def streaming(page: Page, repetitions: int) -> dict[str, dict]:
         field.fill(str(steps))
         field.press("Tab")
         seconds: dict[str, list[float]] = {"browser": [], "alone": []}
-        for round_number in range(max(1, repetitions * STEPS[0] // steps) + 1):
+        for round_number in range(max(min(3, repetitions), repetitions * STEPS[0] // steps) + 1):
             in_browser = page.evaluate(RUN, steps)
             start = time.perf_counter()
             model.generate([9] * DIGITS, sampler=SAMPLER, steps=steps, seed=round_number)

@@ -108,7 +108,9 @@ class Bfloat16:
             self.copy, self.copies = network, [*network.parameters(), *network.buffers()]
         else:
             torch._foreach_copy_(self.copies, self.tensors)
-        return self.copy.train(self.original.training)
+        if self.copy.training != self.original.training:  # it takes as long as the weights do
+            self.copy.train(self.original.training)
+        return self.copy
 
 
 def keep_to_one_core(main_too: bool = False) -> None:
