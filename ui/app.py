@@ -67,6 +67,7 @@ def build(engine: Engine) -> gr.Blocks:
             js=f"(_, sampler, model) => [{LANGUAGE_JS}, sampler, model]",
             concurrency_id="page",
         )
+        rests.then(**tab.restored())
         if engine.registry.own.startswith(HUB):
             ask(rests.then, news, [header], [notice, tab.model], js=f"() => [{LANGUAGE_JS}]", concurrency_limit=None)
     blocks.queue(max_size=WAITING_PEOPLE, default_concurrency_limit=PEOPLE)

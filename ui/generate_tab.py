@@ -1,5 +1,6 @@
 """The *Generate* tab: what to draw on the left, the player on the right, and how they act on each other."""
 
+import json
 from html import escape
 from typing import Any
 
@@ -124,7 +125,8 @@ class GenerateTab:
         answers, ask, classifier = self.answers, self.ask, self.advanced.controls["classifier"]
         sliders = [control for control in self.advanced.inputs() if control is not classifier]
         sampling = [self.sampler, self.steps, self.steps_by_hand, self.eta, self.seed, self.model]
-        values = [self.tiles, self.num_images, self.guidance, *sampling, *self.advanced.inputs(), self.header]
+        self.told = [self.tiles, self.num_images, self.guidance, *sampling, *self.advanced.inputs()]
+        values = [*self.told, self.header]
         press = self.generate.click(
             fn=None,
             js=BEGIN,
@@ -200,6 +202,12 @@ class GenerateTab:
             by_hand=by_hand.then,
             settled=[event.then for event in (press, chosen, steered, followed, translated)],
         )
+
+    def restored(self) -> dict[str, Any]:
+        """An event of the browser that puts back what ``keeping.js`` has kept."""
+        place, own = self.told.index(self.model), json.dumps(self.model.value)
+        restore = f"() => window.digitPlayer.restore({len(self.told)}, {place}, {own})"
+        return {"fn": None, "js": restore, "outputs": self.told}
 
     def of_model(self) -> list:
         """What changes with the model, in the order of ``Answers.choose_model``."""

@@ -19,7 +19,7 @@ from ui.engine import Frame, Update
 WEB = Path(__file__).parent / "web"
 SCRIPTS = (  # one scope, in this order: the last one sets all in motion
     *("common.js", "gif.js", "stage.js", "track.js", "reel.js", "player_markup.js", "player.js"),
-    *("playback.js", "messages.js", "newest.js", "live.js", "downloads.js", "controls.js"),
+    *("playback.js", "messages.js", "newest.js", "live.js", "downloads.js", "controls.js", "keeping.js"),
 )
 
 

@@ -25,6 +25,8 @@ CLOSED = (
     "Object.defineProperty(window, 'localStorage', { get() { throw new DOMException('closed', 'SecurityError'); } })"
 )
 
+ODD = ("null", "{", "3")
+
 
 @pytest.fixture
 def page(open_page) -> Page:
@@ -62,34 +64,28 @@ def test_a_gif_is_written_whole_though_another_run_begins(page: Page):
     press_generate(page)
     expect_phase(page, "finished")
     expect(player(page)).to_have_attribute("data-step", "40", timeout=WAIT)
+    set_number(page, "Steps", 3)
     button = page.locator("[part=gif]")
     with page.expect_download(timeout=WAIT) as gif:
-        button.click()
-        set_number(page, "Steps", 3)
-        press_generate(page)
-        expect(button).to_be_disabled()  # one at a time
+        both = "() => { document.querySelector('[part=gif]').click(); document.querySelector('#generate').click(); }"
+        page.evaluate(both)
     assert Image.open(gif.value.path()).n_frames == 41
     expect_phase(page, "finished")
     expect(button).to_be_enabled()
     expect(button).to_have_text("GIF")
 
 
-def test_the_page_is_whole_where_storage_is_closed(browser, url: str):  # noqa: F811
+@pytest.mark.parametrize(
+    "storage", [CLOSED, *(f"localStorage.setItem('digit-diffusion-lab', '{kept}')" for kept in ODD)]
+)
+def test_the_page_is_whole_whatever_storage_holds(browser, url: str, storage: str):  # noqa: F811
     page = browser.new_page()
-    page.add_init_script(CLOSED)
+    page.add_init_script(storage)
     page.goto(url)
     page.get_by_role("radio", name="简体中文").click(timeout=WAIT)
     expect(page.get_by_text("要画什么？").first).to_be_visible()
     page.locator(".lab-theme").click()
     page.close()
-
-
-@pytest.mark.parametrize("kept", ["null", "{", "3"])
-def test_what_is_remembered_may_be_anything(open_page, page: Page, kept: str):
-    page.evaluate("kept => localStorage.setItem('digit-diffusion-lab', kept)", kept)
-    page.reload()
-    page.get_by_role("radio", name="简体中文").click(timeout=WAIT)
-    expect(page.get_by_text("要画什么？").first).to_be_visible()
 
 
 def test_tab_goes_past_a_dropdown(page: Page):
@@ -124,3 +120,32 @@ def test_reload_sets_the_page_up_for_what_is_there(page: Page, place: Path):  # 
     expect(page.get_by_role("radio", name="7", exact=True)).to_be_visible(timeout=WAIT)
     press_generate(page)
     expect_phase(page, "finished")
+
+
+def test_what_was_on_the_page_outlives_a_lost_connection(browser, url: str):  # noqa: F811
+    page = browser.new_context().new_page()
+    page.goto(url)
+    expect(player(page)).to_have_attribute("data-frames", "5", timeout=WAIT)
+    set_number(page, "Steps", 30)
+    page.get_by_role("radio", name="3", exact=True).click()
+    page.get_by_role("radio", name="keep").check()
+    press_generate(page)
+    expect_phase(page, "finished")
+    seed = page.get_by_label("Seed", exact=True).input_value()
+    page.evaluate("window.before = true")
+    page.context.set_offline(True)
+    page.get_by_label("Sampler").click()
+    page.get_by_role("option", name="DDPM").click()
+    expect(page.get_by_text("Connection to the server was lost")).to_be_visible(timeout=WAIT)
+    page.context.set_offline(False)
+    page.wait_for_function("window.before === undefined", timeout=WAIT)
+    expect(page.get_by_role("radio", name="3", exact=True)).to_have_attribute("aria-checked", "true", timeout=WAIT)
+    expect(player(page)).to_have_attribute("data-frames", "31")
+    expect_phase(page, "finished")
+    expect(page.get_by_role("spinbutton", name="Steps")).to_have_value("30", timeout=WAIT)
+    assert page.get_by_label("Seed", exact=True).input_value() == seed
+    press_generate(page)
+    expect_phase(page, "finished")
+    page.reload()  # by hand: it begins afresh
+    expect(player(page)).to_have_attribute("data-frames", "5", timeout=WAIT)
+    page.context.close()

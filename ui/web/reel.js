@@ -4,6 +4,7 @@ class Reel {
   constructor(message) {
     this.run = message.run;
     this.frames = [];
+    this.messages = []; // all that it is made of
     this.result = null;
     this.input = null; // the small images that are enlarged, where the model does that
     this.stopped = false;
@@ -13,6 +14,7 @@ class Reel {
 
   // Put a message's frames in their places; a frame that is already here is left alone.
   take(message) {
+    this.messages.push(message);
     Object.assign(this, {
       example: message.example, live: message.live, label: message.label, seed: message.seed, total: message.total,
       step: message.step, seconds: message.seconds,
