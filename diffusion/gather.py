@@ -34,7 +34,7 @@ class Gatherer:
 
     def __init__(self) -> None:
         self._process = os.getpid()
-        self._thread = ThreadPoolExecutor(1, "network")  # ends with the gatherer, and before the program does
+        self._thread = ThreadPoolExecutor(1, "network")  # ends with the gatherer, or with the program
         self._changed = threading.Condition()  # guards what follows
         self._waiting: list[Call] = []  # in the order of their turns
         self._working = False
@@ -59,7 +59,11 @@ class Gatherer:
                 if self._working:
                     self._changed.notify()
                 else:
-                    self._thread.submit(self._work)
+                    try:
+                        self._thread.submit(self._work)
+                    except RuntimeError:  # the program is ending, and starts nothing any more
+                        self._waiting.remove(call)
+                        return network(x, t, y, **options)
                     self._working = True
             parts = call.answer.result()
             return parts[0] if len(parts) == 1 else torch.cat(parts)

@@ -177,9 +177,9 @@ def train(config: RunConfig, data: Dataset, run_dir: Path, accelerator: Accelera
 
         # The end, or as far as it came
         if main and is_finite(pending):
+            save()
             if pace.progress >= 1:
                 draw()
-            save()
     if pace.progress < 1:
         raise TrainingStopped(
             f"Stopped at step {step}; everything up to there is in {run_dir}. To go on: "

@@ -34,7 +34,7 @@ def new_run_directory(preset: str, output_dir: str | None, parent: str = "runs")
                 raise InputError(
                     f"{path} holds a run already: go on with it by --resume, or name another --output-dir."
                 )
-            if path.exists() and (not path.is_dir() or any(path.iterdir())):
+            if path.exists() and (not path.is_dir() or any(other.name != LOCK for other in path.iterdir())):
                 raise InputError(f"{path} is not an empty directory: name another --output-dir.")
         path.mkdir(parents=True, exist_ok=True)
         if output_dir is None:
@@ -58,8 +58,9 @@ def free_directory(parent: Path, name: str) -> Path:
 
 @contextmanager
 def claimed(path: Path, new: bool) -> Iterator[None]:
-    """Hold a run's directory while it is trained. A new one that is refused before anything was learned leaves nothing
-    behind. Raises ``InputError`` where another process holds it, or nothing can be written there."""
+    """Hold a run's directory while it is trained. A new one that ends before its first checkpoint leaves nothing
+    behind. Raises ``InputError`` where another process holds it, or nothing can be written there.
+    """
     lock = FileLock(path / LOCK)
     try:
         lock.acquire(timeout=0)
@@ -69,7 +70,7 @@ def claimed(path: Path, new: bool) -> Iterator[None]:
         raise InputError(f"{path} cannot be written: {error.strerror}.") from None
     try:
         yield
-    except InputError:
+    except BaseException:
         if new and not (path / CHECKPOINTS).exists():
             for name in (CONFIG, LOCK):
                 (path / name).unlink(missing_ok=True)
@@ -99,7 +100,7 @@ def check_new(path: Path) -> None:
     """For a run without a checkpoint that can be read: raises ``InputError`` where it has begun nevertheless, since to
     begin it again would overwrite its model."""
     metrics = path / METRICS
-    if any((path / CHECKPOINTS).glob("*")) or (metrics.exists() and metrics.stat().st_size):
+    if any((path / CHECKPOINTS).glob("step-*")) or (metrics.exists() and metrics.stat().st_size):
         raise InputError(
             f"{path} has no checkpoint that can be read, so it cannot go on. Its model is left as it is: a new run may "
             f"start from it, with --init-from {shlex.quote(str(path / MODEL))}."

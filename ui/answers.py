@@ -16,7 +16,7 @@ from diffusion.errors import InputError
 from diffusion.request import Request
 from diffusion.samplers import SAMPLERS
 from ui import player
-from ui.advanced import CONTROLS, advanced_settings, advanced_updates
+from ui.advanced import CONTROLS, advanced_settings, advanced_updates, useless
 from ui.backstage import Backstage
 from ui.texts import model_words, sampler_sentence, sentence, text
 
@@ -39,19 +39,19 @@ def asked_for(
     seed: Any,
     model: Any,
     *advanced: Any,
-) -> Request:
-    """What the page's controls ask for. Raises InputError."""
-    return Request(
-        label=label,
-        num_images=num_images,
-        guidance_scale=guidance_scale,
-        sampler=sampler,
-        steps=steps if by_hand else None,
-        eta=eta if has_eta(sampler) else None,
-        seed=seed,
-        model=model,
+) -> dict[str, Any]:
+    """What the page's controls ask for, as settings of a ``Request``."""
+    return {
+        "label": label,
+        "num_images": num_images,
+        "guidance_scale": guidance_scale,
+        "sampler": sampler,
+        "steps": steps if by_hand else None,
+        "eta": eta if has_eta(sampler) else None,
+        "seed": seed,
+        "model": model,
         **advanced_settings(*advanced),
-    )
+    }
 
 
 class Answers:
@@ -61,12 +61,19 @@ class Answers:
         self.backstage = backstage
         self.engine = backstage.engine
 
+    def asked(self, *values: Any) -> Request:
+        """What the page's controls ask for, without what the model has no use for: they may not have heard yet of
+        another model. Raises InputError."""
+        settings = asked_for(*values)
+        config = self.engine.load(Request(model=settings["model"]).model).config
+        return Request(**{name: value for name, value in settings.items() if name not in useless(config)})
+
     def draw(self, *values: Any) -> Iterator[str]:
         """One run, as messages for the player. Closing the generator stops the computation."""
         *settings, language = values
         run = uuid4().hex
         try:
-            request = asked_for(*settings)
+            request = self.asked(*settings)
             size = self.engine.load(request.model).config.image_size
             with closing(self.engine.run(request)) as updates:
                 for update in updates:
@@ -82,7 +89,7 @@ class Answers:
                 raise InputError(f"live drawing takes a number and {LIVE_VALUES} values.")
             number, *settings, language = values
             run = f"live {number!r:.20}"
-            request = asked_for(*settings)
+            request = self.asked(*settings)
             size = self.check_live(request).image_size
             update = player.merged(list(self.engine.run(request)))
             return player.message(run, request, size, update, live=True)
@@ -166,7 +173,7 @@ class Answers:
         what is there."""
         self.engine.registry.refresh()
         entries = self.engine.models()
-        there = {entry.ref for entry in entries}
+        there = [entry.ref for entry in entries]
         said = text("reloaded", language).format(n=len(entries))
         models, classifiers, live = self.choices(ref, language)
         if ref and ref not in there:

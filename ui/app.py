@@ -69,7 +69,7 @@ def build(engine: Engine) -> gr.Blocks:
         )
         rests.then(**tab.restored())
         if engine.registry.own.startswith(HUB):
-            ask(rests.then, news, [header], [notice, tab.model], js=f"() => [{LANGUAGE_JS}]", concurrency_limit=None)
+            ask(rests.then, news, [header], [notice, tab.model], js=f"() => [{LANGUAGE_JS}]", concurrency_limit=PEOPLE)
     blocks.queue(max_size=WAITING_PEOPLE, default_concurrency_limit=PEOPLE)
     blocks._queue.sleep_when_free = LOOK
     return blocks

@@ -223,15 +223,19 @@ def sentence(english: str, language: str) -> str:
     translated it."""
     if language == "zh":
         return chinese.in_chinese(english)
-    named = re.sub(r"(?<![\w/.:-])[a-z]+(_[a-z]+)+(?![\w/:-])", lambda found: _on_page(found[0]), english)
-    first = named.partition(" ")[0]
-    return named if re.search(r"[^\w]", first) else named[:1].upper() + named[1:]  # not of a path
+    subject, verb, rest = re.split(r"( must not be above | must | belongs? |$)", english, maxsplit=1)
+    named = _as_on_page(subject) + verb + (_as_on_page(rest) if verb == " must not be above " else rest)
+    return named if re.match(r"\w*[^\w\s]|\w*_", named) else named[:1].upper() + named[1:]  # not of a path
 
 
-def _on_page(setting: str) -> str:
-    """What the page calls a setting of a request."""
-    key = {"guidance_scale": "guidance"}.get(setting, setting)
-    return TEXTS[key][0] if key in TEXTS and setting in chinese.SETTINGS else setting
+def _as_on_page(words: str) -> str:
+    """Words in which settings of a request are called what the page calls them."""
+
+    def called(setting: str) -> str:
+        key = {"guidance_scale": "guidance"}.get(setting, setting)
+        return TEXTS[key][0].partition(":")[0] if key in TEXTS and setting in chinese.SETTINGS else setting
+
+    return re.sub(r"(?<![\w/.])\w+_\w+(?![\w/])", lambda found: called(found[0]), words)
 
 
 def dictionary() -> dict[str, dict[str, str]]:

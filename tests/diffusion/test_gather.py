@@ -1,5 +1,7 @@
 import gc
 import os
+import subprocess
+import sys
 import threading
 import time
 from collections import Counter
@@ -209,6 +211,24 @@ def test_one_thread_computes_and_ends_with_the_gatherer():
     gc.collect()
     workers[0].join(30)
     assert not workers[0].is_alive()
+
+
+def test_a_thread_that_outlives_the_main_one_asks_directly():
+    program = """
+import threading, time, torch
+from diffusion.gather import Gatherer
+
+def ask():
+    asked = Gatherer().gathered(lambda x, t, y=None: x + 1, of="a model")
+    with torch.no_grad():
+        for pause in (0, 1):  # until the program is ending
+            time.sleep(pause)
+            print(int(asked(torch.zeros(1, 1), torch.zeros(1))))
+
+threading.Thread(target=ask).start()
+"""
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=300)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "1\n1\n", "")
 
 
 # ------------------------------------------------------------------------------------------------------- turns

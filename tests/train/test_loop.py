@@ -207,6 +207,12 @@ def test_a_run_without_a_readable_checkpoint_is_left_as_it_is(start):
     assert metrics(run_dir, "step") == [(5,), (10,)]
 
 
+def test_a_run_that_was_killed_before_its_first_checkpoint_begins_anew(start, tmp_path):
+    (tmp_path / "run/checkpoints").mkdir(parents=True)
+    (tmp_path / "run/checkpoints/.half.tmp").write_bytes(b"half")
+    assert metrics(start(steps=10), "step") == [(5,), (10,)]
+
+
 def test_a_run_that_says_it_is_finished_has_its_model(start, monkeypatch, tmp_path):
     real, wrote = loop.save_checkpoint, []
 

@@ -223,6 +223,19 @@ def test_a_run_is_for_one_process_alone(unbroken, pictures, here, tmp_path, caps
         assert main(["tiny", "--resume", "--steps", "70"]) == 2
     assert "runs/tiny is being trained by another process" in capsys.readouterr().err
     assert losses(Path("runs/tiny")) == losses(unbroken)
+
+    def ended_by(error):  # before anything was learned
+        with claimed(new_run_directory("tiny", "mine"), new=True):
+            Path("mine/config.json").write_text("{}")
+            raise error
+
+    for error in (KeyboardInterrupt, OSError):
+        with pytest.raises(error):
+            ended_by(error)
+        assert not Path("mine").exists()
+    Path("mine").mkdir()
+    Path("mine/.lock").touch()  # of a process that was killed
+    assert new_run_directory("tiny", "mine") == Path("mine")
     with ThreadPoolExecutor(8) as pool:
         paths = list(pool.map(lambda _: new_run_directory("tiny", None), range(8)))
     assert {path.name for path in paths} == {f"tiny-{number}" for number in range(2, 10)}

@@ -3,6 +3,7 @@
 import json
 from threading import Lock
 from types import SimpleNamespace
+from unittest.mock import ANY
 
 import anyio
 import gradio as gr
@@ -110,6 +111,12 @@ def test_a_slow_model_switches_it_off(answers):
         assert {name: update[2].get(name) for name in switch} == switch
         assert ("value" in update[2]) == ("value" in switch)
     assert [answers.choose_model(ref, "7", "en")[1]["maximum"] for ref in ("unet", "turbo")] == [10, 4]
+
+
+def test_what_the_model_has_no_use_for_is_left_out(answers):
+    late = values()  # of the sliders of another model
+    late[9:12] = [0.8, 0.4, 2.0]
+    assert json.loads(answers.draw_live([1, *late])) == json.loads(answers.draw_live([1, *values()])) | {"seconds": ANY}
 
 
 def test_without_a_quick_model_there_is_no_switch(answers, weights):

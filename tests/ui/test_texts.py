@@ -104,6 +104,13 @@ def test_errors_are_said_in_chinese(place):
             "Classifier must be one of classifier",
             "分类器必须是 classifier 之一",
         ),
+        (
+            "model must be one of unet, not 'guidance_scale'.",
+            "Model must be one of unet, not 'guidance_scale'.",
+            "模型",
+        ),
+        ("freeu_b belongs to a U-Net; leave it out with dit.", "FreeU b belongs to a U-Net; leave", ""),
+        ("low_res must be 2x2.", "low_res must be 2x2.", ""),
         ("runs/my_eta/model cannot be read: gone.", "runs/my_eta/model cannot be read", "无法读取 runs/my_eta/model"),
     ],
 )

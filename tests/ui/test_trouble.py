@@ -56,6 +56,7 @@ def test_a_server_that_is_gone_is_noticed(browser, url: str):  # noqa: F811
     press_generate(page)
     expect_phase(page, "failed")
     expect(page.get_by_role("alert").filter(has_text="The connection broke off")).to_be_visible()
+    expect(page.get_by_role("button", name="Generate")).to_be_enabled()
     page.close()
 
 

@@ -1,6 +1,7 @@
 // What the player is told: messages of a run from the server, and what the buttons of the page do to it.
 
 const SILENT = 5000; // ms without a message after which a run's server is looked for
+const MOST_MISSED = 3; // answers: then the server is taken to be gone
 const LATE = 5000; // within so many ms after Stop, the end that is reported may be the stopped run's
 let stoppedAt = -LATE;
 let inquiry = 0; // the number of the run that is attended
@@ -84,6 +85,7 @@ window.digitPlayer = {
 // That tells how many wait in all: when a run joins them it is the last one, and from then on it can only move forward.
 async function attend(after) {
   const turn = ++inquiry;
+  let missed = 0; // answers, in a row
   for (let ahead = Infinity; ; after = 1000) {
     await new Promise((resume) => setTimeout(resume, after));
     if (!busy() || turn !== inquiry) return;
@@ -91,8 +93,12 @@ async function attend(after) {
     if (phase === "waiting") root.dataset.long = ""; // so long that the picture of before is dimmed
     const answer = await fetch(new URL("gradio_api/queue/status", document.baseURI)).catch(() => null);
     if (!busy() || turn !== inquiry) return;
-    if (!answer) return fail(words().failed);
-    if (phase !== "waiting" || !answer.ok) continue;
+    missed = answer ? 0 : missed + 1;
+    if (missed === MOST_MISSED) {
+      document.querySelector("#stop").click(); // which frees Generate, too
+      return fail(words().failed);
+    }
+    if (phase !== "waiting" || !answer || !answer.ok) continue;
     ahead = Math.min(ahead, (await answer.json()).queue_size - 1);
     queued = ahead > 0 ? String(ahead) : "";
     drawStatus();
