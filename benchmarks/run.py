@@ -5,7 +5,12 @@ import argparse
 import json
 from pathlib import Path
 
-from benchmarks import app, concurrency, quality, sampling, speedrun, training
+try:
+    from benchmarks import app, concurrency, quality, sampling, speedrun, training
+except ModuleNotFoundError as missing:
+    raise SystemExit(
+        f"The benchmarks need more than the app ({missing.name}): pip install -r requirements-dev.txt"
+    ) from None
 from benchmarks.timing import machine
 
 BENCHMARKS = {

@@ -68,12 +68,13 @@ def conditioned(process: Process, x: Tensor, level: Level, dtype: torch.dtype) -
 
 def clipped(denoise: Denoise, denoised_fn: Callable[[Tensor], Tensor] | None = None, darkest: float = -1.0) -> Denoise:
     """Clip the predicted x0 to [darkest, 1], after ``denoised_fn`` if there is one, and derive eps anew, so that both
-    agree."""
+    agree; hold a learned variance within its range."""
 
     def denoise_clipped(x: Tensor, level: Level, labels: Tensor | None = None) -> Prediction:
         prediction = denoise(x, level, labels)
         x0 = prediction.x0 if denoised_fn is None else denoised_fn(prediction.x0)
         x0 = x0.clamp(darkest, 1)
-        return prediction._replace(x0=x0, eps=(x - level.alpha * x0) / level.sigma)
+        eps = (x - level.alpha * x0) / level.sigma
+        return Prediction(x0, eps, prediction.variance.held())
 
     return denoise_clipped

@@ -195,7 +195,7 @@ def taken_up(output: Path, settings: dict) -> set[str]:
 def parser() -> Parser:
     p = Parser(
         prog="python -m diffusion.dire",
-        description="Walk images to noise and back, and measure what has changed: little, if the model drew them.",
+        description="Walk images to noise and back by a model, and measure what has changed.",
     )
     p.add_argument("--model", default="unet", metavar="REF", help="a bundled name, a path or hub:owner/name[@revision]")
     p.add_argument("--images", required=True, type=Path, metavar="DIR", help="pictures, in sub-folders or not")

@@ -42,6 +42,14 @@ class Variance(NamedTuple):
     kind: VarianceKind = VARIANCES["small"]
     raw: Tensor | None = None  # (N, C, H, W)
 
+    def held(self) -> "Variance":
+        """Of a learned range, what lies in that range. Networks go beyond it (Nichol & Dhariwal 2021, section 3.1, let
+        them) where its ends are hardly apart, as they are in training; between levels far from each other that would
+        be noise without end."""
+        if self.raw is None or self.kind is not VARIANCES["learned_range"]:
+            return self
+        return self._replace(raw=self.raw.clamp(-1, 1))
+
     def log(self, step: Transition) -> Number:
         """The log-variance of a step, a number or (N, C, H, W); the step's ``small`` must be above 0."""
         small, large = _log(step.small), _log(step.large)

@@ -145,7 +145,7 @@ PRESETS: dict[str, dict[str, Any]] = {
             },
             "sampler": "ddpm",
             "steps": 25,
-            "guidance_scale": 3.0,
+            "guidance_scale": 2.0,
         },
         "training": MNIST | {"loss": "rescaled_mse"},
     },

@@ -174,7 +174,7 @@ class Answers:
         self.engine.registry.refresh()
         entries = self.engine.models()
         there = [entry.ref for entry in entries]
-        said = text("reloaded", language).format(n=len(entries))
+        said = text("reloaded", language).format(n=sum(entry.task != "classification" for entry in entries))
         models, classifiers, live = self.choices(ref, language)
         if ref and ref not in there:
             gr.Warning(text("gone", language).format(ref=escape(str(ref)[:100])))

@@ -5,6 +5,7 @@ import math
 import pytest
 import torch
 
+from diffusion import load_model
 from diffusion.denoiser import Denoiser, clipped
 from diffusion.guidance import classifier_free
 from diffusion.prediction import PARAMETERISATIONS, Prediction
@@ -113,3 +114,15 @@ def test_the_bounds_are_right_at_the_two_extremes():
         unknown = (std * hi.sigma) ** 2 / (hi.alpha**2 * std**2 + hi.sigma**2)
         assert step.small + step.B**2 * unknown == pytest.approx(expected, rel=1e-9)
     assert math.log(step.small) < math.log(step.large)
+
+
+def test_a_learned_range_is_held_where_images_are_drawn():
+    raw = torch.tensor([-20.0, -1.0, 0.3, 1.0, 20.0])
+    assert Variance(VARIANCES["learned_range"], raw).held().raw.tolist() == pytest.approx([-1, -1, 0.3, 1, 1])
+    for variance in (Variance(VARIANCES["learned"], raw), Variance(VARIANCES["large"]), Variance()):
+        assert variance.held() is variance
+
+
+def test_the_bundled_model_draws_by_a_respacing():
+    images = load_model("guided-unet").generate([5] * 4, respacing="10,15,20")
+    assert (images < -0.9).float().mean() > 0.6  # mostly black, as digits are; with variances beyond the range, grey
