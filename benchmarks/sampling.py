@@ -127,7 +127,7 @@ def measure(repetitions: int = 9) -> dict:
         },
         "seconds": {name: summary(values) for name, values in seconds.items()},
         "operations a second": rates,
-        "bare network's share of the convolution's rate": ratio(seconds["convolution"], seconds["bare network"]) / least,
+        "bare network's share of the rate": ratio(seconds["convolution"], seconds["bare network"]) / least,
         "ours over bare network": ratio(seconds["ours"], seconds["bare network"]),
         "turbo over ours": ratio(seconds["turbo"], seconds["ours"]),
         "peer over ours": ratio(seconds["peer"], seconds["ours"]),
@@ -150,7 +150,7 @@ def report(figures: dict) -> str:
         values = seconds[name]
         table.append(f"| {words} | {values['median']:.3f} s | {values['min']:.3f} to {values['max']:.3f} s |")
     table.append(f"| sampling over bare network calls | {figures['ours over bare network']:.2f}x | |")
-    share = figures["bare network's share of the convolution's rate"]
+    share = figures["bare network's share of the rate"]
     limit = f"medians: {rates['bare network'] / 1e9:.0f} and {rates['convolution'] / 1e9:.0f} GFLOP/s"
     table.append(f"| the bare network's share of the machine's convolution rate | {share:.0%} ({limit}) | |")
     table.append(f"| `turbo` over the default | {figures['turbo over ours']:.1%} | |")
