@@ -26,9 +26,7 @@ def answer(
     except InputError as error:
         print(f"{parser.prog}: {error}", file=sys.stderr)
         return 2
-    except (
-        OSError
-    ) as error:  # a path that the system refuses, such as a name that is too long or a folder that is closed
+    except OSError as error:  # a path that the system refuses: a name too long, a folder closed
         print(f"{parser.prog}: {error.filename or 'a file'}: {error.strerror or error}.", file=sys.stderr)
         return 2
     except KeyboardInterrupt:

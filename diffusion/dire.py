@@ -124,7 +124,7 @@ def batches(
     pictures: list[np.ndarray] = []
     mode = "L" if model.config.channels == 1 else "RGB"
     for path in files:
-        if len(os.fsencode(path.name)) > LONGEST_NAME - len(".png.png"):
+        if len(os.fsencode(path.name)) > LONGEST_NAME - len(".png"):
             failures.append(f"{path} (its name is too long to be added to)")
             continue
         try:

@@ -21,7 +21,7 @@ from diffusion.prediction import Prediction
 from diffusion.process import Level, Process, like, transition
 
 # Of the power law: the root mean square of a pixel's score with the label minus without, as measured on MNIST's cosine
-# model from t = 0.4 to 0.75. A model with another one has its own best scale; only the product counts.
+# model from t = 0.4 to 0.75. For another model it only changes which scale is the best.
 TYPICAL = 0.045
 MOST = 2.0  # an image is pushed at most so many times as hard as the scale says
 

@@ -128,9 +128,7 @@ class RunConfig(BaseModel):
                 f"{path.parent} is not a training run: {path.name} cannot be read ({error.strerror})."
             ) from None
         except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(str(part) for part in first["loc"])
-            raise InputError(f"{path} is not a run's configuration: {where}: {first['msg']}.") from None
+            raise InputError(f"{path} is not a run's configuration: {first_of(error)}.") from None
 
 
 def preset_network(preset: str) -> NetworkConfig:
@@ -151,6 +149,10 @@ def preset_model(preset: str, image_size: int, channels: int, label_names: Seque
     try:
         return ModelConfig.model_validate(settings)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise InputError(f"{preset} cannot be trained on these images: {where}: {first['msg']}.") from None
+        raise InputError(f"{preset} cannot be trained on these images: {first_of(error)}.") from None
+
+
+def first_of(error: ValidationError) -> str:
+    """Where the first thing is that pydantic found wrong, and what."""
+    first = error.errors()[0]
+    return f"{'.'.join(str(part) for part in first['loc'])}: {first['msg']}"

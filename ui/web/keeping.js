@@ -1,5 +1,5 @@
 // What is kept when Gradio loads the page anew, as it does once a server that was lost answers again: the run on show and
-// the controls. A page that a person loads anew begins afresh.
+// the controls. A page that a person loads anew begins afresh, unless an error is on show.
 
 const KEPT = "digit-diffusion-lab-kept";
 let keptValues = null; // of the controls, as Generate would be told them; null where none are known
