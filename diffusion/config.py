@@ -95,6 +95,13 @@ class ModelConfig(BaseModel):
         return self.network.kind == "dit"
 
     @property
+    def useless(self) -> tuple[str, ...]:
+        """The settings of guidance that such a model has no use for."""
+        limits = () if self.two_passes or self.skips else ("guidance_t_min", "guidance_t_max")
+        power = () if self.two_passes else ("guidance_power",)
+        return (*limits, *power, *(() if self.skips else ("skip_scale",)))
+
+    @property
     def darkest(self) -> float:
         """The smallest value of an x0. With a margin, what a network draws a little brighter than wholly black is still
         black when it is brought to [-1, 1]: of MNIST's pixels four in five are, and a haze of a grey level or two

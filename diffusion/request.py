@@ -96,16 +96,12 @@ class Settings(BaseModel):
         low, high = (getattr(config, name) if extras[name] is None else extras[name] for name in LIMITS)
         if low > high:
             raise InputError(f"guidance_t_min must not be above guidance_t_max; {low:g} is above {high:g}.")
-        if extras["skip_scale"] and not config.skips:
-            raise InputError(f"skip_scale belongs to a DiT; leave it out with {config.name}, which is none.")
         own = (*LIMITS, "guidance_power", "skip_scale")  # which a model has, too
         extras |= {name: None for name in own if extras[name] == getattr(config, name)}
-        if any(extras[name] is not None for name in LIMITS) and not (config.two_passes or config.skips):
-            raise InputError(
-                f"guidance_t_min and guidance_t_max belong to guidance by two passes, unlike {config.name}'s."
-            )
-        if extras["guidance_power"] is not None and not config.two_passes:
-            raise InputError(f"guidance_power belongs to guidance by two passes, unlike {config.name}'s.")
+        for name in config.useless:
+            if extras[name] is not None:
+                kind = "a DiT" if name == "skip_scale" else "guidance by two passes"
+                raise InputError(f"{name} belongs to {kind}; leave it out with {config.name}.")
         scale = config.guidance_scale
         if self.guidance_scale is not None and config.label_names:  # others have nothing to be guided to
             scale = min(self.guidance_scale, config.max_guidance or math.inf)  # larger ones are held there

@@ -6,8 +6,6 @@ from typing import Any
 
 import gradio as gr
 
-from diffusion.config import ModelConfig
-
 NO_FREEU = 1.0  # either scale of FreeU, switched off
 STEERING = 3.0  # a classifier's strength at first: by itself, at 1, it is easily overruled
 SLIDERS = {  # the largest value, and the step; the smallest is 0
@@ -81,10 +79,3 @@ def advanced_settings(*values: Any) -> dict[str, Any]:
     off = [name for name in ("freeu_b", "freeu_s") if settings[name] == NO_FREEU]
     off += [] if settings["classifier"] else ["classifier", "classifier_scale"]
     return {name: value for name, value in settings.items() if name not in off}
-
-
-def useless(config: ModelConfig) -> list[str]:
-    """The settings among ``CONTROLS`` that a model does not take."""
-    limits = [] if config.two_passes or config.skips else ["guidance_t_max", "guidance_t_min"]
-    power = [] if config.two_passes else ["guidance_power"]
-    return [*limits, *power, *([] if config.skips else ["skip_scale"])]

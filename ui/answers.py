@@ -16,7 +16,7 @@ from diffusion.errors import InputError
 from diffusion.request import Request
 from diffusion.samplers import SAMPLERS
 from ui import player
-from ui.advanced import CONTROLS, advanced_settings, advanced_updates, useless
+from ui.advanced import CONTROLS, advanced_settings, advanced_updates
 from ui.backstage import Backstage
 from ui.texts import model_words, sampler_sentence, sentence, text
 
@@ -66,7 +66,7 @@ class Answers:
         another model. Raises InputError."""
         settings = asked_for(*values)
         config = self.engine.load(Request(model=settings["model"]).model).config
-        return Request(**{name: value for name, value in settings.items() if name not in useless(config)})
+        return Request(**{name: value for name, value in settings.items() if name not in config.useless})
 
     def draw(self, *values: Any) -> Iterator[str]:
         """One run, as messages for the player. Closing the generator stops the computation."""

@@ -59,14 +59,10 @@ SENTENCES = [
     (r"(\w+) must be one of (.*), not (.*)\.", "{0}必须是 {1} 之一，而不是 {2}。"),
     (r"guidance_t_min must not be above guidance_t_max; .*", "引导终点 t 不能高于引导起点 t。"),
     (
-        r"guidance_t_min and guidance_t_max belong to .*, unlike (.*)'s\.",
-        "引导起止时间只适用于两次计算的引导，{0} 不是。",
+        r"(guidance_\w+) belongs to guidance by two passes; leave it out with (.*)\.",
+        "{0}只适用于两次计算的引导：{1} 不是。",
     ),
-    (r"guidance_power belongs to .*, unlike (.*)'s\.", "引导幂次只适用于两次计算的引导，{0} 不是。"),
-    (
-        r"skip_scale belongs to a DiT; leave it out with (.*), which is none\.",
-        "自我引导只适用于 DiT：{0} 不是，请关闭。",
-    ),
+    (r"skip_scale belongs to a DiT; leave it out with (.*)\.", "自我引导只适用于 DiT：{0} 不是，请关闭。"),
     (r"this model draws without labels: .*", "这个模型不带标签：请不要选择标签。"),
     (r"live drawing wants a model .*, which (\S+) is not\.", "实时绘制需要蒸馏成几步的模型，而 {0} 不是。"),
     (r"live drawing takes at most (\d+) steps, not (\d+): .*", "实时绘制最多 {0} 步，而不是 {1}：更多步数请按“生成”。"),
@@ -101,12 +97,14 @@ SENTENCES = [
     (r"(.*) cannot be read.*", "无法读取 {0}。"),
 ]
 
+NAMED = (r"(\w+) must be", r"(guidance_")  # patterns whose first group is a setting
+
 
 def in_chinese(sentence: str) -> str:
     """An English sentence of the program in Chinese; as it is where no pattern fits."""
     for pattern, chinese in SENTENCES:
         if found := re.fullmatch(pattern, sentence, re.DOTALL):
             first, *others = found.groups() or ("",)
-            setting = SETTINGS.get(first, first) if " must be " in pattern else first
+            setting = SETTINGS.get(first, first) if pattern.startswith(NAMED) else first
             return chinese.format(setting, *others)
     return sentence

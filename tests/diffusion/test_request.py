@@ -109,7 +109,7 @@ def test_settings_on_record_are_those_that_were_drawn_with():
     assert check_settings(one_pass, guidance_scale=9)["guidance_scale"] == 4
     assert check_settings(one_pass, guidance_scale=3)["guidance_scale"] == 3
     assert check_settings(tiny_model(label_names=()).config, guidance_scale=9)["guidance_scale"] == 2  # its own, unused
-    with pytest.raises(InputError, match="guidance_t_min and guidance_t_max belong to guidance by two passes"):
+    with pytest.raises(InputError, match="guidance_t_max belongs to guidance by two passes; leave it out with tiny"):
         check_settings(one_pass, guidance_t_max=0.5)
     with pytest.raises(InputError, match="guidance_power belongs to guidance by two passes"):
         check_settings(tiny_model(label_names=()).config, guidance_power=2)
