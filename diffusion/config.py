@@ -95,11 +95,17 @@ class ModelConfig(BaseModel):
         return self.network.kind == "dit"
 
     @property
+    def freeu(self) -> bool:
+        """Whether FreeU applies: to a U-Net with skips where it acts."""
+        return isinstance(self.network, UNetConfig) and self.network.freeu
+
+    @property
     def useless(self) -> tuple[str, ...]:
-        """The settings of guidance that such a model has no use for."""
+        """The settings of guidance and of FreeU that such a model has no use for."""
         limits = () if self.two_passes or self.skips else ("guidance_t_min", "guidance_t_max")
         power = () if self.two_passes else ("guidance_power",)
-        return (*limits, *power, *(() if self.skips else ("skip_scale",)))
+        skips = () if self.skips else ("skip_scale",)
+        return (*limits, *power, *skips, *(() if self.freeu else ("freeu_b", "freeu_s")))
 
     @property
     def darkest(self) -> float:

@@ -7,6 +7,7 @@ when it is imported; HF_ENDPOINT, HF_HUB_CACHE and HF_HOME are therefore read he
 import logging
 import os
 import re
+import shutil
 from functools import partial
 from pathlib import Path
 
@@ -22,6 +23,7 @@ PICKLE = "pytorch_model.bin"
 MAX_BYTES = {CONFIG: MAX_CONFIG_BYTES, WEIGHTS: 512_000_000}
 PATIENCE = 10.0  # seconds
 SLOWEST = 250_000  # bytes/s: a slower transfer is given up
+ROOM = 1_000_000_000  # bytes that a download leaves free: whoever can ask for models must not fill the disk
 REVISION = re.compile(r"(?!.*(\.\.|//|/$))[A-Za-z0-9_][A-Za-z0-9._/-]{0,199}")  # branch, tag, commit, refs/pr/1
 COMMIT = re.compile(r"[0-9a-f]{40}")
 
@@ -40,7 +42,8 @@ def resolve(ref: str, patience: float = PATIENCE) -> Path:
     """The local directory, with config.json and model.safetensors, that a reference means; ``hub:`` may download it.
 
     The Hub has ``patience`` seconds to answer, and then three times that and the bytes' time at ``SLOWEST`` to deliver.
-    A commit that is in the cache needs no network; a cached branch serves, with a warning, while the Hub fails. Raises
+    A commit that is in the cache needs no network; a cached branch serves, with a warning, while the Hub fails or the
+    disk is too full for the new one. Raises
     ``InputError`` for a bad reference and ``ModelUnavailable``, a kind of it, for what the Hub does not give.
     """
     if ref.startswith("hub:"):
@@ -132,6 +135,8 @@ def _pull(repo_id: str, revision: str, patience: float) -> Path:
     try:
         with explained(f"{name} cannot be loaded", PULLING):
             commit, size = within(patience, ("ask", *place), _ask, *place)
+            if _cached(repo_id, commit) is None:
+                _check_room(name, size)
             found = (*place, commit, _cache_dir())
             return within(3 * patience + size / SLOWEST, ("fetch", *found), _fetch, *found)
     except ModelUnavailable as why:
@@ -188,6 +193,16 @@ def _check_size(repo_id: str, filename: str, size: int) -> None:
     if size > MAX_BYTES[filename]:
         raise ModelUnavailable(
             f"hub:{repo_id} is too large: its {filename} has {size:,} bytes, at most {MAX_BYTES[filename]:,} are taken."
+        )
+
+
+def _check_room(name: str, size: int) -> None:
+    cache = Path(_cache_dir()).absolute()
+    free = shutil.disk_usage(next(path for path in (cache, *cache.parents) if path.exists())).free
+    if free - size < ROOM:
+        raise ModelUnavailable(
+            f"{name} cannot be loaded: with its {size:,} bytes, less than {ROOM:,} would be left free on the disk.",
+            temporary=True,
         )
 
 

@@ -20,6 +20,7 @@ from diffusion.samplers import SAMPLERS
 
 LIMITS = ("guidance_t_min", "guidance_t_max")
 EXTRAS = (*LIMITS, "guidance_power", "skip_scale", "respacing", "classifier_scale", "freeu_b", "freeu_s")
+OWNERS = {"skip_scale": "a DiT", "freeu_b": "a U-Net with deep skips", "freeu_s": "a U-Net with deep skips"}
 
 
 def between(low: float, high: float, kind: str, default: float | None = None) -> Any:
@@ -100,14 +101,11 @@ class Settings(BaseModel):
         extras |= {name: None for name in own if extras[name] == getattr(config, name)}
         for name in config.useless:
             if extras[name] is not None:
-                kind = "a DiT" if name == "skip_scale" else "guidance by two passes"
+                kind = OWNERS.get(name, "guidance by two passes")
                 raise InputError(f"{name} belongs to {kind}; leave it out with {config.name}.")
         scale = config.guidance_scale
         if self.guidance_scale is not None and config.label_names:  # others have nothing to be guided to
             scale = min(self.guidance_scale, config.max_guidance or math.inf)  # larger ones are held there
-        for name in ("freeu_b", "freeu_s"):
-            if extras[name] is not None and config.network.kind != "unet":
-                raise InputError(f"{name} belongs to a U-Net; leave it out with {config.name}, which is none.")
         return {
             "sampler": sampler,
             "steps": steps if self.steps is None else self.steps,

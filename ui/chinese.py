@@ -87,6 +87,7 @@ SENTENCES = [
     (r"(hub:\S+) cannot be loaded: it has no such revision.*", "无法加载 {0}：没有这个版本。"),
     (r"(hub:\S+) cannot be loaded: it lacks .*", "无法加载 {0}：缺少 config.json 或 model.safetensors。"),
     (r"(hub:\S+) cannot be loaded: (?:it is not there|.* does not have it).*", "无法加载 {0}：它不存在或未公开。"),
+    (r"(hub:\S+) cannot be loaded: with its .*disk\.", "无法加载 {0}：服务器的磁盘空间不足。"),
     (
         r"(hub:\S+) cannot be loaded: .*(?:down or|silent|reached|broke).*",
         "无法加载 {0}：暂时连不上 Hub。",

@@ -132,7 +132,7 @@ class Engine:
             "max_guidance": config.max_guidance,
             "two_passes": config.two_passes,
             "classifiers": classifiers,
-            "freeu": config.network.kind == "unet",
+            "freeu": config.freeu,
             "skips": config.skips,
             "skip_scale": config.skip_scale,
             "title": config.title or config.name,

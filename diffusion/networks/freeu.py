@@ -16,7 +16,8 @@ class FreeU(NamedTuple):
     b: float = 1.0
     s: float = 1.0
 
-    def applies(self, level: int, levels: int) -> bool:
+    @staticmethod
+    def applies(level: int, levels: int) -> bool:
         """Whether it acts at this level, 0 the finest: at the deeper half, as in the paper (two of four)."""
         return level >= levels // 2
 

@@ -20,12 +20,21 @@ class UNetConfig(TrunkConfig):
     kind: Literal["unet"] = "unet"
     context_tokens: int = Field(4, ge=1, le=64)  # of a label's context
     context_width: Width = 64
+    # handed across to the way up: what every layer going down puts out (Ho et al. 2020), or only what comes out of each
+    # level but the lowest (Ronneberger et al. 2015), which is faster
+    skip_per: Literal["layer", "level"] = "layer"
     low_res: Literal["bilinear", "bicubic"] | None = None  # super-resolution: how the small image is enlarged
     max_guidance: MaxGuidance = None
 
     @property
     def attends_to_context(self) -> bool:
         return any(attends in TO_CONTEXT for attends in self.attention)
+
+    @property
+    def freeu(self) -> bool:
+        """Whether there are skips at the levels that FreeU acts at."""
+        levels = len(self.channels)
+        return self.skip_per == "layer" or any(FreeU.applies(level, levels) for level in range(levels - 1))
 
 
 class UNet(Trunk):
@@ -42,11 +51,14 @@ class UNet(Trunk):
         super().__init__(config, inputs, num_classes, tokens, config.context_width, config.max_guidance)
 
         self.up = nn.ModuleList()
-        skips = list(self.skip_channels)
+        self.sources = sources(config)
+        handed = iter(self.sources)
         for level in reversed(range(len(config.channels))):
             width, attends = config.channels[level], config.attention[level]
             for _ in range(config.blocks + 1):
-                self.up.append(self.block(width + skips.pop(), width, attends))
+                source = next(handed)
+                beside = 0 if source is None else self.skip_channels[source]
+                self.up.append(self.block(width + beside, width, attends))
             if level > 0:
                 self.up.append(upsampler(width, config.channels[level - 1], self.embedding_width, config))
 
@@ -78,14 +90,29 @@ class UNet(Trunk):
             h = torch.cat([x, large], dim=1)  # (N, 2C, H, W)
         embedding, context = self.condition(t, y, guidance)
         h, skips = self.descend(h, embedding, context)
-        level = len(self.config.channels) - 1
+        level, handed = len(self.config.channels) - 1, iter(self.sources)
         for layer in self.up:
             if isinstance(layer, Block):
-                skip = skips.pop()
-                if freeu is not None and freeu.applies(level, len(self.config.channels)):
-                    h, skip = freeu(h, skip)
-                h = torch.cat([h, skip], dim=1)
+                if (source := next(handed)) is not None:
+                    skip = skips[source]
+                    if freeu is not None and freeu.applies(level, len(self.config.channels)):
+                        h, skip = freeu(h, skip)
+                    h = torch.cat([h, skip], dim=1)
             else:
                 level -= 1
             h = self.run(layer, h, embedding, context)
         return nn.functional.pixel_shuffle(self.output(h), self.config.patch).to(x.dtype)
+
+
+def sources(config: UNetConfig) -> list[int | None]:
+    """For each block going up, the layer going down whose output it is handed, 0 being the first convolution; or None.
+
+    A level has one layer more than blocks, going down: what leads to it comes first.
+    """
+    layers, levels = config.blocks + 1, len(config.channels)
+    if config.skip_per == "layer":
+        return list(reversed(range(layers * levels)))
+    handed: list[int | None] = [None] * (layers * levels)
+    for level in range(levels - 1):
+        handed[layers * (levels - 1 - level)] = layers * level + config.blocks
+    return handed

@@ -354,7 +354,7 @@ def test_pictures_of_the_small_size_are_taken_as_they_are(tmp_path):
             ["--model", "{others}/drawer", "--classifier", "{others}/reader", "--label", "cat"],
             "label must be one of 0, 1, 2",
         ),
-        (["--model", "{others}/transformer", "--freeu-b", "1.2"], "freeu_b belongs to a U-Net"),
+        (["--model", "{others}/transformer", "--freeu-b", "1.2"], "freeu_b belongs to a U-Net with deep skips"),
         (["--freeu-s", "5"], "freeu_s must be a number from 0 to 4"),
         (["--low-res", "{pictures}"], "low_res belongs to super-resolution"),
         (["--model", "{others}/enlarger"], "enlarges pictures of 2x2 pixels: name some with --low-res"),

@@ -345,6 +345,23 @@ def test_full_disk(server, files, monkeypatch):
     assert "No space left on device" in str(why)
 
 
+def test_a_disk_is_not_filled_up(server, files, monkeypatch, caplog):
+    size = len(files[CONFIG]) + len(files[WEIGHTS])
+    usage = type(shutil.disk_usage("."))
+    free = {"bytes": 1_000_000_000 + size - 1}
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(10**12, 10**12 - free["bytes"], free["bytes"]))
+    server.commit(REPO, files)
+    assert f"with its {size:,} bytes, less than 1,000,000,000 would be left free" in str(refusal(f"hub:{REPO}"))
+    assert server.count("GET") == 0
+    free["bytes"] += 1
+    directory = resolve(f"hub:{REPO}")
+    free["bytes"] = 0
+    assert resolve(f"hub:{REPO}") == directory  # it takes no more room
+    server.commit(REPO, {WEIGHTS: files[WEIGHTS] + b" " * 100})
+    assert resolve(f"hub:{REPO}") == directory
+    assert "Using the copy downloaded earlier" in caplog.text
+
+
 # --- what it gives is not what it should be: the model refuses it
 
 

@@ -391,8 +391,10 @@ def test_freeu_scales_a_u_net_and_nothing_else():
         for other in (plain, *drawn[:i]):
             assert (images - other).abs().max() > 1e-4
     transformer = tiny(network={"kind": "dit", "patch": 4, "width": 32, "depth": 1, "heads": 2})
-    with pytest.raises(InputError, match="freeu_b belongs to a U-Net; leave it out with tiny"):
-        transformer.sample([0], freeu=FreeU(b=1.5))
+    shallow = tiny(network={**TINY, "channels": (8, 16), "attention": (False, False), "patch": 1, "skip_per": "level"})
+    for other in (transformer, shallow):
+        with pytest.raises(InputError, match="freeu_b belongs to a U-Net with deep skips; leave it out with tiny"):
+            other.sample([0], freeu=FreeU(b=1.5))
     with pytest.raises(InputError, match="freeu_s must be a number from 0 to 4"):
         model.sample([0], freeu=FreeU(s=5))
 

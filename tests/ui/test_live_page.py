@@ -9,6 +9,7 @@ from playwright.sync_api import Browser, Page, Request, Route, expect
 
 from tests.tiny import NETWORK, tiny_model
 from tests.ui.conftest import WAIT
+from tests.ui.pages import choose_model, expect_phase, picture
 from ui.app import build
 from ui.engine import Engine
 from ui.theme import css, theme
@@ -103,19 +104,6 @@ def note_order(page: Page) -> None:
 
 def guidance(page: Page):
     return page.get_by_role("slider", name=re.compile("Guidance"))
-
-
-def picture(page: Page) -> str:
-    return page.locator(".dp-pane:not([hidden]) canvas").first.evaluate("canvas => canvas.toDataURL()")
-
-
-def expect_phase(page: Page, phase: str) -> None:
-    expect(page.locator(".digit-player")).to_have_attribute("data-phase", phase, timeout=WAIT)
-
-
-def choose_model(page: Page, name: str) -> None:
-    page.get_by_label("Model", exact=True).click()
-    page.get_by_role("option", name=re.compile(name)).click()
 
 
 def set_steps(page: Page, steps: int) -> None:

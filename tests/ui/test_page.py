@@ -2,12 +2,7 @@
 
 import io
 import json
-import os
 import re
-import socket
-import subprocess
-import sys
-import time
 import urllib.error
 import urllib.request
 from base64 import b64decode
@@ -16,111 +11,22 @@ from pathlib import Path
 import httpx
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, Page, expect
 
-from tests.tiny import tiny_classifier, tiny_enlarger, tiny_model
-from tests.ui.conftest import WAIT
+from tests.tiny import tiny_model
+from tests.ui.conftest import ROOT, WAIT
+from tests.ui.pages import (
+    choose_model,
+    choose_sampler,
+    expect_phase,
+    picture,
+    player,
+    press_generate,
+    record,
+    recorded,
+    set_number,
+)
 from ui.app import PEOPLE
-
-ROOT = Path(__file__).parents[2]
-
-
-@pytest.fixture(scope="module")
-def place(tmp_path_factory) -> Path:
-    """The server's working directory, with the tiny model it draws with."""
-    place = tmp_path_factory.mktemp("served")
-    tiny_model(title="Tiny", description="Draws <b>little</b>.").save(place / "tiny")
-    linear = {"process": {"kind": "linear_vp"}}
-    tiny_model(2, title="Blind", label_names=(), **linear).save(place / "runs" / "blind" / "model")
-    tiny_classifier(title="Reader", description="Tells noise from noise.", **linear).save(
-        place / "runs" / "reader" / "model"
-    )
-    tiny_enlarger(title="Lens", image_size=28, low_res_size=7).save(place / "runs" / "lens" / "model")
-    tiny_model(title="Paint", channels=3, label_names=("sun", "sea")).save(place / "runs" / "paint" / "model")
-    return place
-
-
-@pytest.fixture(scope="module")
-def url(place: Path):
-    """Where ``python app.py`` answers."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    log = open(place / "log", "w+")  # noqa: SIM115  (closed below; the server writes until it ends)
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "GRADIO_SERVER_PORT": str(port)}
-    command = [sys.executable, str(ROOT / "app.py"), "--model", "tiny"]
-    server = subprocess.Popen(command, cwd=place, stdout=log, stderr=subprocess.STDOUT, env=environment)
-    address = f"http://127.0.0.1:{port}"
-    try:
-        _wait_until_it_answers(server, address, log)
-        yield address
-    finally:
-        server.terminate()
-        server.wait(20)
-        log.close()
-
-
-def _wait_until_it_answers(server: subprocess.Popen, address: str, log: io.TextIOWrapper) -> None:
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline and server.poll() is None:
-        try:
-            urllib.request.urlopen(address, timeout=5).close()
-            return
-        except (urllib.error.URLError, ConnectionError, TimeoutError):
-            time.sleep(0.2)
-    log.seek(0)
-    pytest.fail(f"The app does not answer:\n{log.read()}")
-
-
-def player(page: Page) -> Locator:
-    return page.locator(".digit-player")
-
-
-def picture(page: Page) -> str:
-    """What the first canvas shows, as a data URL."""
-    return page.locator(".dp-pane:not([hidden]) canvas").first.evaluate("canvas => canvas.toDataURL()")
-
-
-def record(page: Page) -> None:
-    """From now on note every change of what the player shows: see ``recorded``."""
-    page.evaluate("""() => {
-        window.shown = [];
-        const root = document.querySelector(".digit-player");
-        const look = () => {
-            const canvas = root.querySelector(".dp-pane:not([hidden]) canvas");
-            window.shown.push([root.dataset.phase, Number(root.dataset.step), canvas.toDataURL()]);
-        };
-        new MutationObserver(look).observe(root, { attributeFilter: ["data-step"] });
-    }""")
-
-
-def recorded(page: Page) -> list[list]:
-    """[phase, step, picture] for every frame shown since ``record``."""
-    return page.evaluate("window.shown")
-
-
-def press_generate(page: Page) -> None:
-    page.get_by_role("button", name="Generate").click()
-
-
-def expect_phase(page: Page, phase: str) -> None:
-    expect(player(page)).to_have_attribute("data-phase", phase, timeout=WAIT)
-
-
-def choose_sampler(page: Page, name: str) -> None:
-    page.get_by_label("Sampler").click()
-    page.get_by_role("option", name=name, exact=True).click()
-
-
-def choose_model(page: Page, name: str) -> None:
-    page.get_by_label("Model", exact=True).click()
-    page.get_by_role("option", name=re.compile(name)).click()
-
-
-def set_number(page: Page, label: str, value: float) -> None:
-    field = page.get_by_role("spinbutton", name=re.compile(label)).first
-    field.fill(str(value))
-    field.press("Tab")
 
 
 def test_at_rest_a_finished_example_can_be_played(page: Page):

@@ -88,6 +88,7 @@ def test_errors_are_said_in_chinese(place):
     english += [
         "hub:a/b is too large: its model.safetensors has 1,000 bytes, at most 512 are taken.",
         "hub:a/b offers pytorch_model.bin, a pickle, which can run code and is never opened; ask its owner.",
+        "hub:a/b cannot be loaded: with its 9,000 bytes, less than 1,000 would be left free on the disk.",
     ]
     assert [words for words in english if not is_chinese(sentence(words, "zh"))] == []
     used = [next(row for row in chinese.SENTENCES if re.fullmatch(row[0], words, re.DOTALL)) for words in english]
@@ -109,7 +110,11 @@ def test_errors_are_said_in_chinese(place):
             "Model must be one of unet, not 'guidance_scale'.",
             "模型",
         ),
-        ("freeu_b belongs to a U-Net; leave it out with dit.", "FreeU b belongs to a U-Net; leave", ""),
+        (
+            "freeu_b belongs to a U-Net with deep skips; leave it out with dit.",
+            "FreeU b belongs to a U-Net with deep",
+            "",
+        ),
         ("low_res must be 2x2.", "low_res must be 2x2.", ""),
         ("runs/my_eta/model cannot be read: gone.", "runs/my_eta/model cannot be read", "无法读取 runs/my_eta/model"),
     ],

@@ -11,15 +11,7 @@ from playwright.sync_api import Page, expect
 
 from tests.tiny import tiny_model
 from tests.ui.conftest import WAIT
-from tests.ui.test_page import (
-    choose_model,
-    expect_phase,
-    place,  # noqa: F401  (a fixture, as is the next)
-    player,
-    press_generate,
-    set_number,
-    url,  # noqa: F401
-)
+from tests.ui.pages import choose_model, expect_phase, player, press_generate, set_number
 
 CLOSED = (
     "Object.defineProperty(window, 'localStorage', { get() { throw new DOMException('closed', 'SecurityError'); } })"
@@ -28,12 +20,7 @@ CLOSED = (
 ODD = ("null", "{", "3")
 
 
-@pytest.fixture
-def page(open_page) -> Page:
-    return open_page()
-
-
-def test_a_run_that_the_server_does_not_take_is_over(browser, url: str):  # noqa: F811
+def test_a_run_that_the_server_does_not_take_is_over(browser, url: str):
     page = browser.new_page()
     page.goto(url)
     expect(player(page)).to_have_attribute("data-frames", "5", timeout=WAIT)
@@ -47,7 +34,7 @@ def test_a_run_that_the_server_does_not_take_is_over(browser, url: str):  # noqa
     page.close()
 
 
-def test_a_server_that_is_gone_is_noticed(browser, url: str):  # noqa: F811
+def test_a_server_that_is_gone_is_noticed(browser, url: str):
     page = browser.new_page()
     page.goto(url)
     expect(player(page)).to_have_attribute("data-frames", "5", timeout=WAIT)
@@ -79,7 +66,7 @@ def test_a_gif_is_written_whole_though_another_run_begins(page: Page):
 @pytest.mark.parametrize(
     "storage", [CLOSED, *(f"localStorage.setItem('digit-diffusion-lab', '{kept}')" for kept in ODD)]
 )
-def test_the_page_is_whole_whatever_storage_holds(browser, url: str, storage: str):  # noqa: F811
+def test_the_page_is_whole_whatever_storage_holds(browser, url: str, storage: str):
     page = browser.new_page()
     page.add_init_script(storage)
     page.goto(url)
@@ -100,7 +87,7 @@ def test_tab_goes_past_a_dropdown(page: Page):
     expect(names).to_have_count(0)
 
 
-def test_reload_sets_the_page_up_for_what_is_there(page: Page, place: Path):  # noqa: F811
+def test_reload_sets_the_page_up_for_what_is_there(page: Page, place: Path):
     model = place / "runs" / "passing" / "model"
     tiny_model(seed=1, title="Passing").save(model)
     reload = page.get_by_role("button", name="Reload")
@@ -123,7 +110,7 @@ def test_reload_sets_the_page_up_for_what_is_there(page: Page, place: Path):  # 
     expect_phase(page, "finished")
 
 
-def test_what_was_on_the_page_outlives_a_lost_connection(browser, url: str):  # noqa: F811
+def test_what_was_on_the_page_outlives_a_lost_connection(browser, url: str):
     page = browser.new_context().new_page()
     page.goto(url)
     expect(player(page)).to_have_attribute("data-frames", "5", timeout=WAIT)

@@ -12,6 +12,7 @@ DENOISERS = {
     "plain": {"kind": "unet", "channels": (16,), "attention": (False,)},
     "patch": {**FLAT, "patch": 2, "blocks": 2},
     "deep": {**DEEP, "dropout": 0.1},
+    "skips-per-level": {**DEEP, "skip_per": "level", "middle": False},
     "fourier-time": {**FLAT, "time": "fourier"},
     "scalar-time": {**FLAT, "time": "scalar", "order": "conv_first", "scale_shift": False},
     "transformer": {**FLAT, "attention": (False, "transformer"), "context_width": 16},

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from diffusion.networks import FreeU
+from diffusion.networks import FreeU, UNetConfig
 from diffusion.networks.freeu import backbone_scaled, low_frequencies_scaled
 from tests.diffusion.networks.samples import DENOISERS, build, change, times, woken
 
@@ -23,6 +23,17 @@ def test_ones_change_nothing_and_either_scale_changes_the_output(name):
 def test_it_acts_at_the_deeper_half_of_the_levels():
     acts = {levels: [level for level in range(levels) if FreeU().applies(level, levels)] for levels in (1, 2, 3, 4)}
     assert acts == {1: [0], 2: [1], 3: [1, 2], 4: [2, 3]}
+
+
+@pytest.mark.parametrize(("levels", "skips"), [(1, False), (2, False), (3, True), (4, True)])
+def test_it_wants_skips_where_it_acts(levels, skips):
+    shape = {"channels": (16,) * levels, "attention": (False,) * levels}
+    assert UNetConfig(**shape).freeu
+    assert UNetConfig(**shape, skip_per="level").freeu == skips
+    network = woken(build({"kind": "unet", **shape, "skip_per": "level"}))
+    torch.manual_seed(1)
+    x, t = torch.randn(2, 1, 16, 16), times(network, 2)
+    assert (change(network(x, t), network(x, t, freeu=FreeU(1.3, 0.5))) > 1e-4) == skips
 
 
 def test_the_backbone_is_amplified_where_it_is_strong():

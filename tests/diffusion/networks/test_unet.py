@@ -5,6 +5,7 @@ import pytest
 import torch
 from pydantic import ValidationError
 
+from diffusion.networks.blocks import Block
 from diffusion.networks.unet import UNetConfig
 from tests.diffusion.networks.samples import DENOISERS, FLAT, build, change, times, woken
 
@@ -40,6 +41,31 @@ def test_the_layout_in_memory_changes_nothing(channels_last):
     out = network(x, t, y)
     layout = torch.channels_last if channels_last else torch.contiguous_format
     torch.testing.assert_close(network.to(memory_format=layout)(x, t, y), out, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(("levels", "blocks"), [(1, 2), (2, 1), (3, 2)])
+@pytest.mark.parametrize("skip_per", ["layer", "level"])
+@torch.no_grad()
+def test_what_is_handed_across(levels, blocks, skip_per):
+    shape = {"channels": (16, 24, 32)[:levels], "attention": (False,) * levels, "blocks": blocks}
+    network = woken(build({"kind": "unet", **shape, "skip_per": skip_per}))
+    put_out, got = [], []
+    for layer in (network.input, *network.down):
+        layer.register_forward_hook(lambda layer, _inputs, out: put_out.append((layer, out)))
+    for layer in network.up:
+        layer.register_forward_pre_hook(lambda layer, inputs: got.append((layer, inputs[0])))
+    network(torch.randn(2, 1, 12, 12), times(network, 2), torch.tensor([1, 10]))
+    lowest = 12 // 2 ** (levels - 1)
+    ends = {out.shape[-1]: out for layer, out in put_out if isinstance(layer, Block) and out.shape[-1] > lowest}
+    for layer, h in got:
+        if isinstance(layer, Block):
+            if skip_per == "layer":  # in the reverse of their order
+                expected = put_out.pop()[1]
+            elif (expected := ends.pop(h.shape[-1], None)) is None:  # only the first block of a level gets any
+                assert h.shape[1] == layer.residual.conv2.out_channels
+                continue
+            assert torch.equal(h[:, -expected.shape[1] :], expected)
+    assert not (put_out if skip_per == "layer" else ends)
 
 
 @pytest.mark.parametrize("mode", ["bilinear", "bicubic"])
