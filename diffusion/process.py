@@ -122,8 +122,8 @@ class Process:
 
     def levels_at(self, times: Tensor) -> list[Level]:
         """The levels at some times (M,) in [0, 1]."""
-        table = zip(times, *self.alpha_sigma(times), *self.sde(times), strict=True)
-        return [Level(*(value.item() for value in row)) for row in table]
+        table = torch.stack([times, *self.alpha_sigma(times), *self.sde(times)], dim=1)
+        return [Level(*row) for row in table.tolist()]
 
     def time_of(self, lam: Tensor) -> Tensor:
         """The time with half-log-SNR ``lam``, by bisection: lambda falls strictly with t."""
