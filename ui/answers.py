@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from contextlib import closing
 from html import escape
 from typing import Any
-from uuid import uuid4
 
 import gradio as gr
 
@@ -68,10 +67,9 @@ class Answers:
         config = self.engine.load(Request(model=settings["model"]).model).config
         return Request(**{name: value for name, value in settings.items() if name not in config.useless})
 
-    def draw(self, *values: Any) -> Iterator[str]:
-        """One run, as messages for the player. Closing the generator stops the computation."""
+    def draw(self, run: str, *values: Any) -> Iterator[str]:
+        """One run of that name, as messages for the player. Closing the generator stops the computation."""
         *settings, language = values
-        run = uuid4().hex
         try:
             request = self.asked(*settings)
             size = self.engine.load(request.model).config.image_size

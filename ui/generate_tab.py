@@ -14,22 +14,26 @@ from ui.backstage import Backstage
 from ui.events import Ask
 from ui.gpu import on_gpu
 from ui.live import Live, asking
+from ui.stops import Stops
 from ui.texts import sampler_sentence, text
 
 SAMPLING = "sampling"  # the concurrency id of what people draw
 ONE_AT_A_TIME: dict[str, Any] = {"concurrency_id": "tiles", "concurrency_limit": 1}  # who comes next finds them drawn
 
-# Before a run: the player is told, a new seed is thrown if wished, Stop takes over from Generate.
+# Before a run: the player names it, a new seed is thrown if wished, Stop takes over from Generate.
 BEGIN = """(mode, seed) => {
-  window.digitPlayer.begin();
+  const run = window.digitPlayer.begin();
   const next = mode === "random" ? Math.floor(Math.random() * 2 ** 32) : seed;
-  return [next, { __type__: "update", interactive: false }, { __type__: "update", interactive: true }];
+  return [run, next, { __type__: "update", interactive: false }, { __type__: "update", interactive: true }];
 }"""
 END = """() => {
-  const over = window.digitPlayer.end();
+  const over = window.digitPlayer.end(BROKEN);
   return [{ __type__: "update", interactive: over }, { __type__: "update", interactive: !over }];
 }"""
-STOP = END.replace("end()", "stop()")
+STOP = """() => {
+  window.digitPlayer.stop();
+  return [{ __type__: "update", interactive: true }, { __type__: "update", interactive: false }];
+}"""
 
 
 class GenerateTab:
@@ -39,6 +43,7 @@ class GenerateTab:
         self.ask = ask
         self.backstage = backstage
         self.answers = Answers(backstage)
+        self.stops = Stops()
         self.header = header
         self.about = self.backstage.engine.describe()  # of the model that the page starts with
         self.words: list[tuple[gr.components.Component, dict[str, str]]] = []  # what to translate: {property: key}
@@ -48,7 +53,7 @@ class GenerateTab:
             with gr.Column(min_width=0, elem_classes="lab-card lab-settings"):
                 self.build_settings()
             with gr.Column(min_width=0, elem_classes="lab-player"):
-                self.player = player.component(asking(self.answers))
+                self.player = player.component([asking(self.answers), self.stops.told()])
             with gr.Column(min_width=0, elem_classes="lab-explain"):
                 self.how = gr.HTML(how_it_works("en"), apply_default_css=False)
         self.wire()
@@ -89,6 +94,7 @@ class GenerateTab:
             )
             self.num_images = self.say(slider(1, 64, step=1, value=16), label="num_images")
         self.steps_by_hand = gr.Checkbox(False, visible="hidden")
+        self.run = gr.Textbox(visible="hidden")  # the name of the last one
         self.eta = self.say(
             slider(0, 1, step=0.05, value=0, visible=has_eta(self.about["sampler"])), label="eta", info="eta_help"
         )
@@ -131,19 +137,19 @@ class GenerateTab:
             fn=None,
             js=BEGIN,
             inputs=[self.seed_mode, self.seed],
-            outputs=[self.seed, self.generate, self.stop],
+            outputs=[self.run, self.seed, self.generate, self.stop],
         )
         run = ask(
             press.then,
-            on_gpu(answers.draw),
-            values,
+            self.stops.heeded(on_gpu(answers.draw)),
+            [self.run, *values],
             self.player,
             concurrency_id=SAMPLING,
-            trigger_mode="multiple",  # also while a stopped run is still being cancelled
+            trigger_mode="multiple",  # also while a stopped run is still ending
         )
-        for ended in (run.then, run.failure):  # the first does not come for a run that the server has not taken
-            ended(fn=None, js=END, outputs=[self.generate, self.stop])
-        self.stop.click(fn=None, js=STOP, outputs=[self.generate, self.stop], cancels=[run])
+        for ended, broken in ((run.success, "false"), (run.failure, "true")):
+            ended(fn=None, js=END.replace("BROKEN", broken), outputs=[self.generate, self.stop])
+        self.stop.click(fn=None, js=STOP, outputs=[self.generate, self.stop])
 
         by_hand = self.steps.input(fn=None, js="() => true", outputs=self.steps_by_hand)
         followed = ask(

@@ -32,22 +32,23 @@ def script(*names: str) -> str:
     return "\n".join([words, *((WEB / name).read_text("utf-8") for name in names)])
 
 
-def component(live: Callable[..., Any]) -> gr.HTML:
-    """The player, at rest until the first message; ``live`` is what live.js asks for sheets."""
+def component(server: list[Callable[..., Any]]) -> gr.HTML:
+    """The player, at rest until the first message; ``server`` are the functions that its scripts call there: draw_live
+    and stop_run."""
     return gr.HTML(
         "",
         html_template='<div class="digit-player"></div>',
         js_on_load=script(*SCRIPTS),
         apply_default_css=False,
         elem_id="player",
-        server_functions=[live],
+        server_functions=server,
     )
 
 
 def message(
     run: str, request: Request, image_size: int, update: Update, example: bool = False, live: bool = False
 ) -> str:
-    """One update of a run, for the browser; ``run`` identifies it, ``image_size`` is in pixels. An example is played,
+    """One update of a run, for the browser; ``run`` is its name, ``image_size`` is in pixels. An example is played,
     a live sheet is shown finished."""
     content: dict[str, Any] = {
         "run": run,

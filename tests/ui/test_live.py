@@ -41,13 +41,13 @@ def values(language="en", **changes):
 
 
 def test_a_sheet_is_what_generate_ends_with(answers):
-    drawn = [json.loads(message) for message in answers.draw(*values())]
+    drawn = [json.loads(message) for message in answers.draw("a run", *values())]
     frames = [frame for message in drawn for frame in message["frames"]]
     sheet = json.loads(answers.draw_live([5, *values()]))
     assert (sheet["run"], sheet["live"], sheet["seed"], sheet["step"]) == ("live 5", True, 11, 2)
     assert sheet["frames"] == frames
     assert sheet["result"] == drawn[-1]["result"]
-    assert not any(message["live"] for message in drawn)
+    assert {(message["run"], message["live"]) for message in drawn} == {("a run", False)}
     assert len(values()) == LIVE_VALUES
     assert answers.engine._runs == 0
 
@@ -164,6 +164,6 @@ def test_so_many_are_drawn_for_at_once_and_no_more_wait_than_may():
 
 
 def test_live_and_generate_share_the_checks(answers):
-    said = json.loads(next(answers.draw(*values(label="cow"))))["error"]
+    said = json.loads(next(answers.draw("a run", *values(label="cow"))))["error"]
     assert json.loads(answers.draw_live([1, *values(label="cow")]))["error"] == said
     assert answers.check_live(Request(model="turbo")).name == "turbo"

@@ -47,6 +47,30 @@ def test_a_server_that_is_gone_is_noticed(browser, url: str):
     page.close()
 
 
+def test_a_run_begun_while_the_one_before_still_ends_is_its_own(page: Page):
+    held = []
+    page.route("**/component_server/", lambda route: held.append(route))  # the server hears late of Stop ...
+    set_number(page, "Steps", 1000)
+    generate, stop = (page.get_by_role("button", name=name) for name in ("Generate", "Stop"))
+    for _ in range(2):
+        generate.click()
+        expect_phase(page, "running")
+        stop.click()
+        expect_phase(page, "stopped")
+    set_number(page, "Steps", 3)
+    generate.click()
+    expect_phase(page, "finished")  # ... and the third run does not care
+    assert len(held) == 2
+    for route in held:
+        route.continue_()
+    set_number(page, "Steps", 4)
+    generate.click()
+    expect_phase(page, "finished")
+    expect(player(page)).to_have_attribute("data-frames", "5")
+    expect(generate).to_be_enabled()
+    expect(stop).to_be_disabled()
+
+
 def test_a_gif_is_written_whole_though_another_run_begins(page: Page):
     set_number(page, "Steps", 40)
     press_generate(page)

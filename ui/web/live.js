@@ -61,11 +61,12 @@ function busy() {
 // answer: a message of the server; nothing where it has too much to do, or cannot be reached.
 function showLive(answer, number) {
   const message = answer || JSON.stringify({ run: "live", error: words().failed });
+  const { run, error } = JSON.parse(message);
   if (busy()) {
-    if (JSON.parse(message).error) return;
+    if (error) return;
     document.querySelector("#stop").click(); // of a film that nobody sees the rest of
   }
-  expecting = true;
+  awaited = run;
   receive(message);
   if (phase !== "live") return;
   const sheet = reel;

@@ -2,8 +2,7 @@
 
 const SILENT = 5000; // ms without a message after which a run's server is looked for
 const MOST_MISSED = 3; // answers: then the server is taken to be gone
-const LATE = 5000; // within so many ms after Stop, the end that is reported may be the stopped run's
-let stoppedAt = -LATE;
+let begun = ""; // the name of the run that Generate has begun last
 let inquiry = 0; // the number of the run that is attended
 let heard = 0; // when the last message came
 
@@ -12,7 +11,7 @@ function receive(text) {
   heard = performance.now();
   const message = JSON.parse(text);
   if (message.error) {
-    if (!expecting && message.run !== "example" && !(reel && reel.run === message.run)) return;
+    if (message.run !== awaited && message.run !== "example" && !(reel && reel.run === message.run)) return;
     setMode("rest");
     return fail(message.error);
   }
@@ -20,8 +19,8 @@ function receive(text) {
     if (reel.stopped) return;
     reel.take(message);
   } else {
-    if (message.example ? reel : !expecting) return; // a person was faster than the example; a run was stopped
-    expecting = false;
+    if (message.example ? reel : message.run !== awaited) return; // a person was faster; or the run was stopped
+    awaited = null;
     const followed = message.live && reel && reel.live && reel.total === message.total ? at : null;
     if (reel) reel.close();
     reel = new Reel(message);
@@ -47,10 +46,11 @@ function receive(text) {
 
 // What the buttons of the page tell the player (ui/generate_tab.py).
 window.digitPlayer = {
+  // Returns the name of the run.
   begin() {
-    if (phase === "waiting" || phase === "running") return; // a double click
+    if (busy()) return begun; // a double click
+    begun = awaited = Math.random().toString(36).slice(2);
     phase = "waiting";
-    expecting = true;
     failure = "";
     queued = "";
     delete root.dataset.long;
@@ -59,25 +59,20 @@ window.digitPlayer = {
     drawWords();
     attend(400);
     if (window.innerWidth < 761) root.scrollIntoView({ behavior: calm ? "auto" : "smooth", block: "start" });
+    return begun;
   },
-  // Whether nothing is running any more, as after every stop.
   stop() {
-    if (phase !== "waiting" && phase !== "running") return true;
-    stoppedAt = performance.now();
+    if (!busy()) return;
+    server.stop_run(begun).catch(() => {}); // a server that cannot be reached: attend() says so
     if (phase === "running") reel.stopped = true;
     phase = phase === "running" ? "stopped" : "idle";
-    expecting = false;
+    awaited = null;
     draw();
-    return true;
   },
-  // A run has ended; true unless it is the stopped one, whose end comes when the next is under way.
-  end() {
-    const late = performance.now() - stoppedAt < LATE;
-    stoppedAt = -LATE;
-    if (phase !== "waiting" && phase !== "running") return true;
-    if (late) return false;
-    fail(words().failed);
-    return true;
+  // A run has ended; the one that is under way only if it broke off. Returns whether none is under way now.
+  end(broken) {
+    if (broken && busy()) fail(words().failed);
+    return !busy();
   },
 };
 
@@ -106,7 +101,7 @@ async function attend(after) {
 }
 
 function fail(sentence) {
-  expecting = false;
+  awaited = null;
   phase = "failed";
   failure = sentence;
   draw();

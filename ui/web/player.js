@@ -20,7 +20,7 @@ let phase = "example"; // "example", "waiting", "running", "stopped", "finished"
 let view = "both";
 let only = null; // the enlarged image's index, or null
 let smooth = false;
-let expecting = false; // Generate was pressed, and nothing of its run has come yet
+let awaited = null; // the name of the run of which nothing has come yet
 let failure = "";
 let queued = ""; // how many are ahead in the queue
 
