@@ -17,13 +17,13 @@ from diffusion.samplers import SAMPLERS
 from ui import player
 from ui.advanced import CONTROLS, advanced_settings, advanced_updates
 from ui.backstage import Backstage
+from ui.properties import guidance_properties, has_eta, tile_properties
 from ui.texts import model_words, sampler_sentence, sentence, text
 
 OF_MODEL = 10 + len(CONTROLS)  # the values that change with the model: ``choose_model`` gives as many
 PEOPLE = 20  # are answered at the same time, by each kind of answer: those who draw share the network's batches
 WAITING_PEOPLE = 32  # beyond so many who wait, people are asked to come back
-MOST_GUIDANCE = 10.0  # on the slider, but for models that were distilled for less
-LIVE_VALUES = 10 + len(CONTROLS)  # of a live request, after its number: those of ``draw``
+LIVE_VALUES = 10 + len(CONTROLS)  # of a live request, after its number, and of ``draw``, after its name
 LIVE_STEPS = 8  # more take too long to follow a hand
 
 
@@ -228,35 +228,3 @@ class Answers:
     def note(self, ref: str, about: dict[str, Any], language: Any) -> str:
         """What a model is, as HTML."""
         return escape(model_words(ref or self.engine.default, about["title"], about["description"], language)[1])
-
-
-def tile_properties(about: dict[str, Any], label: Any = None) -> dict[str, Any]:
-    """The tiles of a model (``Engine.describe``), the label still chosen where it has it; thumbnails come later."""
-    names = about["tiles"]
-    if about["task"] == "super-resolution":
-        heading, note = "digits_small", "digits_small_help"
-    elif names:
-        heading, note = "digits", ""
-    else:
-        heading, note = "no_labels", "no_labels_steer" if about["classifiers"] else "no_labels_help"
-    value = label if label in names else default_label(names)
-    return {"value": value, "names": names, "thumbnails": [], "heading": heading, "note": note}
-
-
-def guidance_properties(about: dict[str, Any]) -> dict[str, Any]:
-    """The slider of the guidance scale for a model (``Engine.describe``), if that has labels to weigh."""
-    return {
-        "value": about["guidance_scale"],
-        "maximum": about["max_guidance"] or MOST_GUIDANCE,
-        "visible": bool(about["label_names"]),
-    }
-
-
-def default_label(names: list[str]) -> str:
-    """What is chosen at first: from the middle of the labels, or "" (any) where there are none."""
-    return names[len(names) // 2] if names else ""
-
-
-def has_eta(sampler: Any) -> bool:
-    """Whether a sampler, if it is one, has the option eta."""
-    return isinstance(sampler, str) and sampler in SAMPLERS and "eta" in SAMPLERS[sampler].options

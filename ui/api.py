@@ -9,8 +9,8 @@ from gradio.processing_utils import save_bytes_to_cache
 
 from diffusion.errors import InputError
 from diffusion.request import Request
+from ui.buttons import SAMPLING
 from ui.engine import Engine
-from ui.generate_tab import SAMPLING
 from ui.gpu import on_gpu
 
 NEEDED = 7  # values that a call by plain HTTP has to give

@@ -8,11 +8,12 @@ from typing import Any
 import gradio as gr
 
 from ui import api, player
-from ui.answers import PEOPLE, WAITING_PEOPLE, default_label
+from ui.answers import PEOPLE, WAITING_PEOPLE
 from ui.backstage import Backstage
 from ui.engine import Engine
 from ui.events import Ask
 from ui.generate_tab import GenerateTab
+from ui.properties import default_label
 from ui.registry import HUB
 from ui.texts import LANGUAGES, text
 

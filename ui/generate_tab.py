@@ -9,31 +9,16 @@ import gradio as gr
 from diffusion.samplers import SAMPLERS
 from ui import player
 from ui.advanced import Advanced
-from ui.answers import Answers, guidance_properties, has_eta, tile_properties
+from ui.answers import Answers
 from ui.backstage import Backstage
+from ui.buttons import Buttons, stopping
 from ui.events import Ask
 from ui.gpu import on_gpu
 from ui.live import Live, asking
-from ui.stops import Stops
+from ui.properties import guidance_properties, has_eta, tile_properties
 from ui.texts import sampler_sentence, text
 
-SAMPLING = "sampling"  # the concurrency id of what people draw
 ONE_AT_A_TIME: dict[str, Any] = {"concurrency_id": "tiles", "concurrency_limit": 1}  # who comes next finds them drawn
-
-# Before a run: the player names it, a new seed is thrown if wished, Stop takes over from Generate.
-BEGIN = """(mode, seed) => {
-  const run = window.digitPlayer.begin();
-  const next = mode === "random" ? Math.floor(Math.random() * 2 ** 32) : seed;
-  return [run, next, { __type__: "update", interactive: false }, { __type__: "update", interactive: true }];
-}"""
-END = """() => {
-  const over = window.digitPlayer.end(BROKEN);
-  return [{ __type__: "update", interactive: over }, { __type__: "update", interactive: !over }];
-}"""
-STOP = """() => {
-  window.digitPlayer.stop();
-  return [{ __type__: "update", interactive: true }, { __type__: "update", interactive: false }];
-}"""
 
 
 class GenerateTab:
@@ -43,7 +28,6 @@ class GenerateTab:
         self.ask = ask
         self.backstage = backstage
         self.answers = Answers(backstage)
-        self.stops = Stops()
         self.header = header
         self.about = self.backstage.engine.describe()  # of the model that the page starts with
         self.words: list[tuple[gr.components.Component, dict[str, str]]] = []  # what to translate: {property: key}
@@ -53,7 +37,7 @@ class GenerateTab:
             with gr.Column(min_width=0, elem_classes="lab-card lab-settings"):
                 self.build_settings()
             with gr.Column(min_width=0, elem_classes="lab-player"):
-                self.player = player.component([asking(self.answers), self.stops.told()])
+                self.player = player.component([asking(self.answers), stopping(self.buttons.stops)])
             with gr.Column(min_width=0, elem_classes="lab-explain"):
                 self.how = gr.HTML(how_it_works("en"), apply_default_css=False)
         self.wire()
@@ -73,13 +57,7 @@ class GenerateTab:
             slider(0, step=0.1, **guidance_properties(self.about)), label="guidance", info="guidance_help"
         )
         self.live = Live(self.say, self.answers)
-        with gr.Row(elem_classes="lab-buttons"):
-            self.generate = self.say(
-                gr.Button(variant="primary", scale=3, min_width=120, elem_id="generate"), value="generate"
-            )
-            self.stop = self.say(
-                gr.Button(variant="stop", interactive=False, scale=1, min_width=84, elem_id="stop"), value="stop"
-            )
+        self.buttons = Buttons(self.say)
 
     def build_settings(self) -> None:
         """How to sample, from which noise, with which model."""
@@ -94,7 +72,6 @@ class GenerateTab:
             )
             self.num_images = self.say(slider(1, 64, step=1, value=16), label="num_images")
         self.steps_by_hand = gr.Checkbox(False, visible="hidden")
-        self.run = gr.Textbox(visible="hidden")  # the name of the last one
         self.eta = self.say(
             slider(0, 1, step=0.05, value=0, visible=has_eta(self.about["sampler"])), label="eta", info="eta_help"
         )
@@ -133,23 +110,7 @@ class GenerateTab:
         sampling = [self.sampler, self.steps, self.steps_by_hand, self.eta, self.seed, self.model]
         self.told = [self.tiles, self.num_images, self.guidance, *sampling, *self.advanced.inputs()]
         values = [*self.told, self.header]
-        press = self.generate.click(
-            fn=None,
-            js=BEGIN,
-            inputs=[self.seed_mode, self.seed],
-            outputs=[self.run, self.seed, self.generate, self.stop],
-        )
-        run = ask(
-            press.then,
-            self.stops.heeded(on_gpu(answers.draw)),
-            [self.run, *values],
-            self.player,
-            concurrency_id=SAMPLING,
-            trigger_mode="multiple",  # also while a stopped run is still ending
-        )
-        for ended, broken in ((run.success, "false"), (run.failure, "true")):
-            ended(fn=None, js=END.replace("BROKEN", broken), outputs=[self.generate, self.stop])
-        self.stop.click(fn=None, js=STOP, outputs=[self.generate, self.stop])
+        press = self.buttons.wire(ask, on_gpu(answers.draw), values, self.player, self.seed_mode, self.seed)
 
         by_hand = self.steps.input(fn=None, js="() => true", outputs=self.steps_by_hand)
         followed = ask(

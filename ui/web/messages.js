@@ -10,13 +10,14 @@ function receive(text) {
   if (!text) return;
   heard = performance.now();
   const message = JSON.parse(text);
+  const shown = reel && reel.run === message.run;
+  if (shown && reel.stopped) return;
   if (message.error) {
-    if (message.run !== awaited && message.run !== "example" && !(reel && reel.run === message.run)) return;
+    if (!shown && message.run !== awaited && message.run !== "example") return;
     setMode("rest");
     return fail(message.error);
   }
-  if (reel && reel.run === message.run) {
-    if (reel.stopped) return;
+  if (shown) {
     reel.take(message);
   } else {
     if (message.example ? reel : message.run !== awaited) return; // a person was faster; or the run was stopped
@@ -44,7 +45,7 @@ function receive(text) {
   drawStatus();
 }
 
-// What the buttons of the page tell the player (ui/generate_tab.py).
+// What the buttons of the page tell the player (ui/buttons.py).
 window.digitPlayer = {
   // Returns the name of the run.
   begin() {
