@@ -14,8 +14,8 @@ from typing import NoReturn
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # no telemetry; both read it when they are imported
 os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
 
-import ui.gpu  # noqa: F401  (on ZeroGPU "spaces" has to be imported before torch touches CUDA)
-from diffusion.cli import Parser
+import ui.zero_gpu  # noqa: F401  (on ZeroGPU "spaces" has to be imported before torch touches CUDA)
+from diffusion.runtime.command_line import Parser
 
 SESSIONS = 500  # visitors and plain HTTP calls that Gradio remembers, at 120 KB each; its default would be 1.2 GB
 
@@ -37,8 +37,8 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
 
     # only now what takes seconds to import: help and refusals come at once
-    from diffusion.devices import keep_to_one_core
     from diffusion.errors import InputError
+    from diffusion.runtime.precision import keep_to_one_core
     from ui.app import build
     from ui.engine import FALLBACK, Engine
     from ui.head import middleware

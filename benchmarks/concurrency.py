@@ -18,8 +18,8 @@ from benchmarks.app import serving
 from benchmarks.sampling import bare
 from benchmarks.timing import interleaved, summary
 from diffusion import load_model
-from diffusion.devices import keep_to_one_core
-from diffusion.request import Request
+from diffusion.runtime.precision import keep_to_one_core
+from diffusion.settings import Request
 from ui.engine import Engine
 
 SOME, ALL = 8, 20  # people

@@ -13,8 +13,8 @@ import matplotlib
 
 from benchmarks.sampling import DIGITS
 from diffusion import SAMPLERS, load_model
-from diffusion.request import check_settings
-from train.generating import evaluate_generation
+from diffusion.settings import check_settings
+from train.evaluation.generation import evaluate_generation
 
 STEPS = [3, 5, 10, 20]
 

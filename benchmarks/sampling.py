@@ -11,8 +11,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.timing import interleaved, ratio, summary
 from diffusion import Model, load_model
-from diffusion.devices import use_bfloat16
-from train.data import import_torchvision
+from diffusion.runtime.precision import use_bfloat16
+from train.datasets import import_torchvision
 
 DIGITS = 16
 

@@ -18,8 +18,8 @@ import matplotlib
 
 from benchmarks.app import ROOT
 from diffusion import load_model
-from diffusion.request import check_settings
-from train.generating import evaluate_generation
+from diffusion.settings import check_settings
+from train.evaluation.generation import evaluate_generation
 
 DIGITS = 1000
 AIMS = (0.95, 0.98)

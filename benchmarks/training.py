@@ -16,10 +16,10 @@ from diffusion.losses import LOSSES
 from diffusion.model import Model
 from train.batches import Batches
 from train.config import TrainConfig
-from train.data import Dataset
-from train.ema import PowerAverage
+from train.datasets import Dataset
 from train.loop import accelerator_for, fresh_optimizer
 from train.presets import PRESETS
+from train.weight_average import PowerAverage
 
 PRESET, IMAGES = "unet", 60_000  # the size of MNIST
 STEPS = 15  # in one measurement: the first of them are slower, as the other side has just used the memory

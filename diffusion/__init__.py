@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from diffusion.config import ModelConfig
     from diffusion.errors import InputError
     from diffusion.guidance import NoisyClassifier
-    from diffusion.loading import load_classifier, load_model
+    from diffusion.io.loading import load_classifier, load_model
     from diffusion.model import Model
     from diffusion.networks import FreeU
     from diffusion.samplers import SAMPLERS, Step
@@ -41,4 +41,4 @@ if not TYPE_CHECKING:
     def __getattr__(name):
         if name not in __all__:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        return getattr(importlib.import_module(f"diffusion.{MODULES.get(name, 'loading')}"), name)
+        return getattr(importlib.import_module(f"diffusion.{MODULES.get(name, 'io.loading')}"), name)

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from diffusion.prediction import Parameterisation, Prediction
+from diffusion.parameterisation import Parameterisation, Prediction
 from diffusion.process import Level, Process, like
 from diffusion.variance import VARIANCES, Variance, VarianceKind
 

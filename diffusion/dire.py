@@ -24,16 +24,16 @@ import numpy as np
 from torch import Tensor
 from tqdm import tqdm
 
-from diffusion.cli import Parser, answer
 from diffusion.errors import InputError
-from diffusion.files import write_atomically
 from diffusion.generate import checked_device
-from diffusion.images import from_uint8, png_bytes, to_uint8
 from diffusion.inversion import upwards
-from diffusion.loading import load_model
+from diffusion.io.image_reader import UNREADABLE, read_picture
+from diffusion.io.images import from_uint8, png_bytes, to_uint8
+from diffusion.io.loading import load_model
+from diffusion.io.model_directory import write_atomically
 from diffusion.model import Model
-from diffusion.pictures import UNREADABLE, read_picture
-from diffusion.request import Settings, between
+from diffusion.runtime.command_line import Parser, answer
+from diffusion.settings import Settings, between
 
 TABLE, SETTINGS = "errors.csv", "settings.json"
 HEADER = ["path", "error"]

@@ -13,17 +13,17 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from diffusion.cli import Parser, answer
 from diffusion.config import ModelConfig
 from diffusion.errors import InputError
-from diffusion.files import write_atomically
-from diffusion.gif import gif_bytes
-from diffusion.images import png_bytes, sheet
-from diffusion.loading import load_classifier, load_model
+from diffusion.io.gif import gif_bytes
+from diffusion.io.image_reader import read_small_pictures
+from diffusion.io.images import png_bytes, sheet
+from diffusion.io.loading import load_classifier, load_model
+from diffusion.io.model_directory import write_atomically
 from diffusion.model import Model
-from diffusion.pictures import read_small_pictures
-from diffusion.request import Settings, between, label_index
+from diffusion.runtime.command_line import Parser, answer
 from diffusion.samplers import SAMPLERS
+from diffusion.settings import Settings, between, label_index
 from diffusion.trajectory import displayed, kept_indices, trajectory
 
 SUFFIXES = (".png", ".gif", ".npz")

@@ -17,7 +17,7 @@ from torch import Tensor
 from diffusion.config import ModelConfig
 from diffusion.denoiser import Denoise, conditioned
 from diffusion.errors import InputError
-from diffusion.prediction import Prediction
+from diffusion.parameterisation import Prediction
 from diffusion.process import Level, Process, like, transition
 
 # Of the power law: the root mean square of a pixel's score with the label minus without, as measured on MNIST's cosine

@@ -18,11 +18,11 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
-from diffusion.bound import bound_step, decoder_cost, step_divergence
 from diffusion.denoiser import Denoiser
 from diffusion.guidance import NoisyClassifier
-from diffusion.prediction import Prediction
+from diffusion.parameterisation import Prediction
 from diffusion.process import Level, Process, like
+from diffusion.vlb import bound_step, decoder_cost, step_divergence
 
 
 def stratified_times(n: int, t_min: float, generator: torch.Generator | None = None) -> Tensor:

@@ -10,19 +10,19 @@ from torch import Tensor, nn
 
 from diffusion.config import ModelConfig
 from diffusion.denoiser import Denoise, Denoiser, clipped
-from diffusion.devices import Bfloat16, keep_memory, use_bfloat16
 from diffusion.errors import InputError
-from diffusion.files import CARD, CONFIG, WEIGHTS, write_atomically
-from diffusion.gather import Gatherer
 from diffusion.guidance import NoisyClassifier, classifier_free, skip_layer
 from diffusion.inversion import invert
+from diffusion.io.model_directory import CARD, CONFIG, WEIGHTS, write_atomically
 from diffusion.networks import FreeU, build_network
 from diffusion.noise import ImageNoise
-from diffusion.prediction import PARAMETERISATIONS
+from diffusion.parameterisation import PARAMETERISATIONS
 from diffusion.process import Level
-from diffusion.request import LIMITS, check_low_res, check_settings, checked_labels, whole_number
 from diffusion.respacing import respaced
+from diffusion.runtime.batching import Gatherer
+from diffusion.runtime.precision import Bfloat16, keep_memory, use_bfloat16
 from diffusion.samplers import SAMPLERS, Step
+from diffusion.settings import LIMITS, check_low_res, check_settings, checked_labels, whole_number
 from diffusion.variance import VARIANCES
 
 

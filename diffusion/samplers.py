@@ -15,7 +15,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from diffusion.prediction import Prediction
+from diffusion.parameterisation import Prediction
 from diffusion.process import Level, transition
 
 Noise = Callable[[], Tensor]
@@ -190,7 +190,7 @@ SAMPLERS = {
         10,
     ),
     "turbo": Sampler(
-        ddim,  # what a distilled model predicts is where a single step of DDIM has to aim: ``train.distill``
+        ddim,  # what a distilled model predicts is where a single step of DDIM has to aim: ``train.distillation``
         "Turbo",
         "Jumps straight to the next level: for distilled models, which draw in one, two or four steps.",
         2,

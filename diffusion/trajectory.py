@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from diffusion.images import to_uint8
+from diffusion.io.images import to_uint8
 from diffusion.model import Model
 from diffusion.networks import FreeU
 from diffusion.noise import ImageNoise

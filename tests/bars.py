@@ -2,7 +2,7 @@
 
 import torch
 
-from train.data import DIGITS, Dataset
+from train.datasets import DIGITS, Dataset
 
 
 def bars(count: int) -> Dataset:

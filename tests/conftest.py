@@ -2,7 +2,7 @@
 
 import pytest
 
-from diffusion.devices import VARIABLE
+from diffusion.runtime.precision import VARIABLE
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -18,7 +18,7 @@ from diffusion.config import ModelConfig
 from diffusion.denoiser import Denoise, Denoiser
 from diffusion.guidance import away
 from diffusion.losses import noised
-from train.distill import load_teacher
+from train.distillation import load_teacher
 
 
 @dataclass(frozen=True)

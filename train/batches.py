@@ -11,11 +11,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from diffusion.images import downscaled
+from diffusion.io.images import downscaled
 from diffusion.losses import drop_labels, stratified_times
 from diffusion.model import Model
 from train.config import TrainConfig, time_knots
-from train.data import Dataset
+from train.datasets import Dataset
 
 
 class Batch(NamedTuple):

@@ -16,7 +16,7 @@ from safetensors.torch import save as to_safetensors
 from torch import Tensor, nn
 
 from diffusion.errors import InputError
-from diffusion.files import write_atomically
+from diffusion.io.model_directory import write_atomically
 
 KEPT = 2  # the last ones: should the newest be damaged, there is one before it
 

@@ -26,25 +26,25 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from diffusion.cli import Parser, answer
 from diffusion.errors import InputError
-from diffusion.files import CARD, read_config, write_atomically
 from diffusion.generate import Job, checked_device
-from diffusion.hub import resolve
-from diffusion.images import png_bytes
-from diffusion.loading import load_classifier, load_model
+from diffusion.io.hub import resolve
+from diffusion.io.images import png_bytes
+from diffusion.io.loading import load_classifier, load_model
+from diffusion.io.model_directory import CARD, read_config, write_atomically
 from diffusion.model import Model
-from train.card import HUB_DATASETS, card_parts, with_figures
-from train.data import Dataset, load_dataset
-from train.enlarging import evaluate_enlarging
-from train.evaluator import EVALUATORS, suited
-from train.figures import judging, real_images, renew_reference
-from train.generating import evaluate_generation
-from train.inverting import dire
-from train.likelihood import bits_per_dim, summary
-from train.metrics import table
-from train.neighbours import neighbours
-from train.two_sample import two_sample
+from diffusion.runtime.command_line import Parser, answer
+from train.datasets import Dataset, load_dataset
+from train.evaluation.classifier import EVALUATORS, suited
+from train.evaluation.frechet import judging, real_images, renew_reference
+from train.evaluation.generation import evaluate_generation
+from train.evaluation.likelihood import bits_per_dim, summary
+from train.evaluation.metrics import table
+from train.evaluation.nearest_neighbours import neighbours
+from train.evaluation.reconstruction import dire
+from train.evaluation.super_resolution import evaluate_enlarging
+from train.evaluation.two_sample_test import two_sample
+from train.model_card import HUB_DATASETS, card_parts, with_figures
 
 SHEET = "neighbours.png"  # beside the card
 GUIDANCE = ("guidance_scale", "guidance_t_min", "guidance_t_max", "guidance_power", "skip_scale", "classifier_scale")

@@ -12,25 +12,25 @@ from accelerate import Accelerator, PartialState
 from torch import Tensor, nn
 
 from diffusion.denoiser import Denoiser
-from diffusion.devices import use_bfloat16
 from diffusion.errors import InputError
 from diffusion.guidance import NoisyClassifier
-from diffusion.loading import load_any
+from diffusion.io.loading import load_any
 from diffusion.losses import LOSSES
 from diffusion.model import Model
+from diffusion.runtime.precision import use_bfloat16
 from train.autoguidance import autoguidance
 from train.batches import Batches, mixed
-from train.card import model_card
 from train.checkpoints import load_checkpoint, save_checkpoint
 from train.config import RunConfig, TrainConfig
-from train.data import Dataset
-from train.distill import distillation, load_teacher, start_from
-from train.ema import PowerAverage
-from train.journal import Journal
+from train.datasets import Dataset
+from train.distillation import distillation, load_teacher, start_from
+from train.logger import Journal
+from train.model_card import model_card
 from train.muon import Muon
-from train.pace import Chore, Pace
-from train.runs import CHECKPOINTS, MODEL, SAMPLES, check_new
-from train.sheets import evaluations, sample_sheet
+from train.run_directory import CHECKPOINTS, MODEL, SAMPLES, check_new
+from train.sample_sheets import evaluations, sample_sheet
+from train.schedule import Chore, Pace
+from train.weight_average import PowerAverage
 
 FUSED = ("cpu", "cuda", "mps", "xpu")  # devices where AdamW has a kernel that updates all weights at once
 FRESH: dict[str, Any] = {"step": 0, "seconds": 0.0, "loss": None, "pending": [], "finished": None}

@@ -20,14 +20,14 @@ from typing import TYPE_CHECKING, Any
 if not __package__:  # started as a file: what it imports lies beside its folder
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from diffusion.cli import Parser
 from diffusion.errors import InputError
+from diffusion.runtime.command_line import Parser
 
 if TYPE_CHECKING:  # torch is imported after the command line is read, so that --help and a mistake answer at once
     from accelerate import Accelerator
 
     from train.config import RunConfig
-    from train.data import Dataset
+    from train.datasets import Dataset
 
 
 def parser() -> argparse.ArgumentParser:
@@ -112,11 +112,11 @@ def run(options: dict[str, Any], start_time: float) -> int:
     import torch
     from accelerate import PartialState
 
-    from diffusion.files import write_atomically
-    from diffusion.hub import push
+    from diffusion.io.hub import push
+    from diffusion.io.model_directory import write_atomically
     from train.loop import accelerator_for, train
-    from train.runs import CONFIG, claimed, latest_run_directory, new_run_directory
-    from train.setup import fitted, new_config, resumed_config, same_data
+    from train.run_directory import CONFIG, claimed, latest_run_directory, new_run_directory
+    from train.run_setup import fitted, new_config, resumed_config, same_data
 
     # where processes have no GPU they meet over gloo, which accelerate takes only if it is told
     PartialState(cpu=not torch.accelerator.is_available() or os.environ.get("ACCELERATE_USE_CPU", "").lower() == "true")
@@ -161,7 +161,7 @@ def check_upload(repo_id: str) -> None:
     """Find out before the work what would fail after it. Raises InputError."""
     from huggingface_hub import get_token
 
-    from diffusion.hub import is_repo_id
+    from diffusion.io.hub import is_repo_id
 
     if not is_repo_id(repo_id):
         raise InputError(f"--push-to-hub must be OWNER/NAME, not {repo_id!r}.")
@@ -187,7 +187,7 @@ def on_main(decide: Callable[[], Any]) -> Any:
 
 
 def announce(config: "RunConfig", data: "Dataset", run_dir: Path, accelerator: "Accelerator") -> None:
-    from train.card import hardware
+    from train.model_card import hardware
 
     training, model = config.training, config.model
     print(

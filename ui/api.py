@@ -8,10 +8,10 @@ import gradio as gr
 from gradio.processing_utils import save_bytes_to_cache
 
 from diffusion.errors import InputError
-from diffusion.request import Request
-from ui.buttons import SAMPLING
+from diffusion.settings import Request
 from ui.engine import Engine
-from ui.gpu import on_gpu
+from ui.tabs.run_buttons import SAMPLING
+from ui.zero_gpu import on_gpu
 
 NEEDED = 7  # values that a call by plain HTTP has to give
 

@@ -8,13 +8,13 @@ from typing import Any
 import gradio as gr
 
 from ui import api, player
-from ui.answers import PEOPLE, WAITING_PEOPLE
-from ui.backstage import Backstage
 from ui.engine import Engine
 from ui.events import Ask
-from ui.generate_tab import GenerateTab
+from ui.handlers import PEOPLE, WAITING_PEOPLE
+from ui.precompute import Backstage
 from ui.properties import default_label
 from ui.registry import HUB
+from ui.tabs.generate import GenerateTab
 from ui.texts import LANGUAGES, text
 
 LOOK = 0.005  # seconds between Gradio's looks at its queue; its own is 1 ms, all day long

@@ -20,15 +20,15 @@ from typing import Any, NamedTuple
 import numpy as np
 from torch import Tensor
 
-from diffusion.devices import keep_to_one_core, precision
 from diffusion.errors import InputError
-from diffusion.images import png_bytes, sheet, to_uint8
+from diffusion.io.images import png_bytes, sheet, to_uint8
 from diffusion.model import Model
-from diffusion.request import Request
+from diffusion.runtime.precision import keep_to_one_core, precision
+from diffusion.settings import Request
 from diffusion.trajectory import State, displayed, kept_indices, trajectory
-from train import evaluator
-from ui.media import quick_png
-from ui.plan import Plan, planned, tile_names
+from train.evaluation import classifier as evaluator
+from ui.fast_png import quick_png
+from ui.job import Plan, planned, tile_names
 from ui.registry import HUB, ModelEntry, Registry
 
 logger = logging.getLogger(__name__)

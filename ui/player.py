@@ -12,7 +12,7 @@ from typing import Any
 
 import gradio as gr
 
-from diffusion.request import Request
+from diffusion.settings import Request
 from ui import texts
 from ui.engine import Frame, Update
 

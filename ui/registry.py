@@ -10,14 +10,14 @@ from typing import Any, Literal, NamedTuple
 from torch import nn
 
 from diffusion.config import ModelConfig, Task
-from diffusion.devices import keep_to_one_core
 from diffusion.errors import InputError
-from diffusion.files import CONFIG, WEIGHTS, read_config
-from diffusion.gather import Gatherer
 from diffusion.guidance import NoisyClassifier
-from diffusion.hub import COMMIT, bundled, is_bundled, resolve
-from diffusion.loading import load_classifier, load_model
+from diffusion.io.hub import COMMIT, bundled, is_bundled, resolve
+from diffusion.io.loading import load_classifier, load_model
+from diffusion.io.model_directory import CONFIG, WEIGHTS, read_config
 from diffusion.model import Model
+from diffusion.runtime.batching import Gatherer
+from diffusion.runtime.precision import keep_to_one_core
 from train.presets import PRESETS
 
 HELD = 4  # models in memory; the one unused for longest makes room

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from diffusion.networks.attention import CrossAttention, SelfAttention, SpatialTransformer
 from diffusion.networks.layers import FrequencyBranch, Upsample, group_norm, zero_module
-from diffusion.networks.settings import Attends, TrunkConfig
+from diffusion.networks.trunk_config import Attends, TrunkConfig
 
 
 class ResBlock(nn.Module):

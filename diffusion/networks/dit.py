@@ -7,9 +7,9 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from diffusion.networks.attention import TokenAttention, to_pixels, to_tokens
-from diffusion.networks.conditioning import Conditioned, TimeKind, sinusoidal, time_features
+from diffusion.networks.embeddings import Conditioned, TimeKind, sinusoidal, time_features
 from diffusion.networks.layers import MLP, normal_, zero_module
-from diffusion.networks.settings import MaxGuidance, Settings, Width
+from diffusion.networks.trunk_config import MaxGuidance, Settings, Width
 
 
 class DiTConfig(Settings):

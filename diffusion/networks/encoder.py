@@ -6,9 +6,9 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from diffusion.networks.layers import group_norm
-from diffusion.networks.pools import AdaptivePool, AttentionPool2d, PoolKind, SpatialPool
-from diffusion.networks.settings import TO_CONTEXT, TrunkConfig
+from diffusion.networks.pooling import AdaptivePool, AttentionPool2d, PoolKind, SpatialPool
 from diffusion.networks.trunk import Trunk
+from diffusion.networks.trunk_config import TO_CONTEXT, TrunkConfig
 
 
 class UNetEncoderConfig(TrunkConfig):

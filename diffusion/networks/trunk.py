@@ -5,8 +5,8 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from diffusion.networks.blocks import Block, ResBlock, downsampler
-from diffusion.networks.conditioning import Conditioned, time_features
-from diffusion.networks.settings import Attends, TrunkConfig
+from diffusion.networks.embeddings import Conditioned, time_features
+from diffusion.networks.trunk_config import Attends, TrunkConfig
 
 
 class Trunk(Conditioned):

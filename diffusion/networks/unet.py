@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from diffusion.networks.blocks import Block, upsampler
 from diffusion.networks.freeu import FreeU
 from diffusion.networks.layers import group_norm, zero_module
-from diffusion.networks.settings import TO_CONTEXT, MaxGuidance, TrunkConfig, Width
 from diffusion.networks.trunk import Trunk
+from diffusion.networks.trunk_config import TO_CONTEXT, MaxGuidance, TrunkConfig, Width
 
 
 class UNetConfig(TrunkConfig):

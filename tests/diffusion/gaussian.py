@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from diffusion.prediction import Prediction
+from diffusion.parameterisation import Prediction
 from diffusion.process import CosineVP, ExponentialVE, Flow, Level, LinearVP
 
 PROCESSES = {"linear": LinearVP(), "cosine": CosineVP(), "ve": ExponentialVE(), "flow": Flow()}

@@ -6,7 +6,7 @@ import torch
 from diffusion import guidance
 from diffusion.denoiser import Denoiser, clipped
 from diffusion.guidance import classifier_free
-from diffusion.prediction import PARAMETERISATIONS, Prediction
+from diffusion.parameterisation import PARAMETERISATIONS, Prediction
 from tests.diffusion.gaussian import PROCESSES, Gaussian
 
 

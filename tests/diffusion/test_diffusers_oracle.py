@@ -11,7 +11,7 @@ import diffusers
 import pytest
 import torch
 
-from diffusion.prediction import PARAMETERISATIONS, Prediction
+from diffusion.parameterisation import PARAMETERISATIONS, Prediction
 from diffusion.process import CosineVP, LinearVP
 from diffusion.samplers import SAMPLERS
 

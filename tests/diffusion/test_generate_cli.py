@@ -9,8 +9,8 @@ import torch
 from PIL import Image
 
 from diffusion import FreeU, generate
-from diffusion.images import sheet, to_uint8
-from diffusion.pictures import read_small_pictures
+from diffusion.io.image_reader import read_small_pictures
+from diffusion.io.images import sheet, to_uint8
 from tests.tiny import tiny_classifier, tiny_enlarger, tiny_model
 
 COMMAND = [sys.executable, "-m", "diffusion.generate"]

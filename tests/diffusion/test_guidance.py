@@ -12,7 +12,7 @@ import torch
 from diffusion import InputError
 from diffusion.denoiser import Denoiser
 from diffusion.guidance import NoisyClassifier, classifier, classifier_free, classifier_mean, gradient, skip_layer
-from diffusion.prediction import PARAMETERISATIONS
+from diffusion.parameterisation import PARAMETERISATIONS
 from diffusion.process import CosineVP, LinearVP, transition
 from diffusion.samplers import SAMPLERS, ddim, ddpm, heun
 from diffusion.variance import VARIANCES, Variance

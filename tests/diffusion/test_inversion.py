@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from diffusion.inversion import invert, upwards
-from diffusion.prediction import Prediction
+from diffusion.parameterisation import Prediction
 from diffusion.process import LinearVP
 from diffusion.respacing import respaced
 from diffusion.samplers import ddim

@@ -4,7 +4,7 @@ import torch
 from diffusion.denoiser import Denoiser
 from diffusion.guidance import NoisyClassifier
 from diffusion.losses import LOSSES, drop_labels, on_chain, stratified_times
-from diffusion.prediction import PARAMETERISATIONS
+from diffusion.parameterisation import PARAMETERISATIONS
 from diffusion.process import CosineVP, LinearVP
 from diffusion.variance import VARIANCES
 from tests.diffusion import guided_diffusion as gd

@@ -9,7 +9,7 @@ from diffusion import SAMPLERS, FreeU, InputError, Model, ModelConfig, load_clas
 from diffusion.denoiser import clipped
 from diffusion.inversion import invert
 from diffusion.losses import LOSSES
-from diffusion.prediction import PARAMETERISATIONS
+from diffusion.parameterisation import PARAMETERISATIONS
 from diffusion.variance import VARIANCES
 from tests.tiny import ENLARGER, READER, tiny_classifier, tiny_enlarger, tiny_model
 

@@ -5,8 +5,8 @@ import torch
 
 from diffusion import InputError
 from diffusion.process import ExponentialVE, LinearVP, transition
-from diffusion.request import Settings, check_settings
 from diffusion.respacing import respaced, respaced_indices
+from diffusion.settings import Settings, check_settings
 from tests.diffusion import guided_diffusion as gd
 from tests.tiny import tiny_model
 

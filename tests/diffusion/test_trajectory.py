@@ -6,7 +6,7 @@ import torch
 
 from diffusion import SAMPLERS, FreeU
 from diffusion.guidance import classifier_free
-from diffusion.request import check_settings
+from diffusion.settings import check_settings
 from diffusion.trajectory import displayed, kept_indices, trajectory
 from tests.tiny import tiny_model
 

@@ -8,7 +8,7 @@ import torch
 from diffusion import load_model
 from diffusion.denoiser import Denoiser, clipped
 from diffusion.guidance import classifier_free
-from diffusion.prediction import PARAMETERISATIONS, Prediction
+from diffusion.parameterisation import PARAMETERISATIONS, Prediction
 from diffusion.process import LinearVP, transition
 from diffusion.samplers import SAMPLERS, ddpm
 from diffusion.variance import VARIANCES, Variance

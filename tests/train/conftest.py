@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from train.evaluator import load_evaluator
+from train.evaluation.classifier import load_evaluator
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -9,12 +9,12 @@ from accelerate import Accelerator
 from diffusion import ModelConfig, load_model
 from diffusion.denoiser import Denoiser
 from diffusion.guidance import skip_layer
-from diffusion.prediction import PARAMETERISATIONS, Prediction
+from diffusion.parameterisation import PARAMETERISATIONS, Prediction
 from tests.diffusion.gaussian import PROCESSES, Gaussian
 from tests.tiny import DIGITS, NETWORK, assert_reaches_all, tiny_model
 from train.autoguidance import Autoguidance, autoguidance
 from train.config import RunConfig, TrainConfig
-from train.data import Dataset
+from train.datasets import Dataset
 from train.loop import train
 
 DATA, VAGUE = Gaussian(mean=0.1, std=0.2), Gaussian(mean=0.0, std=0.5)

@@ -12,14 +12,17 @@ from huggingface_hub import ModelCard
 from PIL import Image
 
 from diffusion.config import ModelConfig
-from diffusion.loading import load_model
+from diffusion.io.loading import load_model
 from diffusion.model import Model
 from tests.bars import bars
 from tests.tiny import ENLARGER, READER, tiny_classifier, tiny_enlarger, tiny_model
-from train import enlarging, evaluate, generating, two_sample
-from train.data import DIGITS, Dataset, import_torchvision
-from train.drawing import draw, labels_in_turn
-from train.enlarging import bicubic, psnr, small
+from train import evaluate
+from train.datasets import DIGITS, Dataset, import_torchvision
+from train.evaluation import generation as generating
+from train.evaluation import super_resolution as enlarging
+from train.evaluation import two_sample_test as two_sample
+from train.evaluation.sample import draw, labels_in_turn
+from train.evaluation.super_resolution import bicubic, psnr, small
 
 CLOTHES = "---\ndatasets:\n- zalando-datasets/fashion_mnist\n---\n\n# Clothes\n"
 ROOT = Path(__file__).resolve().parents[2]

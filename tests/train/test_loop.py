@@ -13,19 +13,19 @@ import torch
 from accelerate import Accelerator
 from PIL import Image
 
-import diffusion.files
+import diffusion.io.model_directory
 from diffusion import InputError, ModelConfig, load_classifier, load_model
-from diffusion.images import downscaled
+from diffusion.io.images import downscaled
 from tests.train.tiny_run import TINY
 from train import loop
 from train.batches import Batches, image_order
 from train.checkpoints import checkpoints
 from train.config import RunConfig, TrainConfig
-from train.data import Dataset
-from train.ema import PowerAverage
+from train.datasets import Dataset
 from train.loop import TrainingStopped, train
-from train.pace import Chore, Pace
 from train.presets import PRESETS
+from train.schedule import Chore, Pace
+from train.weight_average import PowerAverage
 
 
 @pytest.fixture(autouse=True)
@@ -257,7 +257,7 @@ def test_a_full_disk_stops_the_run_and_keeps_the_last_good_model(start, monkeypa
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         real_fsync(number)
 
-    monkeypatch.setattr(diffusion.files.os, "fsync", fsync)
+    monkeypatch.setattr(diffusion.io.model_directory.os, "fsync", fsync)
     monkeypatch.setattr(Chore, "due", lambda self: self.interval == 0)
     after(monkeypatch, 13, lambda: full.append(1))
     with pytest.raises(OSError, match="No space left") as error:

@@ -4,10 +4,10 @@ import pytest
 import torch
 
 from diffusion import Model, load_model
-from diffusion.images import downscaled
+from diffusion.io.images import downscaled
 from diffusion.losses import LOSSES
 from train.config import TrainConfig, preset_model
-from train.distill import distillation
+from train.distillation import distillation
 from train.loop import learner_of
 from train.presets import PRESETS
 

@@ -19,11 +19,11 @@ from PIL import Image
 from diffusion import load_model
 from tests.hub_server import HubServer
 from tests.train.tiny_run import TINY
-from train import setup
-from train.card import with_figures
+from train import run_setup as setup
+from train.model_card import with_figures
 from train.presets import PRESETS
 from train.run import main
-from train.runs import claimed, new_run_directory
+from train.run_directory import claimed, new_run_directory
 
 ROOT = Path(__file__).resolve().parents[2]
 ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}

@@ -4,7 +4,7 @@ import os
 import sys
 import time
 
-from train import pace
+from train import schedule as pace
 from train.presets import PRESETS
 from train.run import main
 

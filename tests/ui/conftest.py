@@ -29,7 +29,7 @@ def models(tmp_path, monkeypatch):
     """A folder of bundled models, "unet" and "other", in the place of the real one."""
     for seed, name in enumerate(("unet", "other")):
         tiny_model(seed, name=name, title=f"Title of {name}").save(tmp_path / "weights" / name)
-    monkeypatch.setattr("diffusion.hub.BUNDLED", tmp_path / "weights")
+    monkeypatch.setattr("diffusion.io.hub.BUNDLED", tmp_path / "weights")
     return tmp_path / "weights"
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ui.advanced import CONTROLS, advanced_settings, advanced_updates
+from ui.tabs.advanced import CONTROLS, advanced_settings, advanced_updates
 
 ABOUT = {"classifiers": [], "freeu": False, "two_passes": True}
 ABOUT |= {"guidance_t_min": 0.3, "guidance_t_max": 0.8, "guidance_power": 2.0, "skips": False, "skip_scale": 0.0}

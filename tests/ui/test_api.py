@@ -17,7 +17,7 @@ from gradio_client.exceptions import AppError
 from PIL import Image
 
 from diffusion import FreeU, load_classifier
-from diffusion.images import sheet, to_uint8
+from diffusion.io.images import sheet, to_uint8
 from tests.tiny import tiny_classifier, tiny_enlarger, tiny_model
 from ui.app import PEOPLE
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from ui.buttons import LONGEST_NAME, REMEMBERED, Stops
+from ui.tabs.run_buttons import LONGEST_NAME, REMEMBERED, Stops
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 
-from diffusion.devices import VARIABLE
+from diffusion.runtime.precision import VARIABLE
 
 PROGRAM = """
 import gc, threading
@@ -17,7 +17,7 @@ def libraries():
 before, cores = libraries(), torch.get_num_threads()
 
 def draw():
-    from diffusion.request import Request
+    from diffusion.settings import Request
     from ui.engine import Engine
 
     engine = next(thing for thing in gc.get_objects() if isinstance(thing, Engine))  # the app's

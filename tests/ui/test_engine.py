@@ -13,12 +13,12 @@ import torch
 from PIL import Image
 
 from diffusion import InputError
-from diffusion.images import sheet, to_uint8
-from diffusion.request import Request
+from diffusion.io.images import sheet, to_uint8
+from diffusion.settings import Request
 from diffusion.trajectory import displayed, trajectory
 from tests.tiny import tiny_model
 from tests.ui.conftest import decoded
-from train.evaluator import Evaluator
+from train.evaluation.classifier import Evaluator
 from ui import engine as engine_module
 from ui.engine import Engine
 

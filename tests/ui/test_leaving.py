@@ -20,7 +20,7 @@ import runpy, sys, time
 
 import torch
 
-from diffusion import gather
+from diffusion.runtime import batching as gather
 
 answered = gather.answered
 

@@ -9,12 +9,12 @@ import anyio
 import gradio as gr
 import pytest
 
-from diffusion.request import Request
+from diffusion.settings import Request
 from tests.tiny import NETWORK, tiny_model
-from ui.answers import LIVE_VALUES, OF_MODEL, PEOPLE, WAITING_PEOPLE, Answers
-from ui.backstage import Backstage
 from ui.engine import Engine
-from ui.live import asking
+from ui.handlers import LIVE_VALUES, OF_MODEL, PEOPLE, WAITING_PEOPLE, Answers
+from ui.precompute import Backstage
+from ui.tabs.live import asking
 
 QUICK = {"sampler": "turbo", "steps": 2, "network": NETWORK | {"max_guidance": 4.0}}
 NAMES = ("label", "num_images", "guidance_scale", "sampler", "steps", "by_hand", "eta", "seed", "model")
@@ -26,7 +26,7 @@ def weights(tmp_path, monkeypatch):
     """The folder of bundled models: "unet", which takes its time, and "turbo"."""
     tiny_model(0, name="unet").save(tmp_path / "weights" / "unet")
     tiny_model(1, name="turbo", **QUICK).save(tmp_path / "weights" / "turbo")
-    monkeypatch.setattr("diffusion.hub.BUNDLED", tmp_path / "weights")
+    monkeypatch.setattr("diffusion.io.hub.BUNDLED", tmp_path / "weights")
     return tmp_path / "weights"
 
 

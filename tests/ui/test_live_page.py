@@ -35,7 +35,7 @@ def url(request, tmp_path_factory):
     """Where the page is served from this process, with "turbo" or without."""
     place = tmp_path_factory.mktemp("served")
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("diffusion.hub.BUNDLED", weights(place / "weights", request.param))
+        patched.setattr("diffusion.io.hub.BUNDLED", weights(place / "weights", request.param))
         blocks = build(Engine("unet", place / "runs"))
         _, address, _ = blocks.launch(
             prevent_thread_lock=True, quiet=True, theme=theme(), css=css(), ssr_mode=False, enable_monitoring=False

@@ -12,13 +12,13 @@ import pytest
 import torch
 
 from diffusion import InputError
-from diffusion.hub import ModelUnavailable
-from diffusion.images import to_uint8
-from diffusion.request import Request
+from diffusion.io.hub import ModelUnavailable
+from diffusion.io.images import to_uint8
+from diffusion.settings import Request
 from tests.tiny import DIGITS, tiny_model
 from ui import registry as registry_module
-from ui.backstage import Backstage
 from ui.engine import Engine
+from ui.precompute import Backstage
 
 
 def test_models_lists_bundled_ones_own_and_runs_newest_first(models, tmp_path):

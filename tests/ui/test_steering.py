@@ -10,8 +10,8 @@ import torch
 from PIL import Image
 
 from diffusion import FreeU, InputError, load_classifier
-from diffusion.images import sheet, to_uint8
-from diffusion.request import Request
+from diffusion.io.images import sheet, to_uint8
+from diffusion.settings import Request
 from tests.tiny import DIGITS, tiny_classifier, tiny_enlarger, tiny_model
 from tests.ui.conftest import decoded
 from ui.engine import Engine

@@ -6,18 +6,18 @@ import string
 import pytest
 
 from diffusion import InputError, load_classifier, load_model
-from diffusion.files import CONFIG, WEIGHTS
-from diffusion.hub import bundled, resolve
-from diffusion.hub_failures import ALWAYS, PULLING
-from diffusion.request import Request, label_index
+from diffusion.io.hub import bundled, resolve
+from diffusion.io.hub_errors import ALWAYS, PULLING
+from diffusion.io.model_directory import CONFIG, WEIGHTS
 from diffusion.samplers import SAMPLERS
+from diffusion.settings import Request, label_index
 from tests.tiny import DIGITS, NETWORK, tiny_classifier, tiny_enlarger, tiny_model
 from train.presets import PRESETS
 from ui import chinese
-from ui.answers import Answers
-from ui.backstage import Backstage
 from ui.engine import Engine
-from ui.examples import small_digits
+from ui.example_digits import small_digits
+from ui.handlers import Answers
+from ui.precompute import Backstage
 from ui.registry import Registry
 from ui.texts import TEXTS, model_words, sampler_sentence, sentence
 

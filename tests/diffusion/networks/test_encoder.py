@@ -5,7 +5,7 @@ import torch
 from pydantic import ValidationError
 
 from diffusion.networks.encoder import UNetEncoderConfig
-from diffusion.networks.pools import AdaptivePool, AttentionPool2d, SpatialPool
+from diffusion.networks.pooling import AdaptivePool, AttentionPool2d, SpatialPool
 from tests.diffusion.networks.samples import ENCODERS, HALF, build, times, woken
 
 

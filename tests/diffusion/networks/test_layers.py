@@ -4,7 +4,7 @@ import torch
 
 from diffusion.networks.blocks import ResBlock
 from diffusion.networks.layers import FrequencyBranch, group_norm
-from diffusion.networks.settings import TrunkConfig
+from diffusion.networks.trunk_config import TrunkConfig
 
 
 @pytest.mark.parametrize("size", [(7, 7), (6, 10), (1, 5)])

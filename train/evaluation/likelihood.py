@@ -1,0 +1,85 @@
+"""How well does a model know images?  Bits per dimension: what a pixel costs, were the model used to compress them.
+
+The variational bound over the whole chain (Ho et al. 2020, eq. 5), with the variances that the model has, on real
+images that it was not trained on.  Lower is better, and the true cost is at most this.
+"""
+
+import math
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
+
+import torch
+from tqdm import tqdm
+
+from diffusion.denoiser import clipped
+from diffusion.errors import InputError
+from diffusion.io.images import to_input
+from diffusion.model import Model
+from diffusion.noise import ImageNoise
+from diffusion.process import Level
+from diffusion.respacing import respaced
+from diffusion.vlb import Bound, variational_bound
+from train.datasets import Dataset, conform
+
+
+def bits_per_dim(
+    model: Model, data: Dataset, batch_size: int = 100, respacing: str | None = None, seed: int = 0
+) -> dict[str, float | int | str | None]:
+    """The bound for all images of a data set, brought to the model's size and channels, told their labels.
+
+    respacing: a shorter chain ("100", "ddim50"); without one it is the whole chain the model was trained on.
+    Returns the means of ``bits_per_dim`` and its parts ``prior`` (what is left at the noisy end), ``chain`` (the
+    reverse steps) and ``decoder`` (the last one), and the ``standard_error`` of the first.  The same seed gives the
+    same figures for every batch size.  Raises InputError where the model knows other labels.
+    """
+    config = model.config
+    if config.num_classes and tuple(data.label_names) != config.label_names:
+        raise InputError(f"the labels of the images must be those of the model {config.name!r}: they are not.")
+    data = conform(data.images, data.labels, data.label_names, config.image_size, config.channels)
+    levels = model.process.levels(model.process.steps) if respacing is None else respaced(model.process, respacing)
+    if len(levels) < 3:
+        raise InputError("respacing must leave at least two steps.")
+    bounds = list(bounds_of(model, data, levels, batch_size, seed))
+    prior = torch.cat([bound.prior for bound in bounds]).double()
+    terms = torch.cat([bound.terms for bound in bounds]).double()
+    total = prior + terms.sum(1)
+    return {
+        "n": len(total),
+        "steps": len(levels) - 1,
+        "respacing": respacing,
+        "seed": seed,
+        "bits_per_dim": total.mean().item(),
+        "standard_error": total.std().item() / math.sqrt(len(total)) if len(total) > 1 else None,
+        "prior": prior.mean().item(),
+        "chain": terms[:, :-1].sum(1).mean().item(),
+        "decoder": terms[:, -1].mean().item(),
+    }
+
+
+def bounds_of(model: Model, data: Dataset, levels: list[Level], batch_size: int, seed: int) -> Iterator[Bound]:
+    """The bounds of the images, batch by batch. In full precision: that of bf16 would count as the model's error."""
+    denoise = clipped(replace(model.denoiser(), network=model.network), darkest=model.config.darkest)
+    evaluations = len(data.images) * (len(levels) - 1)
+    with tqdm(total=evaluations, unit=" steps", unit_scale=True, desc="bits/dim", file=sys.stderr) as bar:
+
+        def counted(x, level, labels):
+            bar.update(len(x))
+            return denoise(x, level, labels)
+
+        for first in range(0, len(data.images), batch_size):
+            images = data.images[first : first + batch_size].to(model.device)
+            labels = data.labels[first : first + batch_size].to(model.device) if model.config.num_classes else None
+            noise = ImageNoise(seed, len(images), images.shape[1:], first, model.device)
+            x0 = model.encode(to_input(images))
+            yield variational_bound(partial(counted, labels=labels), x0, levels, noise)
+
+
+def summary(result: dict) -> str:
+    """The figures as text."""
+    error = "" if result["standard_error"] is None else f" ± {result['standard_error']:.3f}"
+    return (
+        f"{result['bits_per_dim']:.3f}{error} bits/dim over {result['n']:,} images and {result['steps']} steps: "
+        f"prior {result['prior']:.4f}, chain {result['chain']:.3f}, decoder {result['decoder']:.3f}"
+    )

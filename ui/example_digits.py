@@ -1,0 +1,47 @@
+"""Real digits for super-resolution: shrunk, they are what it enlarges."""
+
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import torch
+from einops import rearrange
+from PIL import Image
+from torch import Tensor
+
+from diffusion.config import ModelConfig
+from diffusion.errors import InputError
+from diffusion.io.images import downscaled, to_input
+from train.datasets import DIGITS
+
+SHEET = Path(__file__).parents[1] / "assets" / "digits.png"  # made by benchmarks/digits.py
+SIZE = 28  # pixels of a digit
+
+
+@cache
+def digits() -> Tensor:
+    """(10, 16, 1, 28, 28) in [-1, 1]: held-out images of each digit."""
+    with Image.open(SHEET) as opened:
+        sheet = torch.from_numpy(np.array(opened))
+    return to_input(rearrange(sheet, "(d h) (k w) -> d k 1 h w", h=SIZE, w=SIZE))
+
+
+def small_digits(config: ModelConfig, label: str, count: int) -> tuple[Tensor, list[str]]:
+    """What a model for super-resolution enlarges, (count, 1, h, h) in [-1, 1], and which digit each is: the label, or
+    all in turn for "". The same for every seed, so that another seed shows what else they could have been.
+
+    Raises InputError where the digits are not what the model enlarges.
+    """
+    if (config.channels, config.image_size) != (1, SIZE) or config.low_res_size is None:
+        kind = "grey" if config.channels == 1 else "colour"
+        raise InputError(
+            f"{config.name} enlarges to {kind} images of {config.image_size}x{config.image_size} pixels, and there are "
+            f"only grey digits of {SIZE}x{SIZE} to show it on: use it from Python, with Model.sample(low_res=...)."
+        )
+    if label not in ("", *DIGITS):
+        raise InputError(f'label must be one of {", ".join(DIGITS)}, or "" for all in turn, not {label!r:.40}.')
+    chosen = [label] * count if label else [DIGITS[i % len(DIGITS)] for i in range(count)]
+    columns = [i if label else i // len(DIGITS) for i in range(count)]
+    images = digits()
+    picked = [images[int(digit), column % images.shape[1]] for digit, column in zip(chosen, columns, strict=True)]
+    return downscaled(torch.stack(picked), config.low_res_size), chosen
