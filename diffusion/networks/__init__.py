@@ -1,10 +1,10 @@
-"""Networks: ``network(x, t, y=None, ...) -> output``, with such options as ``diffusion.denoiser.Network`` names. They
-know nothing of schedules, samplers or losses.
+"""Networks: ``network(x, t, condition=None, ...) -> output``, where the condition is a ``Condition`` or labels (N,).
+They know nothing of schedules, samplers or losses.
 
-    kind           class         answers with
-    unet           UNet          an image, or an image and its variance
-    dit            DiT           the same, and takes no low_res
-    unet_encoder   UNetEncoder   logits; takes x and t alone
+    kind           class         output                                     options
+    unet           UNet          an image, or an image and its variance     freeu
+    dit            DiT           the same; no super-resolution              skip_middle
+    unet_encoder   UNetEncoder   logits; x and t are its only inputs
 
 A new network is one file, one row of ``NETWORKS`` and one member of ``NetworkConfig``.
 """
@@ -38,8 +38,8 @@ __all__ = [
 def build_network(config: NetworkConfig, channels: int, num_classes: int, learned_variance: bool = False) -> nn.Module:
     """A fresh network for images of so many channels; num_classes 0 is unconditional.
 
-    ``learned_variance`` doubles the output's channels. Raises ValueError where an encoder is asked for that, or for no
-    classes.
+    ``learned_variance`` doubles the output's channels. Raises ValueError for an encoder with a learned variance, or
+    without classes.
     """
     if not learned_variance:
         return NETWORKS[config.kind](config, channels, num_classes)

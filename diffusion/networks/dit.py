@@ -6,6 +6,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
+from diffusion.condition import Condition
 from diffusion.networks.attention import TokenAttention, to_pixels, to_tokens
 from diffusion.networks.embeddings import Conditioned, TimeKind, sinusoidal, time_features
 from diffusion.networks.layers import MLP, normal_, zero_module
@@ -78,7 +79,7 @@ class DiTBlock(nn.Module):
 
 
 class DiT(Conditioned):
-    """``forward(x, t, y)``: a denoising network. Computes in its weights' dtype and answers in that of x."""
+    """``forward(x, t, condition)``: a denoising network. Computes in its weights' dtype and answers in that of x."""
 
     def __init__(self, config: DiTConfig, channels: int, num_classes: int, learned_variance: bool = False):
         crosses = config.condition == "cross"
@@ -122,15 +123,18 @@ class DiT(Conditioned):
         self,
         x: Tensor,
         t: Tensor,
-        y: Tensor | None = None,
-        guidance: Tensor | None = None,
+        condition: Condition | Tensor | None = None,
         skip_middle: bool = False,
     ) -> Tensor:
-        """x (N, C, H, W), t (N,) as ``Process.embed_time`` gives it, y (N,) labels in 0..num_classes (num_classes is
-        the null label, and what None means), guidance (N,) the scale, for a network that takes it -> (N, C, H, W), or
-        (N, 2C, H, W) with a learned variance. ``skip_middle`` leaves out the block in the middle: a weaker network, for
-        others to be guided away from."""
-        embedding, context = self.condition(t, y, guidance)
+        """x (N, C, H, W), t (N,) as ``Process.embed_time`` gives it -> (N, C, H, W), or (N, 2C, H, W) with a learned
+        variance. ``skip_middle`` leaves out the middle block: a weaker network to guide away from.
+
+        Raises ValueError where guidance_scale is missing or superfluous, and where low_res is given.
+        """
+        condition = Condition.of(condition)
+        if condition.low_res is not None:
+            raise ValueError("low_res must be given to a network for super-resolution, and to no other")
+        embedding, context = self.embed(t, condition)
         patches = self.input(x.to(self.dtype))  # (N, width, h, w)
         height, width = patches.shape[-2:]
         positions = sincos_positions(height, width, self.config.width, x.device)

@@ -6,6 +6,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from diffusion.condition import Condition
 from diffusion.networks.layers import embedding_table, normal_, zero_module
 
 TimeKind = Literal["sinusoidal", "fourier", "scalar"]
@@ -111,17 +112,23 @@ class Conditioned(nn.Module):
         """What the network computes in: float32, or what ``half()`` or ``bfloat16()`` made of it."""
         return self.time[0].weight.dtype
 
-    def condition(self, t: Tensor, y: Tensor | None, guidance: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
-        """t (N,), y (N,) in 0..num_classes, None being the null label, guidance (N,) -> embedding (N, width), context
-        (N, M, D). Raises ValueError where guidance is missing, or given to a network that has no use for it."""
-        if (guidance is None) != (self.guidance is None):
-            raise ValueError("guidance must be given to a network with max_guidance, and to no other")
+    def embed(self, t: Tensor, condition: Condition) -> tuple[Tensor, Tensor | None]:
+        """t (N,) -> embedding (N, width) and context (N, M, D), None without tokens.
+
+        Labels below 0, the index num_classes and no labels are all the null label; a network without labels ignores
+        them. Raises ValueError where the guidance scale is missing, or given to a network that does not take it.
+        """
+        if (condition.guidance_scale is None) != (self.guidance is None):
+            raise ValueError("guidance_scale must be given to a network with max_guidance, and to no other")
         embedding = self.time(self.features(t).to(self.dtype))
         if self.guidance is not None:
-            embedding = embedding + self.guidance(guidance)
+            embedding = embedding + self.guidance(condition.guidance_scale)
         if self.label is None:
             return nn.functional.silu(embedding), None
-        y = torch.full_like(t, self.num_classes, dtype=torch.long) if y is None else y
+        if condition.labels is None:
+            labels = torch.full_like(t, self.num_classes, dtype=torch.long)
+        else:
+            labels = torch.where(condition.labels < 0, self.num_classes, condition.labels)
         if self.tokens:
-            return nn.functional.silu(embedding), self.label(y).unflatten(1, (self.tokens, -1))
-        return nn.functional.silu(embedding + self.label(y)), None
+            return nn.functional.silu(embedding), self.label(labels).unflatten(1, (self.tokens, -1))
+        return nn.functional.silu(embedding + self.label(labels)), None

@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import Field
 from torch import Tensor, nn
 
+from diffusion.condition import Condition
 from diffusion.networks.layers import group_norm
 from diffusion.networks.pooling import AdaptivePool, AttentionPool2d, PoolKind, SpatialPool
 from diffusion.networks.trunk import Trunk
@@ -51,6 +52,6 @@ class UNetEncoder(Trunk):
 
     def forward(self, x: Tensor, t: Tensor) -> Tensor:
         """x (N, C, H, W), t (N,) as ``Process.embed_time`` gives it -> logits (N, num_classes) in x's dtype."""
-        embedding, _ = self.condition(t, None)
+        embedding, _ = self.embed(t, Condition())
         h, skips = self.descend(x, embedding, None)
         return self.pool([*skips, h] if isinstance(self.pool, SpatialPool) else h).to(x.dtype)

@@ -6,6 +6,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
+from diffusion.condition import Condition
 from diffusion.networks.blocks import Block, upsampler
 from diffusion.networks.freeu import FreeU
 from diffusion.networks.layers import group_norm, zero_module
@@ -38,7 +39,7 @@ class UNetConfig(TrunkConfig):
 
 
 class UNet(Trunk):
-    """``forward(x, t, y, low_res)``: a denoising network.
+    """``forward(x, t, condition)``: a denoising network.
 
     Computes in its weights' dtype (``half()`` and ``bfloat16()`` work as they are) and answers in that of x.
     """
@@ -70,25 +71,23 @@ class UNet(Trunk):
         self,
         x: Tensor,
         t: Tensor,
-        y: Tensor | None = None,
-        low_res: Tensor | None = None,
+        condition: Condition | Tensor | None = None,
         freeu: FreeU | None = None,
-        guidance: Tensor | None = None,
     ) -> Tensor:
-        """x (N, C, H, W), t (N,) as ``Process.embed_time`` gives it, y (N,) labels in 0..num_classes (num_classes is
-        the null label, and what None means), low_res (N, C, h, w) of any size, for a network that enlarges -> (N, C, H,
-        W), or (N, 2C, H, W) with a learned variance. ``freeu`` shifts the weight between backbone and skips;
-        guidance (N,) is the scale, for a network that takes it.
+        """x (N, C, H, W), t (N,) as ``Process.embed_time`` gives it, condition with low_res (N, C, h, w) of any size
+        for super-resolution -> (N, C, H, W), or (N, 2C, H, W) with a learned variance. ``freeu`` changes the weights of
+        backbone and skips.
 
-        Raises ValueError where low_res or guidance is missing, or given to a network that has no use for it.
+        Raises ValueError where low_res or guidance_scale is missing, or given to a network that does not take it.
         """
-        if (low_res is not None) != (self.config.low_res is not None):
+        condition = Condition.of(condition)
+        if (condition.low_res is None) != (self.config.low_res is None):
             raise ValueError("low_res must be given to a network for super-resolution, and to no other")
         h = x
-        if low_res is not None:
-            large = nn.functional.interpolate(low_res.to(x.dtype), x.shape[-2:], mode=self.config.low_res)
+        if condition.low_res is not None:
+            large = nn.functional.interpolate(condition.low_res.to(x.dtype), x.shape[-2:], mode=self.config.low_res)
             h = torch.cat([x, large], dim=1)  # (N, 2C, H, W)
-        embedding, context = self.condition(t, y, guidance)
+        embedding, context = self.embed(t, condition)
         h, skips = self.descend(h, embedding, context)
         level, handed = len(self.config.channels) - 1, iter(self.sources)
         for layer in self.up:

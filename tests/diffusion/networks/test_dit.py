@@ -4,6 +4,7 @@ import pytest
 import torch
 from pydantic import ValidationError
 
+from diffusion.condition import Condition
 from diffusion.networks.dit import DiTConfig, modulate, sincos_positions
 from tests.diffusion.networks.samples import DENOISERS, build, times, woken
 
@@ -27,7 +28,7 @@ def test_modulation_scales_and_shifts_each_image():
 def test_fresh_blocks_are_the_identity(name):
     network = build(DENOISERS[name])
     x = torch.randn(2, 9, 32)
-    embedding, context = network.condition(times(network, 2), torch.tensor([1, 2]))
+    embedding, context = network.embed(times(network, 2), Condition(torch.tensor([1, 2])))
     for block in network.blocks:
         assert torch.equal(block(x, embedding, context), x)
 
@@ -36,7 +37,7 @@ def test_a_block_is_its_gated_residuals():
     torch.manual_seed(0)
     network = woken(build(DENOISERS["dit-cross"]))
     block, x = network.blocks[0], torch.randn(2, 9, 32)
-    embedding, context = network.condition(times(network, 2), torch.tensor([1, 2]))
+    embedding, context = network.embed(times(network, 2), Condition(torch.tensor([1, 2])))
     made = torch.nn.functional.linear(embedding, block.modulation.weight, block.modulation.bias)
     scale1, shift1, gate1, scale2, shift2, gate2 = (made[:, None, 32 * i : 32 * (i + 1)] for i in range(6))
     normed = torch.nn.functional.layer_norm

@@ -3,6 +3,7 @@ import math
 import pytest
 import torch
 
+from diffusion.condition import Condition
 from diffusion.networks.embeddings import Conditioned, GaussianFourier, Scalar, Sinusoidal, sinusoidal, time_features
 from tests.diffusion.networks.samples import DENOISERS, build
 
@@ -51,16 +52,16 @@ def test_a_label_is_added_to_the_time_or_becomes_a_context():
     torch.manual_seed(0)
     t, y = torch.tensor([100.0, 800.0]), torch.tensor([2, 3])
     added = Conditioned(Sinusoidal(8), 16, 3)
-    embedding, context = added.condition(t, y)
+    embedding, context = added.embed(t, Condition(y))
     assert context is None
     expected = torch.nn.functional.silu(added.time(sinusoidal(t, 8)) + added.label.weight[y])
     torch.testing.assert_close(embedding, expected)
 
     beside = Conditioned(Sinusoidal(8), 16, 3, tokens=4, context_width=6)
-    embedding, context = beside.condition(t, y)
+    embedding, context = beside.embed(t, Condition(y))
     torch.testing.assert_close(embedding, torch.nn.functional.silu(beside.time(sinusoidal(t, 8))))
     assert torch.equal(context, beside.label.weight[y].view(2, 4, 6))
-    assert torch.equal(beside.condition(t, None)[1][0], beside.label.weight[3].view(4, 6))
+    assert torch.equal(beside.embed(t, Condition())[1][0], beside.label.weight[3].view(4, 6))
 
 
 def test_a_model_that_attends_to_its_label_has_four_tokens_of_it_unless_told_otherwise():

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from diffusion.condition import Condition
 from diffusion.networks.attention import TokenAttention
 from tests.diffusion.networks.samples import DENOISERS, ENCODERS, FLAT, build, change, times, woken
 
@@ -56,7 +57,22 @@ def test_logits_depend_on_x_and_on_t(name):
 def test_no_label_is_the_null_label(name):
     network = woken(build(DENOISERS[name]))
     x, t, _ = inputs(network)
-    torch.testing.assert_close(network(x, t), network(x, t, torch.tensor([10, 10, 10])))
+    out = network(x, t)
+    for null in (torch.tensor([10, 10, 10]), torch.tensor([-1, -1, -1]), torch.tensor([-1, 10, -1])):
+        assert torch.equal(network(x, t, null), out)
+        assert torch.equal(network(x, t, Condition(null)), out)
+
+
+def test_conditions_that_a_network_does_not_take_are_refused():
+    x, t, _ = inputs(build(FLAT))
+    scale = torch.ones(3)
+    for settings in (FLAT, DENOISERS["dit"]):
+        with pytest.raises(ValueError, match="to no other"):
+            build(settings)(x, t, Condition(guidance_scale=scale))
+        with pytest.raises(ValueError, match="guidance_scale must be given"):
+            build({**settings, "max_guidance": 4.0})(x, t)
+        with pytest.raises(ValueError, match="low_res must be given to a network for super-resolution"):
+            build(settings)(x, t, Condition(low_res=x))
 
 
 @pytest.mark.parametrize("name", DENOISERS)

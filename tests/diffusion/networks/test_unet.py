@@ -5,6 +5,7 @@ import pytest
 import torch
 from pydantic import ValidationError
 
+from diffusion.condition import Condition
 from diffusion.networks.blocks import Block
 from diffusion.networks.unet import UNetConfig
 from tests.diffusion.networks.samples import DENOISERS, FLAT, build, change, times, woken
@@ -74,15 +75,15 @@ def test_a_small_image_is_enlarged_and_seen(mode, dtype):
     network = woken(build({**FLAT, "patch": 2, "low_res": mode}, channels=3, num_classes=0)).to(dtype)
     torch.manual_seed(1)
     x, t, small = torch.randn(2, 3, 28, 28), torch.tensor([3.0, 900.0]), torch.randn(2, 3, 7, 7)
-    out = network(x, t, low_res=small)
+    out = network(x, t, Condition(low_res=small))
     assert out.shape == x.shape
-    assert change(out, network(x, t, low_res=small.flip(0))) > 1e-3
+    assert change(out, network(x, t, Condition(low_res=small.flip(0)))) > 1e-3
     # already as large as the image, it is taken as it is
     large = torch.nn.functional.interpolate(small, (28, 28), mode=mode)
-    torch.testing.assert_close(network(x, t, low_res=large), out)
+    torch.testing.assert_close(network(x, t, Condition(low_res=large)), out)
     seen = []
     network.input.register_forward_pre_hook(lambda _layer, inputs: seen.append(inputs[0]))
-    network(x, t, low_res=small)
+    network(x, t, Condition(low_res=small))
     expected = torch.nn.functional.pixel_unshuffle(torch.cat([x, large], dim=1), 2).to(dtype)
     torch.testing.assert_close(seen[0], expected)
 
@@ -92,7 +93,7 @@ def test_a_small_image_is_needed_or_refused():
     with pytest.raises(ValueError, match="low_res must be given"):
         build({**FLAT, "low_res": "bilinear"})(x, t)
     with pytest.raises(ValueError, match="to no other"):
-        build(FLAT)(x, t, low_res=x)
+        build(FLAT)(x, t, Condition(low_res=x))
 
 
 def test_the_time_does_not_swamp_what_is_known_of_the_image():
