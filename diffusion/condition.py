@@ -7,12 +7,16 @@ their table of labels, so it may also be given as the index after the last label
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
+from operator import index
 
 import torch
 from torch import Tensor
 
+from diffusion.errors import InputError
+
 NULL_LABEL = -1
+MANY_LABELS = 12  # of more, a message names the first few
 
 
 @dataclass(frozen=True)
@@ -43,10 +47,54 @@ class Condition:
 
     def tensors(self) -> tuple[Tensor | None, ...]:
         """What it consists of, in the order of the fields."""
-        return tuple(getattr(self, field.name) for field in fields(self))
+        return (self.labels, self.low_res, self.guidance_scale)
 
     @staticmethod
     def cat(conditions: Sequence[Condition]) -> Condition:
         """Of several batches one after another. All must be of the same kind: the same fields None."""
         columns = zip(*(condition.tensors() for condition in conditions), strict=True)
         return Condition(*(None if column[0] is None else torch.cat(column) for column in columns))
+
+
+def label_indices(labels: Sequence[int] | None, num_images: int | None, num_classes: int) -> list[int]:
+    """The label of each image, 0 to num_classes - 1 or -1 for none; without labels ``num_images`` of these, or one.
+    Raises InputError."""
+    if labels is None:
+        return [NULL_LABEL] * at_least("num_images", 1 if num_images is None else num_images, 1)
+    try:
+        indices = [index(label) for label in labels]
+    except TypeError:
+        raise InputError("labels.not_integers", given=labels) from None
+    if not indices:
+        raise InputError("labels.none_given")
+    for label in indices:
+        if not NULL_LABEL <= label < num_classes:
+            if num_classes:
+                raise InputError("labels.unknown_index", given=label, count=num_classes, last=num_classes - 1)
+            raise InputError("labels.unconditional", given=label)
+    return indices
+
+
+def label_index(label: str, label_names: Sequence[str]) -> int:
+    """The index of a label by its name; -1 for "", unconditional. Raises InputError that names the known ones."""
+    if label == "":
+        return NULL_LABEL
+    if label in label_names:
+        return list(label_names).index(label)
+    if not label_names:
+        raise InputError("labels.model_has_none", setting="label", given=label)
+    known = list(label_names)
+    if len(known) > MANY_LABELS:
+        known = [*known[: MANY_LABELS - 2], f"... ({len(label_names)} in all)"]
+    raise InputError("labels.unknown_name", setting="label", known=", ".join(known), given=label)
+
+
+def at_least(setting: str, value: int, low: int) -> int:
+    """A whole number. Raises InputError where it is none, or too small."""
+    try:
+        number = index(value)
+    except TypeError:
+        number = low - 1
+    if number < low:
+        raise InputError("settings.at_least", setting=setting, low=low, given=value)
+    return number

@@ -1,13 +1,13 @@
 """Reconstruction errors of a folder of images: ``python -m diffusion.dire --images photos --output errors``.
 
-DIRE (Wang et al. 2023): an image is walked to noise by reverse DDIM and drawn again from it. What the model could have
-drawn itself comes back nearly unchanged, what it could not comes back as something else; so |x - reconstruction| tells
-generated images from others.
+DIRE (Wang et al. 2023): an image is inverted to noise by reverse DDIM and sampled again from it, both by the plain
+model without guidance. What the model could have sampled itself comes back nearly unchanged, what it could not comes
+back as something else; so |x - reconstruction| distinguishes generated images from others.
 
     OUTPUT/reconstruction/SUB/NAME.png   what came back
     OUTPUT/error/SUB/NAME.png            |x - reconstruction|; black is none, white is all of the range [-1, 1]
     OUTPUT/errors.csv                    path, error: the mean of |x - reconstruction|, 0 to 2
-    OUTPUT/settings.json                 what must be the same for a stopped run to be taken up again
+    OUTPUT/settings.json                 what must be the same for a stopped run to be resumed
 """
 
 import csv
@@ -25,62 +25,62 @@ from torch import Tensor
 from tqdm import tqdm
 
 from diffusion.errors import InputError
-from diffusion.generate import checked_device
-from diffusion.inversion import upwards
-from diffusion.io.image_reader import UNREADABLE, read_picture
+from diffusion.io.files import write_atomically
+from diffusion.io.image_reader import UNREADABLE, read_image
 from diffusion.io.images import from_uint8, png_bytes, to_uint8
 from diffusion.io.loading import load_model
-from diffusion.io.model_directory import write_atomically
 from diffusion.model import Model
-from diffusion.runtime.command_line import Parser, answer
-from diffusion.settings import Settings, between
+from diffusion.runtime import configure
+from diffusion.runtime.command_line import Parser, add_options, run_command
+from diffusion.runtime.device import checked_device
+from diffusion.settings import SamplingSettings, field
 
 TABLE, SETTINGS = "errors.csv", "settings.json"
 HEADER = ["path", "error"]
 ERROR = re.compile(r"\d\.\d{6}")  # as it is written there
 STEPS = 20
+BATCH = 64
 LONGEST_NAME = 255  # bytes, of a file's name
 ANY_NAME = "surrogateescape"  # how Python carries file names that are no UTF-8
 
 
-class Job(Settings):
+class CommandSettings(SamplingSettings):
     """The settings of the command line."""
 
-    batch_size: int = between(1, 4096, "a whole number", default=64)
+    batch_size: int | None = field("Images at once", "integer", 1, 4096)
 
 
 def reconstruct(model: Model, x: Tensor, steps: int | None = None, respacing: str | None = None) -> Tensor:
-    """Images x (N, C, H, W) in [-1, 1] -> what the model makes of them, there and back by DDIM, without labels or
-    guidance; clipped to [-1, 1]."""
+    """Images x (N, C, H, W) in [-1, 1] -> noise -> images, by DDIM with the plain model, without labels or guidance;
+    clipped to [-1, 1]."""
     for step in model.invert(x, steps=steps, respacing=respacing):
         noise = step.x
-    back = {"sampler": "ddim", "guidance_scale": 1.0, "eta": 0.0, "steps": steps, "respacing": respacing}
-    return model.generate([-1] * len(x), start=noise, **back)
+    return model.reconstruct(noise, steps=steps, respacing=respacing)
 
 
-def run(model: str, images: Path, output: Path, device: str | None, **given: Any) -> None:
+def run(model: str, images: Path, output: Path, device: str | None, batch_size: str | None, **given: Any) -> None:
     """Check everything that can be checked first, then load, and work through what is not done yet. Raises
     InputError."""
-    job = Job(**given)
-    files = picture_files(images, output)
+    configure()
+    job = CommandSettings(batch_size=batch_size, **given)
+    files = image_files(images, output)
     loaded = load_model(model, checked_device(device))
     if loaded.config.task != "generation":
-        raise InputError(f"model must be one that draws from noise alone; {model} is not.")
-    steps = STEPS if job.steps is None and job.respacing is None else job.steps
-    settings = Settings(sampler="ddim", steps=steps, respacing=job.respacing).filled(loaded.config)
-    chain = {name: settings[name] for name in ("steps", "respacing") if name in settings}
-    upwards(loaded.levels("ddim", settings["steps"], job.respacing), loaded.process)  # raises where there is no way
+        raise InputError("command.dire_task", setting="model", model=model)
+    settings = loaded.plain_settings(STEPS if job.steps is None and job.respacing is None else job.steps, job.respacing)
+    loaded.check_invertible(settings)
+    chain = {"steps": settings.steps} | ({"respacing": job.respacing} if job.respacing else {})
     try:
         output.mkdir(parents=True, exist_ok=True)
-        done = taken_up(output, {"model": model, "images": str(images.resolve()), **chain})
-        failures, count = work(loaded, images, files, done, output, chain, job.batch_size)
+        done = resumed(output, {"model": model, "images": str(images.resolve()), **chain})
+        failures, count = work(loaded, images, files, done, output, chain, job.batch_size or BATCH)
     except OSError as error:
-        raise InputError(f"{output} cannot be written: {error.strerror}.") from None
+        raise InputError("command.cannot_write", path=output, reason=error.strerror) from None
     for failure in failures:
-        print(f"passed over: {failure}", file=sys.stderr)
+        print(f"skipped: {failure}", file=sys.stderr)
     if not count + len(done):
-        raise InputError(f"images must hold a picture that can be read; {images} has {len(files)} files and none.")
-    print(f"{output / TABLE}: {count + len(done)} images, {len(failures)} files passed over", file=sys.stderr)
+        raise InputError("command.dire_nothing_readable", setting="images", path=images, count=len(files))
+    print(f"{output / TABLE}: {count + len(done)} images, {len(failures)} files skipped", file=sys.stderr)
 
 
 def work(
@@ -128,7 +128,7 @@ def batches(
             failures.append(f"{path} (its name is too long to be added to)")
             continue
         try:
-            pictures.append(read_picture(root / path, model.config.image_size, mode))
+            pictures.append(read_image(root / path, model.config.image_size, mode))
         except UNREADABLE as error:
             failures.append(f"{path} ({error})")
             continue
@@ -140,17 +140,18 @@ def batches(
         yield paths, np.stack(pictures)
 
 
-def picture_files(images: Path, output: Path) -> list[Path]:
+def image_files(images: Path, output: Path) -> list[Path]:
     """All files below a folder, but for hidden ones and what this command wrote, relative to it and in order. Raises
     InputError."""
     if not images.is_dir():
-        raise InputError(f"images must be a folder; {images} is {'a file' if images.exists() else 'not there'}.")
+        what = "a file" if images.exists() else "not there"
+        raise InputError("command.dire_images_not_folder", setting="images", path=images, what=what)
     try:
         inside, outside = images.resolve(), output.resolve()
     except (OSError, RuntimeError):
-        raise InputError(f"output must be a folder; {output} is a link that leads nowhere.") from None
+        raise InputError("command.dire_output_link", setting="output", path=output) from None
     if inside.is_relative_to(outside):
-        raise InputError(f"output must not be the folder of the images or hold it; {output} does.")
+        raise InputError("command.dire_output_holds_images", setting="output", path=output)
     files = [
         path.relative_to(images)
         for path in sorted(images.rglob("*"))
@@ -158,7 +159,7 @@ def picture_files(images: Path, output: Path) -> list[Path]:
     ]
     files = [path for path in files if not any(part.startswith(".") for part in path.parts)]
     if not files:
-        raise InputError(f"images must be a folder with pictures in it; {images} has none.")
+        raise InputError("command.dire_images_empty", setting="images", path=images)
     return files
 
 
@@ -169,21 +170,19 @@ def png_name(path: Path, among: set[Path]) -> Path:
     return path if own else path.with_name(path.name + ".png")
 
 
-def taken_up(output: Path, settings: dict) -> set[str]:
+def resumed(output: Path, settings: dict) -> set[str]:
     """The paths that an earlier run with the same settings has done; a new table if there was none. Raises InputError
     where the settings were others."""
     content = (json.dumps(settings, indent=2) + "\n").encode()
     path = output / SETTINGS
     if path.exists() and path.read_bytes() != content:
-        raise InputError(
-            f"output must be a new folder for another model, folder or number of steps; {path} has others."
-        )
+        raise InputError("command.dire_other_settings", setting="output", path=path)
     write_atomically(path, content)
     table = output / TABLE
     try:
         rows = list(csv.reader(io.StringIO(table.read_text("utf-8", ANY_NAME)))) if table.exists() else []
     except csv.Error as error:
-        raise InputError(f"{table} cannot be read ({error}): take another output folder.") from None
+        raise InputError("command.dire_table", setting="output", path=table, reason=error) from None
     rows = [row for row in rows if len(row) == 2 and ERROR.fullmatch(row[1])]
     text = io.StringIO()
     csv.writer(text).writerows([HEADER, *rows])
@@ -195,27 +194,27 @@ def taken_up(output: Path, settings: dict) -> set[str]:
 def parser() -> Parser:
     p = Parser(
         prog="python -m diffusion.dire",
-        description="Walk images to noise and back by a model, and measure what has changed.",
+        description="Invert images to noise and sample them again, and measure what has changed. "
+        f"Without --steps or --respacing it takes {STEPS} steps up and as many down.",
     )
     p.add_argument("--model", default="unet", metavar="REF", help="a bundled name, a path or hub:owner/name[@revision]")
-    p.add_argument("--images", required=True, type=Path, metavar="DIR", help="pictures, in sub-folders or not")
+    p.add_argument("--images", required=True, type=Path, metavar="DIR", help="images, in sub-folders or not")
     p.add_argument(
         "--output",
         required=True,
         type=Path,
         metavar="DIR",
-        help="where reconstruction/, error/ and errors.csv go; a run that was stopped goes on there",
+        help="where reconstruction/, error/ and errors.csv go; a run that was stopped resumes there",
     )
-    p.add_argument("--steps", metavar="N", help=f"1 to 1000, up and as many down again (default {STEPS})")
-    p.add_argument("--respacing", metavar="SPEC", help='instead of --steps: "100", "10,15,20" or "ddim50"')
-    p.add_argument("--batch-size", metavar="N", help="images at once (default 64)")
+    add_options(p, ("steps", "respacing"))
+    p.add_argument("--batch-size", metavar="N", help=f"images at once (default {BATCH})")
     p.add_argument("--device", metavar="NAME", help="cpu, cuda, mps, ...; default: an accelerator where there is one")
     return p
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit code: 0, 2 on bad input, 130 on Ctrl-C (what is done by then is kept)."""
-    return answer(parser(), lambda options: run(**vars(options)), argv, "the same command goes on from here")
+    return run_command(parser(), lambda options: run(**vars(options)), argv, "the same command goes on from here")
 
 
 if __name__ == "__main__":

@@ -13,13 +13,14 @@ Beside a squared error the bound sees the mean detached and trains the variance 
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
+from diffusion.condition import NULL_LABEL, Condition
 from diffusion.denoiser import Denoiser
-from diffusion.guidance import NoisyClassifier
+from diffusion.noisy_classifier import NoisyClassifier
 from diffusion.parameterisation import Prediction
 from diffusion.process import Level, Process, like
 from diffusion.vlb import bound_step, decoder_cost, step_divergence
@@ -33,40 +34,33 @@ def stratified_times(n: int, t_min: float, generator: torch.Generator | None = N
     return t_min + (1 - t_min) * u
 
 
-def drop_labels(labels: Tensor, p: float, null_label: int, generator: torch.Generator | None = None) -> Tensor:
-    """Replace each label by the null label with probability p: what classifier-free guidance needs (Ho & Salimans
-    2022, algorithm 1). labels (N,) int64."""
+def drop_labels(labels: Tensor, p: float, generator: torch.Generator | None = None) -> Tensor:
+    """Drop each label with probability p: what classifier-free guidance needs (Ho & Salimans 2022, algorithm 1). labels
+    (N,) int64 -> the same, NULL_LABEL where dropped."""
     dropped = torch.rand(len(labels), generator=generator, device=labels.device) < p
-    return torch.where(dropped, null_label, labels)
+    return torch.where(dropped, NULL_LABEL, labels)
 
 
 @dataclass(frozen=True)
 class Loss:
-    """A row: ``loss(denoiser, x0, labels, t, eps, low_res)``."""
+    """A row: ``loss(denoiser, x0, condition, t, eps)``."""
 
     squared_error: bool
     bound_weight: Callable[[int], float]
 
     def __call__(
-        self,
-        denoiser: Denoiser,
-        x0: Tensor,
-        labels: Tensor | None,
-        t: Tensor,
-        eps: Tensor,
-        low_res: Tensor | None = None,
+        self, denoiser: Denoiser, x0: Tensor, condition: Condition | Tensor | None, t: Tensor, eps: Tensor
     ) -> Tensor:
-        """x0, eps (N, C, H, W), labels (N,) int64, t (N,) in [t_min, 1], low_res (N, C, h, h), for super-resolution ->
-        (N,) float32.
+        """x0, eps (N, C, H, W), a condition or labels (N,), t (N,) in [t_min, 1] -> (N,) float32.
 
         The squared error is that of the parameterisation's target: for ``eps`` Ho et al. 2020, eq. 14, for ``score``
-        denoising score matching weighted by sigma^2. The bound knows only the chain's own times, so where it has a part
-        t is brought to one of them.
+        denoising score matching weighted by sigma^2. The bound is defined at the chain's own times only, so where it
+        has a part t is moved to one of them.
         """
         bounded = not self.squared_error or denoiser.variance.learned
         t = on_chain(t, denoiser.process) if bounded else t
         x, level = noised(denoiser.process, x0, t, eps)
-        output, variance = replace(denoiser, low_res=low_res).ask(x, level, labels)
+        output, variance = denoiser.output(x, level, condition)
 
         loss = x0.new_zeros(len(x0), dtype=torch.float32)
         if self.squared_error:
@@ -74,16 +68,18 @@ class Loss:
             loss = (output.float() - target.float()).square().flatten(1).mean(1)
             output = output.detach()
         if bounded:
-            prediction = denoiser.read(x, level, output, variance)
+            prediction = denoiser.interpret(x, level, output, variance)
             term = bound_term(denoiser.process, x0, x, t.view(-1, 1, 1, 1), prediction).float()
             loss = loss + self.bound_weight(denoiser.process.steps) * term
         return loss
 
 
 def cross_entropy(
-    classifier: NoisyClassifier, x0: Tensor, labels: Tensor, t: Tensor, eps: Tensor, low_res: None = None
+    classifier: NoisyClassifier, x0: Tensor, condition: Condition | Tensor | None, t: Tensor, eps: Tensor
 ) -> Tensor:
     """-log p(label | x_t), (N,) float32 (Dhariwal & Nichol 2021, section 4); arguments as those of a ``Loss``."""
+    labels = Condition.of(condition).labels
+    assert labels is not None, "a classifier learns from labels"
     logits = classifier.logits(*noised(classifier.process, x0, t, eps))
     return nn.functional.cross_entropy(logits.float(), labels, reduction="none")
 
@@ -98,7 +94,7 @@ LOSSES: dict[str, Callable[..., Tensor]] = {
 
 
 def noised(process: Process, x0: Tensor, t: Tensor, eps: Tensor) -> tuple[Tensor, Level]:
-    """Images (N, C, H, W) at times t (N,): x like x0, and the batch's level."""
+    """Images x0 (N, C, H, W) with noise eps added at times t (N,): x like x0, and the batch's level."""
     level = process.level(t.view(-1, 1, 1, 1))
     return like(level.alpha, x0) * x0 + like(level.sigma, x0) * eps, level
 

@@ -3,188 +3,118 @@
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import save as to_safetensors
 from torch import Tensor, nn
 
+from diffusion.condition import Condition, at_least, label_indices
 from diffusion.config import ModelConfig
-from diffusion.denoiser import Denoise, Denoiser, clipped
+from diffusion.denoiser import Denoise, Denoiser, Network, clipped, with_clamped_variance
 from diffusion.errors import InputError
-from diffusion.guidance import NoisyClassifier, classifier_free, skip_layer
-from diffusion.inversion import invert
-from diffusion.io.model_directory import CARD, CONFIG, WEIGHTS, write_atomically
+from diffusion.guidance import classifier_free, skip_layer
+from diffusion.inversion import invert, upwards
+from diffusion.io.files import write_atomically
+from diffusion.io.model_directory import CARD, CONFIG, WEIGHTS
 from diffusion.networks import FreeU, build_network
 from diffusion.noise import ImageNoise
+from diffusion.noisy_classifier import NoisyClassifier
 from diffusion.parameterisation import PARAMETERISATIONS
 from diffusion.process import Level
 from diffusion.respacing import respaced
-from diffusion.runtime.batching import Gatherer
-from diffusion.runtime.precision import Bfloat16, keep_memory, use_bfloat16
+from diffusion.runtime.batching import BatchingService
+from diffusion.runtime.precision import Bfloat16Network, use_bfloat16
 from diffusion.samplers import SAMPLERS, Step
-from diffusion.settings import LIMITS, check_low_res, check_settings, checked_labels, whole_number
+from diffusion.settings import SamplingSettings
 from diffusion.variance import VARIANCES
+
+PLAIN = SamplingSettings(sampler="ddim", guidance_scale=1, skip_scale=0, eta=0)  # the model as it is, deterministic
 
 
 class Model:
-    """A diffusion model, or a classifier of noisy images, which is trained and saved in the same way but draws nothing.
-    ``Model(config)`` has fresh weights; ``load_model`` reads saved ones.
+    """A diffusion model, or a classifier of noisy images, which is trained and saved in the same way but samples
+    nothing. ``Model(config)`` has fresh weights; ``load_model`` reads saved ones.
 
     Attributes: ``config``, ``network`` (nn.Module, float32), ``process``, ``parameterisation``, ``variance``, the kind
-    of it, and ``device``; ``gatherer``, None unless it is set: where many threads sample at the same time, it makes one
-    batch of their network calls.
+    of it, and ``device``. Where many threads sample at the same time, a ``batching`` service makes one batch of their
+    network calls.
     """
 
-    def __init__(self, config: ModelConfig, network: nn.Module | None = None, device: str | torch.device = "cpu"):
+    def __init__(
+        self,
+        config: ModelConfig,
+        network: nn.Module | None = None,
+        device: str | torch.device = "cpu",
+        batching: BatchingService | None = None,
+    ):
         self.config = config
         self.process = config.process
         self.parameterisation = PARAMETERISATIONS[config.prediction]
         self.variance = VARIANCES[config.variance]
         self.device = torch.device(device)
-        keep_memory()
         network = network or fresh_network(config)
         network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks it
         self.network = network.eval()
-        self._bfloat16 = Bfloat16(self.network, self.device)
-        self.gatherer: Gatherer | None = None
+        self.batching = batching
+        self._bfloat16 = Bfloat16Network(self.network, self.device)
 
-    def denoiser(
-        self,
-        freeu: FreeU | None = None,
-        low_res: Tensor | None = None,
-        guidance_scale: float = 1.0,
-        skip_middle: bool = False,
-    ) -> Denoiser:
-        """The bare denoiser: no clipping, and no guidance but by a network that takes the scale as an input; of the
-        network without its middle, if wanted. Raises InputError for a classifier, and where low_res is missing,
-        superfluous or wrong."""
-        if self.config.task == "classification":
-            raise InputError(f"{self.config.name} is a classifier: it steers another model and draws nothing itself.")
-        low_res = check_low_res(self.config, low_res)
-        if low_res is not None:
-            low_res = low_res.to(self.device, torch.float32)
-        network = self._fast_network()
-        if self.gatherer is not None:
-            network = self.gatherer.gathered(network, of=self)
-        if freeu is not None:
-            network = partial(network, freeu=freeu)
-        if skip_middle:
-            network = partial(network, skip_middle=True)
-        told = None if self.config.max_guidance is None else guidance_scale
-        return Denoiser(
-            network, self.process, self.parameterisation, variance=self.variance, low_res=low_res, guidance=told
-        )
-
-    def classifier(self) -> NoisyClassifier:
-        """What steers other models. Raises InputError where this is one that draws."""
-        config = self.config
-        if config.task != "classification":
-            raise InputError(f"{config.name} is a model that draws: it is no classifier to steer another.")
-        shape = (config.channels, config.image_size, config.image_size)
-        return NoisyClassifier(self._fast_network(), self.process, config.label_names, shape)
-
-    def _fast_network(self) -> Callable[..., Tensor]:
-        """The network, in bfloat16 where that is faster."""
-        if not use_bfloat16(self.device):
-            return self.network
-        if self._bfloat16.copy is not None:
-            self._bfloat16.copied()  # anew
-        return self._bfloat16
-
-    def levels(self, sampler: str, steps: int, respacing: str | None = None) -> list[Level]:
-        """The levels that ``sample`` walks with these settings, ``steps`` + 1 of them."""
-        if respacing is not None:
-            return respaced(self.process, respacing)
-        return self.process.levels(steps, SAMPLERS[sampler].spacing)
+    # ---- sampling ----------------------------------------------------------------------------------------------------
 
     def sample(
         self,
         labels: Sequence[int] | None = None,
         *,
         num_images: int | None = None,
-        sampler: str | None = None,
-        steps: int | None = None,
-        guidance_scale: float | None = None,
-        guidance_t_min: float | None = None,
-        guidance_t_max: float | None = None,
-        guidance_power: float | None = None,
-        skip_scale: float | None = None,
-        eta: float | None = None,
-        seed: int = 0,
         first_index: int = 0,
-        respacing: str | None = None,
-        denoised_fn: Callable[[Tensor], Tensor] | None = None,
-        classifier: NoisyClassifier | None = None,
-        classifier_scale: float | None = None,
-        freeu: FreeU | None = None,
         low_res: Tensor | None = None,
         start: Tensor | None = None,
+        classifier: NoisyClassifier | None = None,
+        denoised_fn: Callable[[Tensor], Tensor] | None = None,
+        settings: SamplingSettings | None = None,
+        **given: Any,
     ) -> Iterator[Step]:
         """Sample step by step: an iterator of ``Step(index, level, x, x0)``, x and x0 (N, C, H, W) float32.
 
         labels: one class index an image, -1 unconditional; without them ``num_images`` unconditional ones, or as many
-        as there are in ``low_res``. What is None is the model's default. ``first_index`` is the first image's number
-        within its seed: (first_index=3, one label) draws what is the fourth image otherwise. Raises ``InputError`` on
-        bad values.
+        as there are in ``low_res``. ``first_index`` is the first image's number within its seed: (first_index=3, one
+        label) samples what is the fourth image otherwise. low_res: what a model for super-resolution enlarges, one an
+        image, (N, C, low_res_size, low_res_size) in [-1, 1]. start: x at the first level, (N, C, H, W) as ``invert``
+        returns it, in place of noise. classifier: guides towards the labels, which are its own where the model has
+        none. denoised_fn is applied to each predicted x0, before it is clipped to [config.darkest, 1].
 
-        guidance_t_min, guidance_t_max: the times t in [0, 1] that a guidance_scale above 1, and skip_scale, are limited
-        to. guidance_power: of the power law of such a scale (``guidance.classifier_free``); 0 is none. skip_scale: how
-        far to guide a DiT away from itself without its middle block (``guidance.skip_layer``).
-        respacing: "100", "10,15,20" or "ddim50" instead of ``steps`` (``respacing.py``). denoised_fn is applied to each
-        predicted x0, before it is clipped to [config.darkest, 1]. classifier: steers towards the labels, times
-        ``classifier_scale`` (1 by default); the labels are then its own where the model has none. freeu: two scales of
-        a U-Net (``networks/freeu.py``). low_res: what a model for super-resolution enlarges, one an image, (N, C,
-        low_res_size, low_res_size) in [-1, 1]. start: x at the first level, (N, C, H, W) as ``invert`` gives it,
-        instead of noise.
+        How to sample is given by the fields of ``SamplingSettings`` as keywords (sampler="ddim", steps=20, ...), the
+        model's own values standing for those that are not; or by ``settings`` that are resolved already. Raises
+        ``InputError`` on bad values.
         """
-        settings = check_settings(
-            self.config,
-            sampler=sampler,
-            steps=steps,
-            guidance_scale=guidance_scale,
-            guidance_t_min=guidance_t_min,
-            guidance_t_max=guidance_t_max,
-            guidance_power=guidance_power,
-            skip_scale=skip_scale,
-            eta=eta,
-            seed=seed,
-            respacing=respacing,
-            classifier_scale=classifier_scale,
-            freeu_b=freeu.b if freeu else None,
-            freeu_s=freeu.s if freeu else None,
-        )
-        chosen = SAMPLERS[settings["sampler"]]
-        options = {name: settings[name] for name in chosen.options}
-        known = self.config.num_classes
+        if settings is None:
+            settings = SamplingSettings(**given).resolve(self.config, classifier is not None)
+        elif given:
+            raise InputError("settings.resolved", given=list(given))
         if classifier is not None:
             classifier.check_fits(self.config)
-            known = classifier.num_classes
-        elif classifier_scale is not None:
-            raise InputError("classifier_scale belongs to a classifier, and none was given.")
+        num_classes = self.config.num_classes if classifier is None else classifier.num_classes
         if num_images is None and low_res is not None:
             num_images = len(low_res)
-        classes = torch.tensor(checked_labels(labels, num_images, known), device=self.device)
-        shape = (self.config.channels, self.config.image_size, self.config.image_size)
-        first = whole_number("first_index", first_index, 0)
-        noise = ImageNoise(settings["seed"], len(classes), shape, first, self.device)
-        levels = self.levels(settings["sampler"], settings["steps"], respacing)
-
-        if low_res is not None and len(low_res) != len(classes):
-            raise InputError(f"low_res must have an image for each of the {len(classes)} to draw, not {len(low_res)}.")
-        denoise: Denoise = self.denoiser(freeu, low_res, settings["guidance_scale"])
-        t_min, t_max = (settings.get(name, getattr(self.config, name)) for name in LIMITS)
-        if scale := settings.get("skip_scale", self.config.skip_scale):
-            weaker = self.denoiser(freeu, low_res, settings["guidance_scale"], skip_middle=True)
-            denoise = skip_layer(denoise, weaker, scale, t_min, t_max)
-        if self.config.two_passes:
-            power = settings.get("guidance_power", self.config.guidance_power)
-            denoise = classifier_free(denoise, settings["guidance_scale"], self.config.num_classes, t_min, t_max, power)
+        indices = torch.tensor(label_indices(labels, num_images, num_classes), device=self.device)
+        condition = self.condition(indices, low_res, settings.guidance_scale)
+        noise = ImageNoise(
+            settings.seed, len(indices), self.config.image_shape, at_least("first_index", first_index, 0), self.device
+        )
+        levels, row = self.levels(settings), SAMPLERS[settings.sampler]
+        denoise = self.guided_denoiser(settings)
         if classifier is not None:
-            scale = settings.get("classifier_scale", 1.0)
-            denoise = classifier.steer(denoise, classes, scale, levels if chosen.ancestral else None)
-        denoise = partial(clipped(denoise, denoised_fn, self.config.darkest), labels=self._network_labels(classes))
+            mean_form = levels if row.ancestral else None
+            denoise = classifier.guide(denoise, indices, settings.classifier_scale, mean_form)
+        denoise = partial(clipped(denoise, denoised_fn, self.config.darkest), condition=condition)
         x = levels[0].sigma * noise() if start is None else start.to(self.device)
-        return chosen.function(denoise, x, levels, noise, **options)
+        return row.function(denoise, x, levels, noise, **{name: getattr(settings, name) for name in row.options})
+
+    def generate(self, labels: Sequence[int] | None = None, **arguments: Any) -> Tensor:
+        """The finished images, (N, C, H, W) in [-1, 1]: the last step of ``sample`` with the same arguments."""
+        for step in self.sample(labels, **arguments):
+            x = step.x
+        return x.clamp(-1, 1)
 
     def invert(
         self,
@@ -194,15 +124,106 @@ class Model:
         steps: int | None = None,
         respacing: str | None = None,
     ) -> Iterator[Step]:
-        """Reverse DDIM without guidance, as ``Step``s: from images (N, C, H, W) in [-1, 1] to the noise from which
-        ``sample(sampler="ddim", guidance_scale=1, start=noise)`` draws them. Other arguments as for ``sample``."""
-        settings = check_settings(self.config, sampler="ddim", steps=steps, respacing=respacing)
-        levels = self.levels("ddim", settings["steps"], respacing)
-        classes = torch.tensor(checked_labels(labels, len(images), self.config.num_classes), device=self.device)
-        if len(classes) != len(images):
-            raise InputError(f"labels must have one for each of the {len(images)} images, not {len(classes)}.")
-        denoise = partial(clipped(self.denoiser(), darkest=self.config.darkest), labels=self._network_labels(classes))
-        return invert(denoise, self.encode(images.to(self.device)), levels, self.process)
+        """DDIM inversion by the plain model, without any guidance: ``Step``s from images (N, C, H, W) in [-1, 1] to the
+        noise from which ``reconstruct`` samples them."""
+        settings = self.plain_settings(steps, respacing)
+        denoise, condition = self._plain_denoiser(labels, len(images))
+        x0 = self.encode(images.to(self.device))
+        return invert(partial(denoise, condition=condition), x0, self.levels(settings), self.process)
+
+    def reconstruct(
+        self,
+        noise: Tensor,
+        labels: Sequence[int] | None = None,
+        *,
+        steps: int | None = None,
+        respacing: str | None = None,
+    ) -> Tensor:
+        """From the noise (N, C, H, W) at the end of ``invert`` back to images in [-1, 1], by the plain model, too."""
+        settings = self.plain_settings(steps, respacing)
+        return self.generate([-1] * len(noise) if labels is None else labels, start=noise, settings=settings)
+
+    def plain_settings(self, steps: int | None = None, respacing: str | None = None) -> SamplingSettings:
+        """DDIM without noise and without guidance of any kind, whatever the model's own settings are."""
+        given = PLAIN.model_dump() | {"steps": steps, "respacing": respacing}
+        return SamplingSettings(**given).resolve(self.config)
+
+    def check_invertible(self, settings: SamplingSettings) -> None:
+        """Raises InputError where there is no way from an image to noise by the levels of these settings."""
+        upwards(self.levels(settings), self.process)
+
+    def _plain_denoiser(self, labels: Sequence[int] | None, num_images: int) -> tuple[Denoise, Condition]:
+        indices = label_indices(labels, num_images, self.config.num_classes)
+        if len(indices) != num_images:
+            raise InputError("labels.count", wanted=num_images, given=len(indices))
+        condition = self.condition(torch.tensor(indices, device=self.device), None, 1.0)
+        return clipped(self.denoiser(), darkest=self.config.darkest), condition
+
+    def levels(self, settings: SamplingSettings) -> list[Level]:
+        """The levels that ``sample`` passes with resolved settings: one more than steps, from noise to clean."""
+        if settings.respacing is not None:
+            return respaced(self.process, settings.respacing)
+        return self.process.levels(settings.steps, SAMPLERS[settings.sampler].spacing)
+
+    # ---- what samplers, losses and metrics call ----------------------------------------------------------------------
+
+    def denoiser(self, freeu: FreeU | None = None, skip_middle: bool = False) -> Denoiser:
+        """The bare denoiser: no clipping, no guidance; with FreeU, or without the network's middle block. Raises
+        InputError for a classifier."""
+        if self.config.task == "classification":
+            raise InputError("model.classifier_does_not_sample", model=self.config.name)
+        network: Network = self._fast_network()
+        if self.batching is not None:
+            network = self.batching.batched(network, of=self)
+        if freeu is not None:
+            network = partial(network, freeu=freeu)
+        if skip_middle:
+            network = partial(network, skip_middle=True)
+        return Denoiser(network, self.process, self.parameterisation, variance=self.variance)
+
+    def guided_denoiser(self, settings: SamplingSettings) -> Denoise:
+        """The denoiser with the guidance of resolved settings, but for that by a classifier; its learned variance, if
+        any, is clamped to its range. Not clipped."""
+        freeu = FreeU(settings.freeu_b, settings.freeu_s)
+        freeu_or_none = None if freeu == FreeU() else freeu
+        times = settings.guidance_t_min, settings.guidance_t_max
+        denoise: Denoise = with_clamped_variance(self.denoiser(freeu_or_none))
+        if settings.skip_scale:
+            weaker = self.denoiser(freeu_or_none, skip_middle=True)
+            denoise = skip_layer(denoise, weaker, settings.skip_scale, *times)
+        if self.config.two_passes:
+            power = settings.guidance_power
+            denoise = classifier_free(denoise, settings.guidance_scale, *times, power, self.config.typical_gap)
+        return denoise
+
+    def condition(self, labels: Tensor, low_res: Tensor | None, guidance_scale: float) -> Condition:
+        """What the network is conditioned on, for labels (N,), -1 for none. Raises InputError where low_res is missing,
+        superfluous or wrong."""
+        low_res = check_low_res(self.config, low_res)
+        if low_res is not None and len(low_res) != len(labels):
+            raise InputError("model.low_res_count", wanted=len(labels), given=len(low_res))
+        takes_scale = self.config.max_guidance is not None
+        return Condition(
+            labels=labels if self.config.num_classes else None,
+            low_res=None if low_res is None else low_res.to(self.device, torch.float32),
+            guidance_scale=torch.full((len(labels),), float(guidance_scale), device=self.device)
+            if takes_scale
+            else None,
+        )
+
+    def classifier(self) -> NoisyClassifier:
+        """What guides other models. Raises InputError where this model is no classifier."""
+        config = self.config
+        if config.task != "classification":
+            raise InputError("model.not_a_classifier", model=config.name)
+        return NoisyClassifier(self._fast_network(), self.process, config.label_names, config.image_shape)
+
+    def _fast_network(self) -> Callable[..., Tensor]:
+        """The network, in bfloat16 where that is faster."""
+        if not use_bfloat16(self.device):
+            return self.network
+        self._bfloat16.refresh()
+        return self._bfloat16
 
     def encode(self, images: Tensor) -> Tensor:
         """Images in [-1, 1] as the x0 that the model works on, in which wholly black pixels are ``config.darkest``. The
@@ -211,16 +232,7 @@ class Model:
             return images
         return torch.where(images <= -1, images.new_tensor(self.config.darkest), images)
 
-    def generate(self, labels: Sequence[int] | None = None, **settings) -> Tensor:
-        """The finished images, (N, C, H, W) in [-1, 1]: the last step of ``sample`` with the same arguments."""
-        for step in self.sample(labels, **settings):
-            x = step.x
-        return x.clamp(-1, 1)
-
-    def _network_labels(self, classes: Tensor) -> Tensor | None:
-        """Classes as the network takes them: with its null label, or not at all."""
-        null_label = self.config.num_classes
-        return torch.where(classes < 0, null_label, classes) if null_label else None
+    # ---- files -------------------------------------------------------------------------------------------------------
 
     def save(self, directory: str | Path, readme: str | None = None, half: bool = False) -> None:
         """Write ``config.json``, ``model.safetensors`` and (if given) ``README.md``, each whole or not at all.
@@ -244,3 +256,20 @@ def fresh_network(config: ModelConfig) -> nn.Module:
     """The network of a configuration, with fresh weights."""
     learned = VARIANCES[config.variance].learned
     return build_network(config.network, config.channels, config.num_classes, learned_variance=learned)
+
+
+def check_low_res(config: ModelConfig, low_res: Tensor | None) -> Tensor | None:
+    """The images that a model for super-resolution enlarges, (N, C, low_res_size, low_res_size) in [-1, 1], as they
+    are; None for other models. Raises InputError where they are missing, superfluous or wrong."""
+    if config.low_res_size is None:
+        if low_res is not None:
+            raise InputError("model.low_res_superfluous", setting="low_res", model=config.name)
+        return None
+    wanted = {"size": config.low_res_size, "channels": config.channels}
+    if low_res is None:
+        raise InputError("model.low_res_missing", model=config.name, **wanted)
+    if low_res.ndim != 4 or low_res.shape[1:] != (config.channels, config.low_res_size, config.low_res_size):
+        raise InputError("model.low_res_shape", **wanted, given=tuple(low_res.shape))
+    if not bool((low_res.abs() <= 1).all()):
+        raise InputError("model.low_res_range")
+    return low_res

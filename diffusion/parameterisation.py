@@ -31,12 +31,12 @@ class Prediction(NamedTuple):
     eps: Tensor
     variance: Variance = Variance()
 
-    def halves(self) -> tuple["Prediction", "Prediction"]:
-        """The predictions for the first and for the second half of a batch."""
-        (x0, x0_2), (eps, eps_2) = self.x0.chunk(2), self.eps.chunk(2)
-        raw, raw_2 = (None, None) if self.variance.raw is None else self.variance.raw.chunk(2)
-        kind = self.variance.kind
-        return Prediction(x0, eps, Variance(kind, raw)), Prediction(x0_2, eps_2, Variance(kind, raw_2))
+    def split(self, sizes: list[int]) -> list["Prediction"]:
+        """The predictions of parts of the batch, of so many images each."""
+        raw = self.variance.raw
+        raws = [None] * len(sizes) if raw is None else raw.split(sizes)
+        parts = zip(self.x0.split(sizes), self.eps.split(sizes), raws, strict=True)
+        return [Prediction(x0, eps, Variance(self.variance.kind, raw)) for x0, eps, raw in parts]
 
 
 class Parameterisation(NamedTuple):

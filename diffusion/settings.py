@@ -1,210 +1,304 @@
-"""The one place where sampling values from outside are checked: command line, web page, API and ``Model.sample``.
+"""How to sample, as one object. A setting is defined here, once: the options of the commands, the parameters of the
+API, the page's controls and the metadata of every image are generated from the fields of ``SamplingSettings``.
 
-``Settings`` says how to sample, ``Request`` adds what to draw. Both are built from anything, and refuse what they
-cannot mean with an ``InputError`` of one sentence that names the setting, what was given and what is allowed. None and
-"" stand for the model's own default, which ``Settings.filled`` puts in.
+    settings = SamplingSettings(steps=30, guidance_scale="2").resolve(model.config)
+    settings.steps, settings.sampler, settings.guidance_t_min    # complete: the model's own values where none was given
+
+A new setting is a field, the code that uses it, and its words in ``ui/i18n``.
 """
 
-import math
-from collections.abc import Sequence
-from operator import index
-from typing import Any
+from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
-from torch import Tensor
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from diffusion.config import ModelConfig
-from diffusion.errors import InputError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_serializer
+
+from diffusion.errors import InputError, Message
 from diffusion.respacing import PATTERN, respaced_indices
 from diffusion.samplers import SAMPLERS
 
-LIMITS = ("guidance_t_min", "guidance_t_max")
-EXTRAS = (*LIMITS, "guidance_power", "skip_scale", "respacing", "classifier_scale", "freeu_b", "freeu_s")
-OWNERS = {"skip_scale": "a DiT", "freeu_b": "a U-Net with deep skips", "freeu_s": "a U-Net with deep skips"}
+if TYPE_CHECKING:
+    from diffusion.config import ModelConfig
+
+MAX_SEED = 2**32 - 1
 
 
-def between(low: float, high: float, kind: str, default: float | None = None) -> Any:
-    """A finite number within limits. A field's description is what the sentence of its error says is allowed."""
-    return Field(default, ge=low, le=high, allow_inf_nan=False, description=f"{kind} from {low} to {high}")
+class Use(NamedTuple):
+    """What a setting may or may not apply to."""
+
+    config: ModelConfig
+    sampler: str
+    classifier: bool  # whether a classifier of noisy images guides the model
 
 
-class Settings(BaseModel):
-    """How to sample. Numbers may come as text ("20") or as whole floats (20.0)."""
+# The scope of a setting: whether it applies. Its words are "settings.scope_..." in the catalogue of messages.
+SCOPES: dict[str, Callable[[Use], bool]] = {
+    "all": lambda use: True,
+    "labels": lambda use: bool(use.config.label_names),
+    "two_passes": lambda use: use.config.two_passes,
+    "guided": lambda use: use.config.two_passes or use.config.skips,
+    "dit": lambda use: use.config.skips,
+    "freeu": lambda use: use.config.freeu,
+    "eta": lambda use: "eta" in SAMPLERS[use.sampler].options,
+    "classifier": lambda use: use.classifier,
+}
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What is known of a setting beside its type."""
+
+    help: str
+    kind: str  # "integer", "number", "choice" or "text"
+    low: float | None = None
+    high: float | None = None
+    choices: tuple[str, ...] = ()
+    default: Any = None  # where neither the caller nor the model has a value; it changes nothing where none applies
+    scope: str = "all"
+    slider: tuple[float, float] | None = None  # the largest value on the page, and the step
+    advanced: bool = False  # whether the page has it under Advanced
+    own: bool = False  # whether a model may have a value of its own (``ModelConfig.sampling``)
+
+    @property
+    def allowed(self) -> str:
+        """The values allowed, in words."""
+        if self.kind == "choice":
+            return f"one of {', '.join(self.choices)}"
+        if self.low is None or self.high is None:
+            return "text"
+        number = "a whole number" if self.kind == "integer" else "a number"
+        return f"{number} from {self.low:g} to {int(self.high)}"
+
+    def refusal(self, name: str, given: Any) -> InputError:
+        """The error for a value that is not allowed."""
+        limits = {"low": self.low, "high": self.high, "choices": ", ".join(self.choices)}
+        return InputError(f"settings.{self.kind}", setting=name, given=given, **limits)
+
+
+def field(help: str, kind: str, low: float | None = None, high: float | None = None, **about: Any) -> Any:
+    """A field of settings: None until a value is given."""
+    setting = Setting(help, kind, low, high, **about)
+    limits: dict[str, Any] = {"ge": low, "le": high} if kind in ("integer", "number") else {"max_length": high}
+    if kind == "number":
+        limits["allow_inf_nan"] = False
+    return Field(None, description=help, json_schema_extra={"setting": setting}, **limits)  # type: ignore[dict-item]
+
+
+class SamplingSettings(BaseModel):
+    """How to sample. Numbers may come as text ("20") or as whole floats (20.0); None and "" stand for the model's own
+    value. Raises ``InputError`` for what is not allowed.
+
+    A field is None as long as it is not given; ``resolve`` leaves none but a respacing.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    sampler: str | None = Field(None, description="one of " + ", ".join(SAMPLERS))
-    steps: int | None = between(1, 1000, "a whole number")
-    guidance_scale: float | None = between(0, 20, "a number")  # 0 ignores the label, 1 is no guidance
-    guidance_t_min: float | None = between(0, 1, "a number")  # a scale above 1 is limited to times t between these
-    guidance_t_max: float | None = between(0, 1, "a number")
-    guidance_power: float | None = between(0, 4, "a number")  # of the power law of such a scale; 0 is none
-    skip_scale: float | None = between(0, 20, "a number")  # of a DiT's guidance by itself; 0 is off
-    eta: float | None = between(0, 1, "a number")  # only where the sampler has it
-    seed: int | None = between(0, 2**32 - 1, "a whole number")
-    respacing: str | None = Field(None, max_length=200, description='like "100", "10,15,20" or "ddim50"')
-    classifier_scale: float | None = between(0, 100, "a number")  # 0 is no guidance; only beside a classifier
-    freeu_b: float | None = between(0, 4, "a number")  # FreeU's scale of a U-Net's backbone, 1 being off
-    freeu_s: float | None = between(0, 4, "a number")  # and of its skips
+    sampler: str = field("The sampler", "choice", choices=tuple(SAMPLERS), default="ddim", own=True)
+    steps: int = field("Sampling steps", "integer", 1, 1000, own=True)
+    guidance_scale: float = field(
+        "Classifier-free guidance: 0 ignores the label, 1 is no guidance, more follows it more strictly",
+        *("number", 0, 20),
+        default=1.0,
+        scope="labels",
+        slider=(10, 0.1),
+        own=True,
+    )
+    seed: int = field("The same seed gives the same images", "integer", 0, MAX_SEED, default=0)
+    classifier_scale: float = field(
+        "Strength of the guidance by a classifier: 0 is none",
+        *("number", 0, 100),
+        default=1.0,
+        scope="classifier",
+        slider=(20, 0.1),
+        advanced=True,
+    )
+    freeu_b: float = field(
+        "FreeU: scale of the U-Net's backbone features, 1 is off",
+        *("number", 0, 4),
+        default=1.0,
+        scope="freeu",
+        slider=(2, 0.05),
+        advanced=True,
+    )
+    freeu_s: float = field(
+        "FreeU: scale of the low frequencies of the U-Net's skips, 1 is off",
+        *("number", 0, 4),
+        default=1.0,
+        scope="freeu",
+        slider=(2, 0.05),
+        advanced=True,
+    )
+    guidance_t_min: float = field(
+        "Guidance acts at times t from here on, 0 being the clean image",
+        *("number", 0, 1),
+        default=0.0,
+        scope="guided",
+        slider=(1, 0.05),
+        advanced=True,
+        own=True,
+    )
+    guidance_t_max: float = field(
+        "Guidance acts at times t up to here, 1 being pure noise",
+        *("number", 0, 1),
+        default=1.0,
+        scope="guided",
+        slider=(1, 0.05),
+        advanced=True,
+        own=True,
+    )
+    skip_scale: float = field(
+        "Guidance of a DiT away from itself without its middle block, 0 is off",
+        *("number", 0, 20),
+        default=0.0,
+        scope="dit",
+        slider=(6, 0.1),
+        advanced=True,
+        own=True,
+    )
+    guidance_power: float = field(
+        "Power law of the guidance scale: more guides those images that the label still changes, 0 guides all alike",
+        *("number", 0, 4),
+        default=0.0,
+        scope="two_passes",
+        slider=(4, 0.5),
+        advanced=True,
+        own=True,
+    )
+    eta: float = field(
+        "Fresh noise in each step of DDIM: 0 is deterministic, 1 is as noisy as DDPM",
+        *("number", 0, 1),
+        default=0.0,
+        scope="eta",
+        slider=(1, 0.05),
+    )
+    respacing: str | None = field(
+        'Steps of the training chain to take, in place of steps: "100", "10,15,20" (in equal sections, the cleanest '
+        'first) or "ddim50" (at a whole stride)',
+        *("text", None, 200),
+    )
 
     def __init__(self, **values: Any):
         try:
             super().__init__(**values)
         except ValidationError as error:
-            raise InputError(sentence(error, type(self))) from None
+            raise self._refusal(error) from None
 
-    @field_validator("*", mode="before")
     @classmethod
-    def _blank_is_default(cls, value: Any, info: ValidationInfo) -> Any:
+    def _refusal(cls, error: ValidationError) -> InputError:
+        first = error.errors(include_url=False, include_context=False)[0]
+        name, known = str(first["loc"][0]), settings_of(cls)
+        if name not in known:
+            return InputError("settings.unknown", given=name, known=list(known))
+        if name == "respacing":
+            return InputError("settings.respacing", setting=name, given=first["input"])
+        return known[name].refusal(name, first["input"])
+
+    @field_validator("*", mode="wrap")
+    @classmethod
+    def _blank_is_not_given(cls, value: Any, handler: Callable[[Any], Any], info: ValidationInfo) -> Any:
         if isinstance(value, bool):  # to Python, True is the whole number 1
             raise ValueError("a truth value is no setting")
-        blank = value is None or (isinstance(value, str) and not value.strip())
-        return cls.model_fields[str(info.field_name)].default if blank else value
+        if value is None or (isinstance(value, str) and not value.strip()):
+            return cls.model_fields[str(info.field_name)].default
+        return handler(value)
 
-    @field_validator("sampler")
+    @field_validator("sampler", "respacing")
     @classmethod
-    def _sampler_is_known(cls, value: str | None) -> str | None:
-        if value is not None and value not in SAMPLERS:
-            raise ValueError("unknown sampler")
+    def _text_is_known(cls, value: str | None, info: ValidationInfo) -> str | None:
+        known = value in SAMPLERS if info.field_name == "sampler" else value and PATTERN.fullmatch(value)
+        if value is not None and not known:
+            raise ValueError("unknown")
         return value
 
-    @field_validator("respacing")
-    @classmethod
-    def _respacing_can_be_read(cls, value: str | None) -> str | None:
-        if value is not None and not PATTERN.fullmatch(value):
-            raise ValueError("unreadable respacing")
-        return value
+    @model_serializer(mode="wrap")
+    def _given_only(self, handler: Callable[[Any], dict[str, Any]]) -> dict[str, Any]:
+        return {name: value for name, value in handler(self).items() if value is not None}
 
-    def filled(self, config: ModelConfig) -> dict[str, Any]:
-        """The sampler, steps, guidance_scale, eta and seed, the model's defaults in the place of None; eta stays None
-        where there is none. The others are among them only where they were given. Raises InputError where they do not
-        fit the model.
+    def resolve(self, config: ModelConfig, classifier: bool = False) -> SamplingSettings:
+        """The complete, final values for a model, guided by a ``classifier`` or not: what was given, else the model's
+        own, else the default.
 
-        Steps follow the sampler: the model's number belongs to the model's sampler, another sampler brings its own.
-        Where there is a respacing they are its own.
+        Steps follow the sampler: the model's number belongs to the model's sampler, another sampler has its own, a
+        respacing has its own. Raises InputError for a setting that was given and does not apply, unless its value
+        changes nothing.
         """
-        sampler = self.sampler or config.sampler
-        steps = config.steps if sampler == config.sampler else SAMPLERS[sampler].default_steps
-        if self.respacing is not None:
-            steps = len(respaced_indices(self.respacing, config.process.steps))
-            if self.steps not in (None, steps):
-                raise InputError(f"respacing {self.respacing!r} has {steps} steps, not {self.steps}: leave steps out.")
-        has_eta = "eta" in SAMPLERS[sampler].options
-        if self.eta is not None and not has_eta:
-            having = " or ".join(name for name, row in SAMPLERS.items() if "eta" in row.options)
-            raise InputError(f"eta belongs to the sampler {having}; leave it out with {sampler}.")
-        extras = {name: getattr(self, name) for name in EXTRAS}
-        low, high = (getattr(config, name) if extras[name] is None else extras[name] for name in LIMITS)
-        if low > high:
-            raise InputError(f"guidance_t_min must not be above guidance_t_max; {low:g} is above {high:g}.")
-        own = (*LIMITS, "guidance_power", "skip_scale")  # which a model has, too
-        extras |= {name: None for name in own if extras[name] == getattr(config, name)}
-        for name in config.useless:
-            if extras[name] is not None:
-                kind = OWNERS.get(name, "guidance by two passes")
-                raise InputError(f"{name} belongs to {kind}; leave it out with {config.name}.")
-        scale = config.guidance_scale
-        if self.guidance_scale is not None and config.label_names:  # others have nothing to be guided to
-            scale = min(self.guidance_scale, config.max_guidance or math.inf)  # larger ones are held there
-        return {
-            "sampler": sampler,
-            "steps": steps if self.steps is None else self.steps,
-            "guidance_scale": scale,
-            "eta": (self.eta or 0.0) if has_eta else None,
-            "seed": self.seed or 0,
-            **{name: value for name, value in extras.items() if value is not None},
+        sampler = self.sampler or config.sampling.sampler or SETTINGS["sampler"].default
+        use = Use(config, sampler, classifier)
+        values: dict[str, Any] = {"sampler": sampler, "respacing": self.respacing}
+        values["steps"] = self._steps(config, sampler)
+        for name in SETTINGS.keys() - values.keys():
+            setting, given = SETTINGS[name], getattr(self, name)
+            applies = SCOPES[setting.scope](use)
+            if given is not None and not applies:
+                changes_nothing = given == setting.default and setting.scope not in ("eta", "classifier")
+                if not changes_nothing:
+                    raise self._does_not_apply(name, use)
+            own = getattr(config.sampling, name) if applies and setting.own else None
+            values[name] = next((value for value in (given, own) if value is not None), setting.default)
+        most = config.max_guidance
+        if most is not None and values["guidance_scale"] > most:
+            raise InputError(
+                "settings.too_large_for_model",
+                setting="guidance_scale",
+                low=0,
+                high=most,
+                model=config.name,
+                given=values["guidance_scale"],
+            )
+        check_order(values["guidance_t_min"], values["guidance_t_max"])
+        return SamplingSettings.model_construct(**values)
+
+    def _steps(self, config: ModelConfig, sampler: str) -> int:
+        own = config.sampling.steps if sampler == (config.sampling.sampler or SETTINGS["sampler"].default) else None
+        if self.respacing is None:
+            return self.steps or own or SAMPLERS[sampler].default_steps
+        count = len(respaced_indices(self.respacing, config.process.steps))
+        if self.steps not in (None, count):
+            names = {"respacing_setting": "respacing", "steps_setting": "steps"}
+            values = {"respacing": repr(self.respacing), "count": count, "steps": self.steps}
+            raise InputError("settings.respacing_steps", **names, **values)
+        return count
+
+    def _does_not_apply(self, name: str, use: Use) -> InputError:
+        scope = SETTINGS[name].scope
+        subjects = {
+            "eta": Message("settings.subject_sampler", sampler=use.sampler),
+            "classifier": Message("settings.subject_unsteered", model=use.config.name),
         }
+        return InputError(
+            "settings.does_not_apply",
+            setting=name,
+            subject=subjects.get(scope, use.config.name),
+            scope=Message(f"settings.scope_{scope}"),
+            known=applicable(use),
+        )
+
+    def record(self, config: ModelConfig, classifier: bool = False) -> dict[str, Any]:
+        """Of resolved settings those that have an effect, by name: what has to be known to sample the same again."""
+        names = applicable(Use(config, self.sampler, classifier))
+        return {name: value for name in names if (value := getattr(self, name)) is not None}
 
 
-class Request(Settings):
-    """What to draw, and how: one call of the web page or the API."""
-
-    label: str = Field("", description='the name of a class, or "" for any')
-    num_images: int = between(1, 64, "a whole number", default=16)
-    model: str = Field("", description="the name of a model, or hub:owner/name")
-    classifier: str = Field("", description='the name of a classifier that steers, or "" for none')
-
-
-def check_settings(config: ModelConfig, **values: Any) -> dict[str, Any]:
-    """The values checked and the model's defaults filled in: sampler, steps, guidance_scale, eta, seed, and those of
-    ``Settings.filled``'s others that were given. Raises InputError.
-    """
-    return Settings(**values).filled(config)
+def settings_of(model: type[SamplingSettings]) -> dict[str, Setting]:
+    """The settings of a class, by name: those of ``SamplingSettings`` and what a subclass adds."""
+    return {
+        name: info.json_schema_extra["setting"]  # type: ignore[index,misc]
+        for name, info in model.model_fields.items()
+    }
 
 
-def check_low_res(config: ModelConfig, low_res: Tensor | None) -> Tensor | None:
-    """What a model for super-resolution enlarges, (N, C, low_res_size, low_res_size) in [-1, 1], as it is; None for
-    other models. Raises InputError where it is missing, superfluous or wrong."""
-    if config.low_res_size is None:
-        if low_res is not None:
-            raise InputError(f"low_res belongs to super-resolution; leave it out with {config.name}.")
-        return None
-    wanted = f"images of {config.low_res_size}x{config.low_res_size} pixels in {config.channels} channel(s)"
-    if low_res is None:
-        raise InputError(f"{config.name} enlarges images: it needs low_res, {wanted}.")
-    if low_res.ndim != 4 or low_res.shape[1:] != (config.channels, config.low_res_size, config.low_res_size):
-        raise InputError(f"low_res must be {wanted}, (N, C, H, W), not {tuple(low_res.shape)}.")
-    if not bool((low_res.abs() <= 1).all()):
-        raise InputError("low_res must hold values from -1 to 1 only.")
-    return low_res
+SETTINGS = settings_of(SamplingSettings)
 
 
-def checked_labels(labels: Sequence[int] | None, num_images: int | None, known: int) -> list[int]:
-    """The class of each image, 0 to ``known`` - 1 or -1 for none; without labels ``num_images`` of these, or one.
-    Raises InputError."""
-    if labels is None:
-        return [-1] * whole_number("num_images", 1 if num_images is None else num_images, 1)
-    try:
-        classes = [index(label) for label in labels]
-    except TypeError:
-        raise InputError(f"labels must be whole numbers, one an image, not {_shortened(labels)}.") from None
-    if not classes:
-        raise InputError("labels must have at least one, that of the image to draw.")
-    for label in classes:
-        if not -1 <= label < known:
-            allowed = f"{known} labels, 0 to {known - 1}" if known else "no labels"
-            raise InputError(f"Label {label} is unknown; this model has {allowed} (-1: none).")
-    return classes
+def applicable(use: Use) -> list[str]:
+    """The names of the settings that apply, in the order of the fields."""
+    return [name for name, setting in SETTINGS.items() if SCOPES[setting.scope](use)]
 
 
-def whole_number(name: str, value: int, least: int) -> int:
-    """The value. Raises InputError where it is no whole number, or too small."""
-    try:
-        number = index(value)
-    except TypeError:
-        number = least - 1
-    if number < least:
-        raise InputError(f"{name} must be a whole number from {least}, not {_shortened(value)}.")
-    return number
-
-
-def label_index(label: str, label_names: Sequence[str]) -> int:
-    """The index of a class name; -1 for "", unconditional. Raises InputError that names the known ones."""
-    if label == "":
-        return -1
-    if label in label_names:
-        return list(label_names).index(label)
-    if not label_names:
-        raise InputError(f"this model draws without labels: leave the label empty, instead of {_shortened(label)}.")
-    known = ", ".join(
-        label_names if len(label_names) <= 12 else [*label_names[:10], f"... ({len(label_names)} in all)"]
-    )
-    raise InputError(f'label must be one of {known}, or "" for any, not {_shortened(label)}.')
-
-
-def sentence(error: ValidationError, model: type[BaseModel]) -> str:
-    """One sentence for a person about the first thing that pydantic found wrong."""
-    first = error.errors(include_url=False, include_context=False)[0]
-    name = str(first["loc"][0])
-    if name not in model.model_fields:
-        return f"there is no setting {_shortened(name)}; the settings are {', '.join(model.model_fields)}."
-    return f"{name} must be {model.model_fields[name].description}, not {_shortened(first['input'])}."
-
-
-def _shortened(value: Any, length: int = 40) -> str:
-    """What was given, as Python writes it, cut to a length that fits a line."""
-    try:
-        text = repr(value)
-    except ValueError:  # Python refuses to print whole numbers of more than 4300 digits
-        return "a number of thousands of digits"
-    return text if len(text) <= length else text[: length - 3] + "..."
+def check_order(low: float, high: float) -> None:
+    """Raises InputError where guidance would end before it begins."""
+    if low > high:
+        names = {"low_setting": "guidance_t_min", "high_setting": "guidance_t_max"}
+        raise InputError("settings.order", **names, low=f"{low:g}", high=f"{high:g}")

@@ -1,4 +1,4 @@
-"""What a sampler's path looks like: at every level, the noisy image and the clean one that is predicted from it.
+"""The path of a sampler, to be looked at: at every level, the noisy image and the clean one predicted from it.
 
 A sampler's ``Step`` pairs the x *after* a step with the x0 predicted *before* it. To look at, the other pairing is
 right: ``State`` holds x and the x0 predicted from that very x, from pure noise (index 0) to the finished image.
@@ -14,9 +14,9 @@ from torch import Tensor
 
 from diffusion.io.images import to_uint8
 from diffusion.model import Model
-from diffusion.networks import FreeU
 from diffusion.noise import ImageNoise
 from diffusion.process import Level
+from diffusion.settings import SamplingSettings
 
 
 @dataclass(frozen=True)
@@ -30,48 +30,19 @@ class State:
 
 
 def trajectory(
-    model: Model,
-    labels: Sequence[int],
-    *,
-    sampler: str,
-    steps: int,
-    guidance_scale: float,
-    eta: float | None,
-    seed: int,
-    first_index: int = 0,
-    respacing: str | None = None,
-    freeu_b: float | None = None,
-    freeu_s: float | None = None,
-    **others: Any,
+    model: Model, labels: Sequence[int], settings: SamplingSettings, first_index: int = 0, **arguments: Any
 ) -> Generator[State, None, None]:
-    """The steps + 1 states of ``model.sample`` with the same arguments (checked ones: ``request.check_settings``);
-    ``others`` are what else it takes.
+    """The steps + 1 states of ``model.sample`` with resolved settings; ``arguments`` are its others.
 
-    State i comes as soon as the network has looked at level i. Closing the generator ends the sampling.
+    State i comes as soon as the network has been called at level i. Closing the generator ends the sampling.
     """
-    config = model.config
-    shape = (config.channels, config.image_size, config.image_size)
-    level = model.levels(sampler, steps, respacing)[0]
-    x = level.sigma * ImageNoise(seed, len(labels), shape, first_index, model.device)()  # the start that sample() draws
-    freeu = None
-    if freeu_b is not None or freeu_s is not None:
-        freeu = FreeU(1.0 if freeu_b is None else freeu_b, 1.0 if freeu_s is None else freeu_s)
-    sampling = model.sample(
-        labels,
-        sampler=sampler,
-        steps=steps,
-        guidance_scale=guidance_scale,
-        eta=eta,
-        seed=seed,
-        first_index=first_index,
-        respacing=respacing,
-        freeu=freeu,
-        **others,
-    )
-    for step in sampling:
+    level = model.levels(settings)[0]
+    noise = ImageNoise(settings.seed, len(labels), model.config.image_shape, first_index, model.device)
+    x = level.sigma * noise()  # where sample() starts
+    for step in model.sample(labels, settings=settings, first_index=first_index, **arguments):
         yield State(step.index, level, x, step.x0)
         level, x = step.level, step.x
-    yield State(steps, level, x, x)
+    yield State(settings.steps, level, x, x)
 
 
 def kept_indices(steps: int, most: int) -> set[int]:

@@ -42,7 +42,7 @@ class Variance(NamedTuple):
     kind: VarianceKind = VARIANCES["small"]
     raw: Tensor | None = None  # (N, C, H, W)
 
-    def held(self) -> "Variance":
+    def clamped(self) -> "Variance":
         """Of a learned range, what lies in that range. Networks go beyond it (Nichol & Dhariwal 2021, section 3.1, let
         them) where its ends are hardly apart, as they are in training; between levels far from each other that would
         be noise without end."""

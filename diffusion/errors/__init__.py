@@ -15,7 +15,7 @@ from pathlib import Path
 from string import Formatter
 from typing import Any
 
-LONGEST = 40  # characters of a value in a message
+LONGEST = 60  # characters of a value in a message
 
 
 def read_catalogue(path: Path) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Where a model reference leads: a bundled name, a path, or ``hub:owner/name[@revision]``; and back: ``push``.
+"""Where a model reference leads: a bundled name, a path, or ``hub:owner/name[@revision]``.
 
 Only config.json and model.safetensors are ever taken from the Hub: no pickle, no code. The client reads its settings
 when it is imported; HF_ENDPOINT, HF_HUB_CACHE and HF_HOME are therefore read here, at each call.
@@ -15,8 +15,8 @@ import huggingface_hub as hf  # imports its parts when they are used: a bundled 
 from huggingface_hub import constants
 
 from diffusion.errors import InputError
-from diffusion.io.hub_errors import LOGIN, PULLING, PUSHING, ModelUnavailable, endpoint, explained, within
-from diffusion.io.model_directory import CARD, CONFIG, MAX_CONFIG_BYTES, WEIGHTS
+from diffusion.io.hub_errors import PULLING, ModelUnavailable, endpoint, explained, within
+from diffusion.io.model_directory import CONFIG, MAX_CONFIG_BYTES, WEIGHTS
 
 BUNDLED = Path(__file__).resolve().parents[2] / "assets" / "weights"
 PICKLE = "pytorch_model.bin"
@@ -34,23 +34,23 @@ def bundled() -> list[str]:
 
 
 def is_bundled(ref: str) -> bool:
-    """Whether a reference is one of these names; asked at every request, it looks at one file only."""
+    """Whether a reference is one of these names; it looks at one file only, as it is called at every request."""
     return os.path.basename(ref) == ref and os.path.isfile(BUNDLED / ref / CONFIG)
 
 
 def resolve(ref: str, patience: float = PATIENCE) -> Path:
     """The local directory, with config.json and model.safetensors, that a reference means; ``hub:`` may download it.
 
-    The Hub has ``patience`` seconds to answer, and then three times that and the bytes' time at ``SLOWEST`` to deliver.
-    A commit that is in the cache needs no network; a cached branch serves, with a warning, while the Hub fails or the
-    disk is too full for the new one. Raises
-    ``InputError`` for a bad reference and ``ModelUnavailable``, a kind of it, for what the Hub does not give.
+    The Hub has ``patience`` seconds to respond, and then three times that and the bytes' time at ``SLOWEST`` to
+    deliver. A commit that is in the cache needs no network; a cached branch serves, with a warning, while the Hub fails
+    or the disk is too full for the new one. Raises ``InputError`` for a bad reference and ``ModelUnavailable``, a kind
+    of it, for what the Hub does not give.
     """
     if ref.startswith("hub:"):
         repo_id, at, revision = ref.removeprefix("hub:").partition("@")
-        _check_repo_id(repo_id, ref)
+        check_repo_id(repo_id, ref)
         if at and not REVISION.fullmatch(revision):  # it is to be part of a path in the cache
-            raise InputError(f"{ref!r:.100} has no good revision after its @: that is a branch, a tag or a commit.")
+            raise InputError("hub.bad_revision", ref=ref)
         return _pull(repo_id, revision or "main", patience)
     if is_bundled(ref):
         return BUNDLED / ref
@@ -60,59 +60,25 @@ def resolve(ref: str, patience: float = PATIENCE) -> Path:
     except (OSError, RuntimeError, ValueError):  # too long, a null character, ~nobody
         exists = False
     if exists:
-        return _complete(path)
-    raise InputError(
-        f"There is no model {ref!r:.100}; give a bundled name ({', '.join(bundled())}), the path of a directory with "
-        f"{CONFIG} and {WEIGHTS}, or hub:owner/name[@revision]."
-    )
+        return complete(path)
+    raise InputError("hub.no_such_model", ref=ref, bundled=", ".join(bundled()), config=CONFIG, weights=WEIGHTS)
 
 
-def push(
-    model_dir: str | Path,
-    repo_id: str,
-    *,
-    private: bool = False,
-    token: str | None = None,
-    message: str = "Upload a diffusion model",
-    patience: float = PATIENCE,
-) -> str:
-    """Upload a model directory in one commit to ``owner/name``, made if it does not exist, and return its address.
-
-    Nothing is sent unless the model loads. The token is by default that of HF_TOKEN or 'hf auth login'. Raises
-    ``InputError`` for a bad directory or name, ``ModelUnavailable`` for what the Hub does not take.
-    """
-    from diffusion.io.loading import load_any  # which imports this file
-
-    _check_repo_id(repo_id, repo_id)
-    directory = _complete(Path(model_dir).resolve())
-    load_any(directory, device="cpu")
-    if not (token := token or hf.get_token()):
-        raise ModelUnavailable(f"{repo_id} cannot be uploaded to: no token with write access; use {LOGIN}.")
-    api = hf.HfApi(endpoint=endpoint(), token=token)
-    files = [directory / name for name in (CONFIG, WEIGHTS, CARD) if (directory / name).is_file()]
-
-    def upload() -> None:
-        api.create_repo(repo_id, private=private or None, exist_ok=True)  # None: the owner's default
-        api.create_commit(repo_id, [hf.CommitOperationAdd(file.name, file) for file in files], commit_message=message)
-
-    with explained(f"{repo_id} cannot be uploaded to", PUSHING):
-        seconds = 3 * patience + sum(file.stat().st_size for file in files) / SLOWEST
-        within(seconds, ("push", directory, repo_id), upload)
-    return f"{endpoint()}/{repo_id}"
-
-
-def _complete(path: Path) -> Path:
+def complete(path: Path) -> Path:
+    """A model directory, if it has all its files. Raises InputError."""
     missing = [name for name in (CONFIG, WEIGHTS) if not (path / name).is_file()]
     if missing:
         pickles = [file.name for pattern in ("*.bin", "*.pt", "*.pth", "*.ckpt") for file in path.glob(pattern)]
-        hint = f"; {pickles[0]} may be a pickle, which can run code and is never opened" if pickles else ""
-        raise InputError(f"{path} is not a model's directory: it has no {' and no '.join(missing)}{hint}.")
+        code = "hub.incomplete_with_pickle" if pickles else "hub.incomplete"
+        pickle = {"pickle": pickles[0]} if pickles else {}
+        raise InputError(code, path=path, missing=" and no ".join(missing), **pickle)
     return path
 
 
-def _check_repo_id(repo_id: str, ref: str) -> None:
+def check_repo_id(repo_id: str, ref: str) -> None:
+    """Raises InputError about ``ref`` where the name is no owner/name."""
     if not is_repo_id(repo_id):
-        raise InputError(f"{ref!r:.100} does not name a model on the Hub; that is owner/name, as in hub:alice/digits.")
+        raise InputError("hub.not_a_name", ref=ref)
 
 
 def is_repo_id(text: str) -> bool:
@@ -133,8 +99,8 @@ def _pull(repo_id: str, revision: str, patience: float) -> Path:
     place = (repo_id, revision, endpoint(), patience)
     name = f"hub:{repo_id}" + ("" if revision == "main" else f"@{revision}")
     try:
-        with explained(f"{name} cannot be loaded", PULLING):
-            commit, size = within(patience, ("ask", *place), _ask, *place)
+        with explained("hub.cannot_load", name, PULLING):
+            commit, size = within(patience, ("head", *place), _head, *place)
             if _cached(repo_id, commit) is None:
                 _check_room(name, size)
             found = (*place, commit, _cache_dir())
@@ -146,7 +112,7 @@ def _pull(repo_id: str, revision: str, patience: float) -> Path:
         return cached
 
 
-def _ask(repo_id: str, revision: str, endpoint: str, patience: float) -> tuple[str, int]:
+def _head(repo_id: str, revision: str, endpoint: str, patience: float) -> tuple[str, int]:
     """The commit that a revision stands for, and how many bytes its files have; no retries and no download."""
     from huggingface_hub.errors import HfHubHTTPError
 
@@ -165,8 +131,7 @@ def _ask(repo_id: str, revision: str, endpoint: str, patience: float) -> tuple[s
             except HfHubHTTPError:
                 raise error from None
             raise ModelUnavailable(
-                f"hub:{repo_id} offers {PICKLE}, a pickle, which can run code and is never opened; ask its owner to "
-                f"publish {CONFIG} and {WEIGHTS}."
+                "hub.pickle", name=f"hub:{repo_id}", pickle=PICKLE, config=CONFIG, weights=WEIGHTS
             ) from None
         raise
     for filename, size in ((CONFIG, config.size), (WEIGHTS, weights.size)):
@@ -192,7 +157,7 @@ def _fetch(repo_id: str, revision: str, endpoint: str, patience: float, commit: 
 def _check_size(repo_id: str, filename: str, size: int) -> None:
     if size > MAX_BYTES[filename]:
         raise ModelUnavailable(
-            f"hub:{repo_id} is too large: its {filename} has {size:,} bytes, at most {MAX_BYTES[filename]:,} are taken."
+            "hub.too_large", name=f"hub:{repo_id}", file=filename, size=f"{size:,}", limit=f"{MAX_BYTES[filename]:,}"
         )
 
 
@@ -200,10 +165,7 @@ def _check_room(name: str, size: int) -> None:
     cache = Path(_cache_dir()).absolute()
     free = shutil.disk_usage(next(path for path in (cache, *cache.parents) if path.exists())).free
     if free - size < ROOM:
-        raise ModelUnavailable(
-            f"{name} cannot be loaded: with its {size:,} bytes, less than {ROOM:,} would be left free on the disk.",
-            temporary=True,
-        )
+        raise ModelUnavailable("hub.disk_space", temporary=True, name=name, size=f"{size:,}", room=f"{ROOM:,}")
 
 
 def _cached(repo_id: str, revision: str) -> Path | None:

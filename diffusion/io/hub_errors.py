@@ -1,6 +1,6 @@
 """What goes wrong between this program and the Hub, in words for a person; and a clock over it.
 
-The client's own time-outs and messages are made for programmers: here every failure becomes one ``ModelUnavailable``.
+The client's own messages are made for programmers: here every failure becomes one ``ModelUnavailable``.
 """
 
 import os
@@ -15,42 +15,42 @@ from typing import Any
 
 from huggingface_hub import constants
 
-from diffusion.errors import InputError
+from diffusion.errors import InputError, Message
 
 ADDRESS = re.compile(r"https?://([\w.-]+|\[[0-9a-fA-F:]+\])(:\d{1,5})?(/[\w./-]*)?", re.ASCII)
 
 # Rows: what an error is (the name of a class it descends from, or its HTTP status), whether it may pass by itself, and
-# the end of the sentence about it; the first that fits. Names, for below the client is httpx or httpx2, by its version.
+# the message's name; the first that fits. Names, for below the client is httpx or httpx2, by its version.
 LOGIN = "'hf auth login' or HF_TOKEN"
-NO_HUB = "{host} does not answer like a Hub{status}; check HF_ENDPOINT"
-PULLING = (
-    ({"RevisionNotFoundError"}, False, "it has no such revision; check what follows the @, or leave it out"),
-    ({"GatedRepoError", 403}, False, f"access is refused{{status}}; ask its owner, then log in with {LOGIN}"),
-    ({"RepositoryNotFoundError", 401}, False, f"it is not there or private{{status}}; check the name, or use {LOGIN}"),
-    ({"EntryNotFoundError"}, False, "it lacks config.json or model.safetensors, so it is no model for this program"),
-    ({404}, False, "{host} does not have it{status}; check the owner, the name and the revision"),
+Row = tuple[set[str | int], bool, str]
+PULLING: tuple[Row, ...] = (
+    ({"RevisionNotFoundError"}, False, "no_revision"),
+    ({"GatedRepoError", 403}, False, "access_refused"),
+    ({"RepositoryNotFoundError", 401}, False, "not_there_or_private"),
+    ({"EntryNotFoundError"}, False, "files_missing"),
+    ({404}, False, "not_found"),
 )
-PUSHING = (
-    ({401, 403, 404}, False, f"you may not write there{{status}}; check the owner, or use {LOGIN} with write access"),
-    ({"JSONDecodeError"}, False, NO_HUB),
-    ({"BadRequestError", "ValueError", 409, 413}, False, "{host} refuses the files: {error}"),
+PUSHING: tuple[Row, ...] = (
+    ({401, 403, 404}, False, "write_refused"),
+    ({"JSONDecodeError"}, False, "not_a_hub"),
+    ({"BadRequestError", "ValueError", 409, 413}, False, "files_refused"),
 )
-ALWAYS = (
-    ({"OfflineModeIsEnabled"}, True, "HF_HUB_OFFLINE forbids the network; unset it, or use another model"),
-    ({408, 429, 500, 502, 503, 504}, True, "{host} is down or overloaded{status}; try again in a few minutes"),
-    ({"HfHubHTTPError", "FileMetadataError"}, True, NO_HUB),
-    ({"TimeoutError", "TimeoutException"}, True, "{host} is silent or slow, given up after {seconds:.0f} s; try later"),
-    ({"ConnectionError", "ConnectError", "ProxyError"}, True, "{host} cannot be reached; check your network"),
-    ({"disk"}, False, "this machine's disk does not play along: {error}"),
-    ({"Exception"}, True, "the connection broke before all had arrived; try again in a few minutes"),
+ALWAYS: tuple[Row, ...] = (
+    ({"OfflineModeIsEnabled"}, True, "offline_mode"),
+    ({408, 429, 500, 502, 503, 504}, True, "overloaded"),
+    ({"HfHubHTTPError", "FileMetadataError"}, True, "not_a_hub"),
+    ({"TimeoutError", "TimeoutException"}, True, "silent"),
+    ({"ConnectionError", "ConnectError", "ProxyError"}, True, "unreachable"),
+    ({"disk"}, False, "disk"),
+    ({"Exception"}, True, "broken_off"),
 )
 
 
 class ModelUnavailable(InputError):
     """The Hub does not give, or take, a model. ``temporary``: it may do so later, with nothing changed."""
 
-    def __init__(self, sentence: str, temporary: bool = False):
-        super().__init__(sentence)
+    def __init__(self, code: str, temporary: bool = False, **values: Any):
+        super().__init__(code, **values)
         self.temporary = temporary
 
 
@@ -58,7 +58,7 @@ def endpoint() -> str:
     """The Hub's address: HF_ENDPOINT as it is now, or the client's own. Raises ``InputError``."""
     url = os.environ.get("HF_ENDPOINT", "").rstrip("/") or constants.ENDPOINT
     if not ADDRESS.fullmatch(url):
-        raise InputError(f"HF_ENDPOINT is {url!r:.100}; it has to be an address like https://huggingface.co.")
+        raise InputError("hub.endpoint", given=url)
     return url
 
 
@@ -92,8 +92,9 @@ def within(seconds: float, key: tuple, call: Callable[..., Any], *args: Any) -> 
 
 
 @contextmanager
-def explained(what: str, rows: tuple) -> Iterator[None]:
-    """Turn what the client, its HTTP library and hf_xet raise into a ``ModelUnavailable`` that a person understands."""
+def explained(code: str, name: str, rows: tuple[Row, ...]) -> Iterator[None]:
+    """Turn what the client, its HTTP library and hf_xet raise into a ``ModelUnavailable`` that a person understands:
+    the message ``code`` about ``name``, with the reason by the rows."""
     from huggingface_hub.errors import HTTPError, LocalEntryNotFoundError
 
     started = time.monotonic()
@@ -108,11 +109,12 @@ def explained(what: str, rows: tuple) -> Iterator[None]:
         traits = {kind.__name__ for kind in type(error).__mro__} | {status}
         if getattr(error, "errno", None) and "ConnectionError" not in traits:
             traits.add("disk")
-        temporary, end = next((temporary, end) for signs, temporary, end in (*rows, *ALWAYS) if signs & traits)
-        end = end.format(
-            host=endpoint(),
-            status=f" (HTTP {status})" if status else "",
-            seconds=time.monotonic() - started,
-            error=" ".join(str(error).split()).rstrip("."),
-        )
-        raise ModelUnavailable(f"{what}: {end}.", temporary) from error
+        temporary, reason = next((temporary, reason) for signs, temporary, reason in (*rows, *ALWAYS) if signs & traits)
+        details = {
+            "host": endpoint(),
+            "status": f" (HTTP {status})" if status else "",
+            "seconds": f"{time.monotonic() - started:.0f}",
+            "login": LOGIN,
+            "error": " ".join(str(error).split()).rstrip("."),
+        }
+        raise ModelUnavailable(code, temporary, name=name, reason=Message(f"hub.{reason}", **details)) from error

@@ -1,13 +1,12 @@
-"""Gathering: calls to a network that come from many threads at the same time become one batch.
+"""Dynamic batching: network calls that come from many threads at the same time become one batch.
 
-    gatherer = Gatherer()
-    network = gatherer.gathered(network, of=model)     # to be called from any thread, as the network itself
+    service = BatchingService()
+    model = load_model("unet", batching=service)     # to be sampled from any thread
 
-Each call keeps its own x, t and labels, and gets what the network would have answered to it alone, but for rounding.
-One thread does all the computing, so that nobody fights over processor cores, and those that call it keep to one core
-for what little they compute themselves. When it gets free it takes whatever waits, but first gives those it has just
-served a moment to come back with their next step. A lone caller waits for nobody, and its call reaches the network
-unchanged.
+Each call keeps its own x, t and condition, and gets what the network would have returned to it alone, but for rounding.
+One thread does all the computing, so that threads do not compete for cores; the others should compute with one core
+(``threads.use_one_core``). When it gets free it takes whatever waits, but first gives those it has just served a moment
+to come back with their next step. A lone caller waits for nobody, and its call reaches the network unchanged.
 """
 
 import os
@@ -20,55 +19,61 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from diffusion.condition import Condition
 from diffusion.denoiser import Network
-from diffusion.runtime.precision import keep_to_one_core
 
-MOST = {"cpu": 64}  # images in a batch, by kind of device: with more, nothing is gained and everybody waits longer
-MOST_ELSEWHERE = 1024
-TURN = 32  # images that a call has by right when its turn comes; more, where others leave room
+MAX_BATCH = {"cpu": 64}  # images, by kind of device: with more, nothing is gained and everybody waits longer
+MAX_BATCH_ELSEWHERE = 1024
+GUARANTEED = 32  # images guaranteed to each call per batch; more, where others leave room
 PATIENCE = 0.3  # how long to wait for those just served, as a share of the time that their batch took
 
 
-class Gatherer:
-    """What the networks of all models on a device are asked through."""
+class BatchingService:
+    """Computes the network calls of all models on a device."""
 
     def __init__(self) -> None:
         self._process = os.getpid()
-        self._thread = ThreadPoolExecutor(1, "network")  # ends with the gatherer, or with the program
+        self._thread = ThreadPoolExecutor(1, "network")  # ends with the service, or with the program
         self._changed = threading.Condition()  # guards what follows
         self._waiting: list[Call] = []  # in the order of their turns
         self._working = False
         self._missing = 0  # how many of those just served have not called again
         self._patient_until = 0.0  # by time.perf_counter
 
-    def gathered(self, network: Network, of: Hashable) -> Network:
-        """The network, asked through here. Calls of the same ``of``, the model that it belongs to, may share a batch.
+    def batched(self, network: Network, of: Hashable) -> Network:
+        """The network, called through this service. Calls of the same ``of``, the model that it belongs to, may share a
+        batch.
 
-        Options that are tensors have a row an image; others are hashable, and calls share a batch only if theirs are
-        the same. Where gradients are wanted, and in a process forked from this one, the network is asked directly.
+        Options are hashable, and calls share a batch only if theirs are the same. Where gradients are wanted, and in a
+        process forked from this one, the network is called directly.
         """
 
-        def ask(x: Tensor, t: Tensor, y: Tensor | None = None, **options: Any) -> Tensor:
+        def batched_network(x: Tensor, t: Tensor, condition: Condition, **options: Any) -> Tensor:
             if torch.is_grad_enabled() or os.getpid() != self._process:
-                return network(x, t, y, **options)
-            keep_to_one_core()
-            call = Call(network, of, {"x": x, "t": t, "y": y}, options)
-            with self._changed:
-                self._waiting.append(call)
-                self._missing -= 1
-                if self._working:
-                    self._changed.notify()
-                else:
-                    try:
-                        self._thread.submit(self._work)
-                    except RuntimeError:  # the program is ending, and starts nothing any more
-                        self._waiting.remove(call)
-                        return network(x, t, y, **options)
-                    self._working = True
-            parts = call.answer.result()
+                return network(x, t, condition, **options)
+            call = Call(network, of, x, t, condition, options)
+            if not self._submit(call):
+                return network(x, t, condition, **options)
+            parts = call.result.result()
             return parts[0] if len(parts) == 1 else torch.cat(parts)
 
-        return ask
+        return batched_network
+
+    def _submit(self, call: "Call") -> bool:
+        """Queue a call; False where the program is ending, and starts nothing any more."""
+        with self._changed:
+            self._waiting.append(call)
+            self._missing -= 1
+            if self._working:
+                self._changed.notify()
+                return True
+            try:
+                self._thread.submit(self._work)
+            except RuntimeError:
+                self._waiting.remove(call)
+                return False
+            self._working = True
+            return True
 
     @torch.no_grad()
     def _work(self) -> None:
@@ -82,83 +87,86 @@ class Gatherer:
                 batch = next_batch(self._waiting)
                 self._waiting = [call for call in self._waiting if call not in batch]
             start = time.perf_counter()
-            answers = answered(batch)
+            outputs = compute(batch)
             end = time.perf_counter()
-            finished = [call for call, answer in zip(batch, answers, strict=True) if call.take(answer)]
+            finished = [call for call, output in zip(batch, outputs, strict=True) if call.take(output)]
             with self._changed:
                 self._waiting += [call for call in batch if call not in finished]  # to the end of the line
                 self._missing = len(finished)
                 self._patient_until = end + PATIENCE * (end - start)
             for call in finished:
-                call.reply()
+                call.finish()
 
 
 class Call:
-    """One call, while it waits for its answer."""
+    """One call of a network, while it waits for its output."""
 
-    def __init__(self, network: Network, of: Hashable, inputs: dict[str, Tensor | None], options: dict[str, Any]):
-        self.network = network
-        rows = {**inputs, **options}
-        self.rows = {name: value for name, value in rows.items() if isinstance(value, Tensor)}  # those still to do
-        self.options = {name: value for name, value in options.items() if name not in self.rows}
-        shapes = ((name, value.shape[1:], value.dtype, value.device) for name, value in self.rows.items())
-        self.kind = (of, frozenset(shapes), frozenset(self.options.items()))  # calls of one kind may share a batch
-        self.parts: list[Tensor] = []  # of the answer, so far
+    def __init__(
+        self, network: Network, of: Hashable, x: Tensor, t: Tensor, condition: Condition, options: dict[str, Any]
+    ):
+        self.network, self.options = network, options
+        self.x, self.t, self.condition = x, t, condition  # of the images that are still to do
+        tensors = (x, t, *condition.tensors())
+        shapes = tuple(None if part is None else (part.shape[1:], part.dtype, part.device) for part in tensors)
+        self.kind = (of, shapes, frozenset(options.items()))  # calls of one kind may share a batch
+        self.outputs: list[Tensor] = []  # so far
         self.error: BaseException | None = None
-        self.answer: Future[list[Tensor]] = Future()
+        self.result: Future[list[Tensor]] = Future()
 
     def __len__(self) -> int:
-        return len(self.rows["x"])
+        return len(self.x)
 
-    def take(self, part: Tensor | BaseException) -> bool:
-        """The answer to the first images that are still to do, or why there is none; whether this was all."""
-        if isinstance(part, BaseException):
-            self.error = part
+    def take(self, output: Tensor | BaseException) -> bool:
+        """The output for the first images that are still to do, or why there is none; returns whether this was all."""
+        if isinstance(output, BaseException):
+            self.error = output
             return True
-        self.parts.append(part)
-        self.rows = {name: value[len(part) :] for name, value in self.rows.items()}
+        self.outputs.append(output)
+        rest = slice(len(output), None)
+        self.x, self.t, self.condition = self.x[rest], self.t[rest], self.condition.rows(rest)
         return len(self) == 0
 
-    def reply(self) -> None:
-        """Hand the answer, in its parts, to the caller."""
+    def finish(self) -> None:
+        """Hand the output, in its parts, to the caller."""
         if self.error is not None:
-            self.answer.set_exception(self.error)
+            self.result.set_exception(self.error)
         else:
-            self.answer.set_result(self.parts)
+            self.result.set_result(self.outputs)
 
 
 def next_batch(waiting: list[Call]) -> dict[Call, int]:
     """Of the calls that wait, in the order of their turns: which go into the next batch, with how many images.
 
-    Those of the first one's kind. Each gets ``TURN`` images, or all it has, as long as there is room; what room is left
-    goes to those with more. A call that waits alone goes whole.
+    Those of the first one's kind. Each gets ``GUARANTEED`` images, or all it has, as long as there is room; what room
+    is left goes to those with more. A call that waits alone goes whole.
     """
     first = waiting[0]
     if len(waiting) == 1:
         return {first: len(first)}
-    room = MOST.get(first.rows["x"].device.type, MOST_ELSEWHERE)
+    room = MAX_BATCH.get(first.x.device.type, MAX_BATCH_ELSEWHERE)
     batch: dict[Call, int] = {}
     for call in waiting:
-        turn = min(len(call), TURN)
-        if call.kind == first.kind and turn <= room:
-            batch[call] = turn
-            room -= turn
-    for call, turn in batch.items():
-        more = min(len(call) - turn, room)
+        count = min(len(call), GUARANTEED)
+        if call.kind == first.kind and count <= room:
+            batch[call] = count
+            room -= count
+    for call, count in batch.items():
+        more = min(len(call) - count, room)
         batch[call] += more
         room -= more
     return batch
 
 
-def answered(batch: dict[Call, int]) -> list[Tensor | BaseException]:
-    """What the network answers to each call of a batch, or raises. A batch that fails is tried again call by call: a
+def compute(batch: dict[Call, int]) -> list[Tensor | BaseException]:
+    """The network's output for each call of a batch, or the error. A batch that fails is tried again call by call: a
     failure is for the caller whose it is."""
     first = next(iter(batch))
     try:
-        rows = {name: torch.cat([call.rows[name][:size] for call, size in batch.items()]) for name in first.rows}
-        output = first.network(rows.pop("x"), rows.pop("t"), rows.pop("y", None), **rows, **first.options)
+        x, t = (torch.cat([getattr(call, name)[:n] for call, n in batch.items()]) for name in ("x", "t"))
+        condition = Condition.cat([call.condition.rows(slice(n)) for call, n in batch.items()])
+        output = first.network(x, t, condition, **first.options)
         return list(output.split(list(batch.values())))
     except BaseException as error:  # handed to the caller
         if len(batch) == 1:
             return [error]
-    return [answer for call, size in batch.items() for answer in answered({call: size})]
+    return [output for call, n in batch.items() for output in compute({call: n})]
