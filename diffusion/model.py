@@ -181,9 +181,9 @@ class Model:
             network = partial(network, skip_middle=True)
         return Denoiser(network, self.process, self.parameterisation, variance=self.variance)
 
-    def guided_denoiser(self, settings: SamplingSettings) -> Denoise:
+    def guided_denoiser(self, settings: SamplingSettings, guidance_scale: Tensor | None = None) -> Denoise:
         """The denoiser with the guidance of resolved settings, but for that by a classifier; its learned variance, if
-        any, is clamped to its range. Not clipped."""
+        any, is clamped to its range. Not clipped. guidance_scale (N,): one an image, in place of the settings'."""
         freeu = FreeU(settings.freeu_b, settings.freeu_s)
         freeu_or_none = None if freeu == FreeU() else freeu
         times = settings.guidance_t_min, settings.guidance_t_max
@@ -192,8 +192,8 @@ class Model:
             weaker = self.denoiser(freeu_or_none, skip_middle=True)
             denoise = skip_layer(denoise, weaker, settings.skip_scale, *times)
         if self.config.two_passes:
-            power = settings.guidance_power
-            denoise = classifier_free(denoise, settings.guidance_scale, *times, power, self.config.typical_gap)
+            scale = settings.guidance_scale if guidance_scale is None else guidance_scale
+            denoise = classifier_free(denoise, scale, *times, settings.guidance_power, self.config.typical_gap)
         return denoise
 
     def condition(self, labels: Tensor, low_res: Tensor | None, guidance_scale: float) -> Condition:
