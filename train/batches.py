@@ -1,7 +1,7 @@
 """Batches: what a step trains on, as a function of (seed, step) alone.
 
-So a resumed run meets the very batches an unbroken one would, and several processes, each of which draws the numbers of
-the whole batch and keeps its share of them, together meet the batch of one.
+So a resumed run gets exactly the batches of an uninterrupted one; and several processes, each of which generates the
+random numbers of the whole batch and takes its own share, together train on the batch of one process.
 """
 
 import functools
@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from diffusion.condition import Condition
 from diffusion.io.images import downscaled
 from diffusion.losses import drop_labels, stratified_times
 from diffusion.model import Model
@@ -19,17 +20,16 @@ from train.datasets import Dataset
 
 
 class Batch(NamedTuple):
-    """One process's share, of n images."""
+    """The share of one process, n images: the arguments of a loss after the denoiser."""
 
-    x0: Tensor  # (n, C, H, W) float32, as ``Model.encode`` gives it
-    labels: Tensor | None  # (n,) int64, some of them the null label; None for an unconditional model
+    x0: Tensor  # (n, C, H, W) float32, as ``Model.encode`` returns it
+    condition: Condition  # labels, some of them dropped; for super-resolution the images in low resolution
     t: Tensor  # (n,) float64
     eps: Tensor  # (n, C, H, W) float32
-    low_res: Tensor | None  # (n, C, h, h) float32, what super-resolution is to enlarge; None for other models
 
 
 class Batches:
-    """``batches(step)`` draws the batch of a step, from 0. The images lie on the device as one uint8 tensor."""
+    """``batches(step)`` is the batch of a step, counted from 0. The images are on the device as one uint8 tensor."""
 
     def __init__(
         self, data: Dataset, model: Model, training: TrainConfig, process_index: int = 0, num_processes: int = 1
@@ -40,21 +40,21 @@ class Batches:
 
     def __call__(self, step: int) -> Batch:
         size, seed = self.training.batch_size, self.training.seed
-        device, share = self.model.device, self.share
-        chosen = image_order(len(self.images), size, step, seed).to(device)
-        draw = generator(device, seed, step)
+        config, device, share = self.model.config, self.model.device, self.share
+        indices = image_order(len(self.images), size, step, seed).to(device)
+        random = generator(device, seed, step)
         t = self.times(stratified_times(size, 0.0, generator("cpu", seed, step, 2)))[share]  # float64
-        eps = torch.randn(size, *self.images.shape[1:], generator=draw, device=device)[share]
+        eps = torch.randn(size, *self.images.shape[1:], generator=random, device=device)[share]
         labels = None
-        if num_classes := self.model.config.num_classes:
-            labels = drop_labels(self.labels[chosen], self.training.label_dropout, num_classes, draw)[share]
-        x0 = self.images[chosen[share]].to(torch.float32, memory_format=torch.channels_last).div_(127.5).sub_(1)
-        small = self.model.config.low_res_size
-        return Batch(self.model.encode(x0), labels, t, eps, None if small is None else downscaled(x0, small))
+        if config.num_classes:
+            labels = drop_labels(self.labels[indices], self.training.label_dropout, random)[share]
+        x0 = self.images[indices[share]].to(torch.float32, memory_format=torch.channels_last).div_(127.5).sub_(1)
+        low_res = None if config.low_res_size is None else downscaled(x0, config.low_res_size)
+        return Batch(self.model.encode(x0), Condition(labels, low_res), t, eps)
 
     def times(self, u: Tensor) -> Tensor:
-        """Numbers u (n,), uniform in [0, 1], as times from t_min to 1, of which each of ``TrainConfig.times`` has its
-        share."""
+        """Numbers u (n,), uniform in [0, 1], mapped to times from t_min to 1 that are distributed as
+        ``TrainConfig.times`` says."""
         t_min = self.model.process.t_min
         knots, passed = (torch.tensor(values, dtype=u.dtype) for values in time_knots(self.training.times))
         knots = t_min + (1 - t_min) * knots
@@ -64,7 +64,7 @@ class Batches:
 
 
 def image_order(num_images: int, batch_size: int, step: int, seed: int) -> Tensor:
-    """The indices of a step's images, (batch_size,): every image once a pass, each pass in its own order."""
+    """The indices of a step's images, (batch_size,): every image once an epoch, each epoch in its own order."""
     first, end = step * batch_size, (step + 1) * batch_size
     parts = []
     for epoch in range(first // num_images, (end - 1) // num_images + 1):
@@ -75,14 +75,15 @@ def image_order(num_images: int, batch_size: int, step: int, seed: int) -> Tenso
 
 @functools.lru_cache(maxsize=2)
 def permutation(num_images: int, seed: int, epoch: int) -> Tensor:
+    """The order of the images in an epoch, (num_images,)."""
     return torch.randperm(num_images, generator=generator("cpu", seed, epoch, 1))
 
 
 def generator(device: torch.device | str, *key: int) -> torch.Generator:
-    """A generator for a key of whole numbers; different keys give streams that have nothing to do with each other."""
-    return torch.Generator(device).manual_seed(mixed(*key))
+    """A random generator for a key of whole numbers; those of different keys are independent."""
+    return torch.Generator(device).manual_seed(seed_of(*key))
 
 
-def mixed(*key: int) -> int:
+def seed_of(*key: int) -> int:
     """One seed for a key of whole numbers."""
     return int(np.random.SeedSequence(key).generate_state(1, np.uint64)[0])

@@ -13,31 +13,31 @@ from torch import Tensor, nn
 
 from diffusion.denoiser import Denoiser
 from diffusion.errors import InputError
-from diffusion.guidance import NoisyClassifier
 from diffusion.io.loading import load_any
 from diffusion.losses import LOSSES
 from diffusion.model import Model
+from diffusion.noisy_classifier import NoisyClassifier
 from diffusion.runtime.precision import use_bfloat16
 from train.autoguidance import autoguidance
-from train.batches import Batches, mixed
-from train.checkpoints import load_checkpoint, save_checkpoint
+from train.batches import Batches, seed_of
 from train.config import RunConfig, TrainConfig
 from train.datasets import Dataset
-from train.distillation import distillation, load_teacher, start_from
-from train.logger import Journal
-from train.model_card import model_card
-from train.muon import Muon
-from train.run_directory import CHECKPOINTS, MODEL, SAMPLES, check_new
-from train.sample_sheets import evaluations, sample_sheet
-from train.schedule import Chore, Pace
-from train.weight_average import PowerAverage
+from train.distillation import distillation, initialise_from_teacher, load_teacher
+from train.optim.ema import PowerFunctionEMA
+from train.optim.muon import Muon
+from train.output.checkpoints import load_checkpoint, save_checkpoint
+from train.output.logger import MetricsLogger
+from train.output.model_card import model_card
+from train.output.run_directory import CHECKPOINTS, MODEL, SAMPLES, check_not_started
+from train.output.sample_sheets import network_evaluations, sample_sheet
+from train.schedule import PeriodicTask, Schedule
 
-FUSED = ("cpu", "cuda", "mps", "xpu")  # devices where AdamW has a kernel that updates all weights at once
-FRESH: dict[str, Any] = {"step": 0, "seconds": 0.0, "loss": None, "pending": [], "finished": None}
+FUSED = ("cpu", "cuda", "mps", "xpu")  # devices where AdamW has a fused kernel
+INITIAL_STATE: dict[str, Any] = {"step": 0, "seconds": 0.0, "loss": None, "pending": [], "finished": None}
 
 
 class TrainingStopped(Exception):
-    """The run ended early. ``str(error)`` says why and what is left; ``code`` is the exit status."""
+    """The run ended early. ``str(error)`` says why and what was saved; ``code`` is the exit status."""
 
     def __init__(self, message: str, code: int):
         super().__init__(message)
@@ -45,7 +45,7 @@ class TrainingStopped(Exception):
 
 
 def accelerator_for(training: TrainConfig) -> Accelerator:
-    """The processes and their device, in the precision that the run asks for."""
+    """The processes and their device, in the run's precision."""
     precision = training.precision
     bfloat16 = precision == "bf16" or (precision == "auto" and use_bfloat16(PartialState().device))
     return Accelerator(mixed_precision="bf16" if bfloat16 else "no")
@@ -54,90 +54,91 @@ def accelerator_for(training: TrainConfig) -> Accelerator:
 def train(config: RunConfig, data: Dataset, run_dir: Path, accelerator: Accelerator, start_time: float) -> Path:
     """Train from the run's last checkpoint, or from the start, to the end. Returns the model's directory.
 
-    start_time: on time.monotonic()'s clock; a run of M minutes is over M minutes after it. Raises ``TrainingStopped``
-    on Ctrl-C, SIGTERM and a loss that is not finite, ``InputError``, and ``OSError`` where writing fails.
+    start_time: on time.monotonic()'s clock; a run of M minutes ends M minutes after it. Raises ``TrainingStopped`` on
+    Ctrl-C, SIGTERM and a loss that is not finite, ``InputError``, and ``OSError`` where writing fails.
     """
     training, device, main = config.training, accelerator.device, accelerator.is_main_process
 
-    # The model in training, the average of its weights (which is what is saved and drawn from), the optimiser
+    # The model in training, the average of its weights (which is saved and sampled from), the optimiser
     torch.manual_seed(training.seed)
     model, average = Model(config.model, device=device), Model(config.model, device=device)
     teacher = None if training.teacher is None else load_teacher(training.teacher, config.model, device)
-    loss_of = loss_for(config, teacher, device)
-    ema = PowerAverage(model.network, average.network, training.ema_width)
+    loss_fn = loss_function(config, teacher, device)
+    ema = PowerFunctionEMA(model.network, average.network, training.ema_width)
     parameters = list(model.network.parameters())
-    optimizer = fresh_optimizer(model.network, training)
+    optimizer = new_optimizer(model.network, training)
 
-    # Where the run stands
+    # Resume, or initialise
     state = load_checkpoint(run_dir / CHECKPOINTS, model.network, average.network, optimizer)
     if state is None:
-        check_new(run_dir)
+        check_not_started(run_dir)
         if teacher is not None:
-            start_from(teacher, model)
+            initialise_from_teacher(teacher, model)
         if training.init_from is not None:
             copy_weights(training.init_from, model)
         average.network.load_state_dict(model.network.state_dict())
-        state = FRESH
+        state = INITIAL_STATE
     if state["finished"] == training.budget:
         if main:
-            print(f"{run_dir} is finished, at step {state['step']}; more --minutes, say, would go on.", file=sys.stderr)
+            print(
+                f"{run_dir}: run complete, at step {state['step']}. To continue, raise --minutes, --epochs or --steps.",
+                file=sys.stderr,
+            )
         return run_dir / MODEL
     step, last_loss = state["step"], state["loss"]
-    # loss and gradient norm of the steps since the last line of metrics
+    # loss and gradient norm of the steps since the last row of metrics
     pending = [torch.tensor(pair, device=device) for pair in state["pending"]]
     total_steps = training.total_steps(len(data.images))
-    pace = Pace(training, total_steps, start_time - state["seconds"], accelerator)
-    pace.update(step)
-    if step == 0 and pace.progress >= 1:
-        raise InputError(
-            f"Starting took {pace.seconds():.0f} s, so there is no time left to train: give more --minutes."
-        )
+    schedule = Schedule(training, total_steps, start_time - state["seconds"], accelerator)
+    schedule.update(step)
+    if step == 0 and schedule.progress >= 1:
+        raise InputError("training.no_time_left", seconds=f"{schedule.seconds():.0f}", minutes="minutes")
 
     batches = Batches(data, model, training, accelerator.process_index, accelerator.num_processes)
     network, optimizer = accelerator.prepare(model.network, optimizer)
     network.train()
-    learner = learner_of(model, network)
-    saving, drawing = Chore(training.save_seconds), Chore(training.sheet_seconds)
+    denoiser = training_denoiser(model, network)
+    saving, sampling = PeriodicTask(training.save_seconds), PeriodicTask(training.sheet_seconds)
 
     def save() -> None:
-        with saving.doing():
-            here = {
+        with saving.timed():
+            state = {
                 "step": step,
-                "seconds": pace.seconds(),
+                "seconds": schedule.seconds(),
                 "loss": last_loss,
                 "pending": [pair.tolist() for pair in pending],
-                "finished": training.budget if pace.progress >= 1 else None,
+                "finished": training.budget if schedule.progress >= 1 else None,
             }
             card = model_card(
-                config, step, pace.seconds(), last_loss, len(data.images), model, accelerator.num_processes
+                config, step, schedule.seconds(), last_loss, len(data.images), model, accelerator.num_processes
             )
-            average.save(run_dir / MODEL, readme=card, half=True)  # measured: the digits score the same
-            # last of all: a run that says that it is finished has its model, whenever it is killed
-            save_checkpoint(run_dir / CHECKPOINTS, model.network, average.network, optimizer.optimizer, here)
+            average.save(run_dir / MODEL, readme=card, half=True)  # measured: metrics are the same in half precision
+            # last of all, so that a run that counts as finished has its model, whenever it is killed
+            save_checkpoint(run_dir / CHECKPOINTS, model.network, average.network, optimizer.optimizer, state)
 
-    def draw() -> None:
-        with drawing.doing():
-            picture = sample_sheet(average, data, f"{config.model.name}, step {step:,}")
-            picture.save(run_dir / SAMPLES / f"step-{step:08d}.png")
-            journal.sheet(picture, step)
+    def save_samples() -> None:
+        with sampling.timed():
+            image = sample_sheet(average, data, f"{config.model.name}, step {step:,}")
+            image.save(run_dir / SAMPLES / f"step-{step:08d}.png")
+            logger.add_sample_sheet(image, step)
 
     with ExitStack() as stack:
-        stack.enter_context(pace.signals())
+        stack.enter_context(schedule.signals_handled())
         if main:
             (run_dir / SAMPLES).mkdir(exist_ok=True)
-            journal = stack.enter_context(Journal(run_dir, step, pace.progress))
+            logger = stack.enter_context(MetricsLogger(run_dir, step, schedule.progress))
             if step == 0:
-                save()  # a model from the first moment on
-        logged, logged_at = step, pace.seconds() - saving.spent - drawing.spent
+                save()  # so that there is a model from the beginning
+        logged_step, logged_at = step, schedule.seconds() - saving.total_duration - sampling.total_duration
 
-        while pace.progress < 1 and not pace.signal:
-            rate = pace.learning_rate(step)
+        while schedule.progress < 1 and not schedule.stop_signal:
+            learning_rate = schedule.learning_rate(step)
             for group in optimizer.param_groups:
-                group["lr"] = rate
+                group["lr"] = learning_rate
             batch = batches(step)
-            torch.manual_seed(mixed(training.seed, step, 2 + accelerator.process_index))  # for what the network draws
+            torch.manual_seed(seed_of(training.seed, step, 2 + accelerator.process_index))  # for dropout and losses
 
-            loss = loss_of(learner, *batch).mean()
+            loss = loss_fn(denoiser, *batch).mean()
             optimizer.zero_grad()
             accelerator.backward(loss)
             grad_norm = accelerator.clip_grad_norm_(parameters, training.max_grad_norm)
@@ -146,51 +147,53 @@ def train(config: RunConfig, data: Dataset, run_dir: Path, accelerator: Accelera
             ema.update(step)
 
             pending.append(torch.stack([accelerator.reduce(loss.detach(), "mean"), grad_norm]))
-            pace.update(step)
+            schedule.update(step)
 
-            if step % training.log_every == 0 or pace.progress >= 1:
-                last_loss, mean_norm = means(pending, step, rate, run_dir)
+            if step % training.log_every == 0 or schedule.progress >= 1:
+                last_loss, mean_norm = means(pending, step, learning_rate, run_dir)
                 pending.clear()
                 if main:
-                    trained_for = pace.seconds() - saving.spent - drawing.spent
-                    speed = (step - logged) * training.batch_size / (trained_for - logged_at)
-                    logged, logged_at = step, trained_for
-                    # a step asks the network once and goes back through it, which takes twice as long
+                    trained_for = schedule.seconds() - saving.total_duration - sampling.total_duration
+                    speed = (step - logged_step) * training.batch_size / (trained_for - logged_at)
+                    logged_step, logged_at = step, trained_for
+                    # a step is one forward pass and one backward pass, which takes twice as long
                     forward = accelerator.num_processes / (3 * speed)  # seconds an image
-                    pace.closing = saving.cost + (drawing.cost or forward * evaluations(config.model))
-                    journal.write(
+                    sheet_seconds = sampling.last_duration or forward * network_evaluations(config.model)
+                    schedule.closing_seconds = saving.last_duration + sheet_seconds
+                    logger.log(
                         {
                             "step": step,
                             "images": step * training.batch_size,
-                            "seconds": round(pace.seconds(), 3),
-                            "progress": pace.progress,
+                            "seconds": round(schedule.seconds(), 3),
+                            "progress": schedule.progress,
                             "loss": last_loss,
                             "grad_norm": mean_norm,
-                            "learning_rate": rate,
+                            "learning_rate": learning_rate,
                             "images_per_second": round(speed, 1),
                         }
                     )
             if main and saving.due() and is_finite(pending):
                 save()
-            if main and drawing.due() and pace.progress < 1:
-                draw()
+            if main and sampling.due() and schedule.progress < 1:
+                save_samples()
 
-        # The end, or as far as it came
+        # The end of the run, or where it was stopped
         if main and is_finite(pending):
             save()
-            if pace.progress >= 1:
-                draw()
-    if pace.progress < 1:
+            if schedule.progress >= 1:
+                save_samples()
+    if schedule.progress < 1:
         raise TrainingStopped(
-            f"Stopped at step {step}; everything up to there is in {run_dir}. To go on: "
+            f"Stopped at step {step}; everything up to there is in {run_dir}. To continue: "
             f"python -m train.run {training.preset} --output-dir {shlex.quote(str(run_dir))} --resume",
-            code=128 + pace.signal,
+            code=128 + schedule.stop_signal,
         )
     return run_dir / MODEL
 
 
-def loss_for(config: RunConfig, teacher: Model | None, device: torch.device) -> Callable[..., Tensor]:
-    """What the run makes small. Raises ``InputError`` where a model that it learns from is missing or unfit."""
+def loss_function(config: RunConfig, teacher: Model | None, device: torch.device) -> Callable[..., Tensor]:
+    """The run's loss, ``loss(denoiser, x0, condition, t, eps)``. Raises ``InputError`` where a model that it learns
+    from is missing or does not fit."""
     training = config.training
     if teacher is not None:
         return distillation(teacher, config.model)
@@ -199,39 +202,37 @@ def loss_for(config: RunConfig, teacher: Model | None, device: torch.device) -> 
     return LOSSES[training.loss]
 
 
-def fresh_optimizer(network: nn.Module, training: TrainConfig) -> torch.optim.Optimizer:
-    """The optimiser of a network's weights."""
+def new_optimizer(network: nn.Module, training: TrainConfig) -> torch.optim.Optimizer:
+    """The optimiser of a network's weights, which it knows by name."""
     settings: dict[str, Any] = {
         "lr": training.learning_rate,
         "betas": training.betas,
         "weight_decay": training.weight_decay,
     }
+    named = list(network.named_parameters())
     if training.optimizer == "muon":
-        return Muon(network.named_parameters(), **settings)
-    parameters = list(network.parameters())
-    return torch.optim.AdamW(parameters, fused=parameters[0].device.type in FUSED, **settings)
+        return Muon(named, **settings)
+    return torch.optim.AdamW(named, fused=named[0][1].device.type in FUSED, **settings)
 
 
-def learner_of(model: Model, network: nn.Module) -> Denoiser | NoisyClassifier:
-    """What a loss asks: the model, with its network as it is prepared for training."""
+def training_denoiser(model: Model, network: nn.Module) -> Denoiser | NoisyClassifier:
+    """The model as a loss calls it, with its network as prepared for training."""
     if model.config.task == "classification":
         return NoisyClassifier(network, model.process, model.config.label_names)
     return Denoiser(network, model.process, model.parameterisation, variance=model.variance)
 
 
 def copy_weights(ref: str, model: Model) -> None:
-    """Start from the weights of another model. Raises ``InputError`` where its network is another one."""
+    """Start from the weights of another model. Raises ``InputError`` where its network is a different one."""
     source = load_any(ref, model.device)
     try:
         model.network.load_state_dict(source.network.state_dict())
     except RuntimeError:
-        raise InputError(
-            f"The weights of {ref} do not fit this network: preset, channels and number of labels must be the same."
-        ) from None
+        raise InputError("training.weights_do_not_fit", ref=ref) from None
 
 
 def is_finite(pending: list[Tensor]) -> bool:
-    """Whether no loss and no gradient since the last line of metrics was nan or infinite."""
+    """Whether every loss and gradient norm since the last row of metrics is finite."""
     return not pending or bool(torch.stack(pending).isfinite().all())
 
 
@@ -241,8 +242,8 @@ def means(pending: list[Tensor], step: int, learning_rate: float, run_dir: Path)
     if not is_finite(pending):
         raise TrainingStopped(
             f"The loss is no longer finite (steps {step - len(pending) + 1} to {step}, learning rate "
-            f"{learning_rate:.2g}), so the run was stopped; the last good model is in {run_dir / MODEL}. To go on from "
-            f"there, --resume with a lower --learning-rate.",
+            f"{learning_rate:.2g}), so the run was stopped; the last good model is in {run_dir / MODEL}. To continue "
+            f"from there, --resume with a lower --learning-rate.",
             code=1,
         )
     return loss, grad_norm

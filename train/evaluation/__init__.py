@@ -1,0 +1,1 @@
+"""Evaluation of trained models: everything behind ``python -m train.evaluate``."""

@@ -1,45 +1,47 @@
-"""Generation, judged: images drawn from noise, asked for by label, by a classifier, or not at all."""
+"""Evaluation of models that generate from noise: conditioned on labels, guided by a classifier, or unconditional."""
 
 import time
 from typing import Any
 
 from torch import Tensor
 
-from diffusion.guidance import NoisyClassifier
 from diffusion.model import Model
-from train.evaluation.classifier import EVALUATORS, load_evaluator
-from train.evaluation.frechet import figures, judging, reference
-from train.evaluation.metrics import described
-from train.evaluation.sample import draw, labels_in_turn
+from diffusion.noisy_classifier import NoisyClassifier
+from diffusion.settings import SamplingSettings
+from train.evaluation.classifier import CLASSIFIERS, load_evaluation_classifier, required_dataset
+from train.evaluation.classifier_metrics import classifier_metrics
+from train.evaluation.metrics import result_header
+from train.evaluation.reference_metrics import reference_metrics
+from train.evaluation.sample import cycled_labels, sample_images
 
 
 def evaluate_generation(
     model: Model,
     num_images: int,
     batch_size: int,
-    settings: dict[str, Any],
+    settings: SamplingSettings,
     data_dir: str | None = None,
     classifier: NoisyClassifier | None = None,
 ) -> tuple[dict[str, Any], Tensor]:
-    """The figures of `num_images` images of the model, and of real ones, with all that is needed to repeat them; and
+    """The metrics of ``num_images`` images of the model and of real ones, with all that is needed to repeat them; and
     the images, (N, C, H, W) uint8.
 
-    `settings` are as `Settings.filled` gives them, and beside a classifier have a classifier_scale.  The labels go in
-    turn.  Without `data_dir` the real images' figures are the bundled ones.  Raises InputError where no evaluator
-    can read what the model draws.
+    settings: resolved ones. Labels are cycled through. Without ``data_dir`` the metrics of real images are the bundled
+    ones. With a ``classifier`` the same noise is sampled without its guidance, too. Raises ``InputError`` where no
+    evaluation classifier fits the model.
     """
-    dataset = judging(model.config)
-    row, evaluator = EVALUATORS[dataset], load_evaluator(dataset)
-    training, real = reference(evaluator, dataset, num_images, data_dir)
-    asked = labels_in_turn(num_images, len(row.label_names)) if model.config.num_classes or classifier else None
+    dataset = required_dataset(model.config)
+    label_names, evaluator = CLASSIFIERS[dataset].label_names, load_evaluation_classifier(dataset)
+    training, real = reference_metrics(evaluator, dataset, num_images, data_dir)
+    labels = cycled_labels(num_images, len(label_names)) if model.config.num_classes or classifier else None
 
     start = time.monotonic()
-    drawn = draw(model, num_images, batch_size, settings, asked, classifier=classifier)
+    generated = sample_images(model, num_images, batch_size, settings, labels, classifier=classifier)
     seconds = time.monotonic() - start
-    result = described(model, dataset, num_images, settings, seconds)
-    result["generated"] = figures(evaluator, drawn, asked, row.label_names, training)
+    result = result_header(model, dataset, num_images, settings, seconds, classifier is not None)
+    result["generated"] = classifier_metrics(evaluator, generated, labels, label_names, training)
     if classifier is not None:
-        freely = {name: value for name, value in settings.items() if name != "classifier_scale"}
-        unguided = draw(model, num_images, batch_size, freely, asked if model.config.num_classes else None)
-        result["unguided"] = figures(evaluator, unguided, asked, row.label_names, training)
-    return result | {"real": real}, drawn
+        own_labels = labels if model.config.num_classes else None
+        unguided = sample_images(model, num_images, batch_size, settings, own_labels)
+        result["unguided"] = classifier_metrics(evaluator, unguided, labels, label_names, training)
+    return result | {"real": real}, generated

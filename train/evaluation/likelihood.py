@@ -1,7 +1,7 @@
-"""How well does a model know images?  Bits per dimension: what a pixel costs, were the model used to compress them.
+"""Bits per dimension: the variational bound of a model on images that it was not trained on.
 
-The variational bound over the whole chain (Ho et al. 2020, eq. 5), with the variances that the model has, on real
-images that it was not trained on.  Lower is better, and the true cost is at most this.
+The bound over the whole reverse chain (Ho et al. 2020, eq. 5), with the predicted x0 clipped and the variances as the
+model was trained with them. Lower is better, and the true negative log-likelihood is at most this.
 """
 
 import math
@@ -21,27 +21,27 @@ from diffusion.noise import ImageNoise
 from diffusion.process import Level
 from diffusion.respacing import respaced
 from diffusion.vlb import Bound, variational_bound
-from train.datasets import Dataset, conform
+from train.datasets import Dataset, convert
 
 
 def bits_per_dim(
     model: Model, data: Dataset, batch_size: int = 100, respacing: str | None = None, seed: int = 0
 ) -> dict[str, float | int | str | None]:
-    """The bound for all images of a data set, brought to the model's size and channels, told their labels.
+    """The bound on all images of a data set, converted to the model's size and channels, conditioned on their labels.
 
-    respacing: a shorter chain ("100", "ddim50"); without one it is the whole chain the model was trained on.
-    Returns the means of ``bits_per_dim`` and its parts ``prior`` (what is left at the noisy end), ``chain`` (the
-    reverse steps) and ``decoder`` (the last one), and the ``standard_error`` of the first.  The same seed gives the
-    same figures for every batch size.  Raises InputError where the model knows other labels.
+    respacing: a shorter chain ("100", "ddim50"); without one it is the whole chain the model was trained on. Returns
+    the means of ``bits_per_dim`` and its parts ``prior`` (the noisy end), ``chain`` (the reverse steps) and ``decoder``
+    (the last step), and the ``standard_error`` of the first. The same seed gives the same numbers for every batch size.
+    Raises ``InputError`` where the model has other labels.
     """
     config = model.config
     if config.num_classes and tuple(data.label_names) != config.label_names:
-        raise InputError(f"the labels of the images must be those of the model {config.name!r}: they are not.")
-    data = conform(data.images, data.labels, data.label_names, config.image_size, config.channels)
+        raise InputError("evaluation.other_labels", model=config.name)
+    data = convert(data.images, data.labels, data.label_names, config.image_size, config.channels)
     levels = model.process.levels(model.process.steps) if respacing is None else respaced(model.process, respacing)
     if len(levels) < 3:
-        raise InputError("respacing must leave at least two steps.")
-    bounds = list(bounds_of(model, data, levels, batch_size, seed))
+        raise InputError("evaluation.chain_too_short", setting="respacing", given=respacing)
+    bounds = list(bounds_of_batches(model, data, levels, batch_size, seed))
     prior = torch.cat([bound.prior for bound in bounds]).double()
     terms = torch.cat([bound.terms for bound in bounds]).double()
     total = prior + terms.sum(1)
@@ -58,26 +58,27 @@ def bits_per_dim(
     }
 
 
-def bounds_of(model: Model, data: Dataset, levels: list[Level], batch_size: int, seed: int) -> Iterator[Bound]:
-    """The bounds of the images, batch by batch. In full precision: that of bf16 would count as the model's error."""
+def bounds_of_batches(model: Model, data: Dataset, levels: list[Level], batch_size: int, seed: int) -> Iterator[Bound]:
+    """The bounds of the images, batch by batch. In full precision, as the error of bf16 would count as the model's."""
     denoise = clipped(replace(model.denoiser(), network=model.network), darkest=model.config.darkest)
     evaluations = len(data.images) * (len(levels) - 1)
     with tqdm(total=evaluations, unit=" steps", unit_scale=True, desc="bits/dim", file=sys.stderr) as bar:
 
-        def counted(x, level, labels):
+        def counted(x, level, condition):
             bar.update(len(x))
-            return denoise(x, level, labels)
+            return denoise(x, level, condition)
 
         for first in range(0, len(data.images), batch_size):
             images = data.images[first : first + batch_size].to(model.device)
-            labels = data.labels[first : first + batch_size].to(model.device) if model.config.num_classes else None
+            labels = data.labels[first : first + batch_size].to(model.device)
+            condition = model.condition(labels, None, guidance_scale=1.0)
             noise = ImageNoise(seed, len(images), images.shape[1:], first, model.device)
             x0 = model.encode(to_input(images))
-            yield variational_bound(partial(counted, labels=labels), x0, levels, noise)
+            yield variational_bound(partial(counted, condition=condition), x0, levels, noise)
 
 
 def summary(result: dict) -> str:
-    """The figures as text."""
+    """The result as text."""
     error = "" if result["standard_error"] is None else f" ± {result['standard_error']:.3f}"
     return (
         f"{result['bits_per_dim']:.3f}{error} bits/dim over {result['n']:,} images and {result['steps']} steps: "

@@ -1,15 +1,15 @@
-"""The metrics that `train.evaluate` knows, and the columns that it puts side by side; a new one is a row here."""
+"""The metrics that ``train.evaluate`` computes, and the columns in which it shows them; a new metric is a row here."""
 
 from typing import Any, NamedTuple
 
 from diffusion.model import Model
-from diffusion.settings import LIMITS
+from diffusion.settings import SETTINGS, SamplingSettings
 
 
 class Metric(NamedTuple):
     title: str
     format: str
-    meaning: str = ""  # one line for the model card, where the title does not say it all
+    meaning: str = ""  # one line for the model card, where the title is not enough
 
 
 METRICS = {
@@ -18,104 +18,110 @@ METRICS = {
     "confidence": Metric("mean confidence", "{:.2%}"),
     "share_rarest_class": Metric("share, rarest class", "{:.2%}"),
     "share_commonest_class": Metric("share, commonest", "{:.2%}"),
-    "psnr": Metric("PSNR, dB", "{:.2f}", "peak signal-to-noise ratio to the originals, mean of the images'"),
+    "psnr": Metric("PSNR, dB", "{:.2f}", "peak signal-to-noise ratio to the originals, the mean over images"),
     "frechet_distance": Metric(
-        "Fréchet distance", "{:.3f}", "between the evaluator's features of the images and of the training set"
+        "Fréchet distance",
+        "{:.3f}",
+        "between the evaluation classifier's features of the images and of the training set",
     ),
     "two_sample": Metric(
         "two-sample accuracy",
         "{:.2%}",
-        "of a small CNN that has learnt to tell such images from real training images, on others that it has not seen; "
-        "50% is guessing. Beside it the control: real training images told from other real training images",
+        "of a small CNN trained to tell such images from real training images, on held-out images; 50% is chance. "
+        "Beside it the control: real training images against other real training images",
     ),
     "nearest_distance": Metric(
         "nearest training image",
         "{:.3f}",
-        "the mean Euclidean distance to it, of pixels from 0 to 1; of real test images beside",
+        "the mean Euclidean distance to it, of pixels from 0 to 1; for real test images beside it",
     ),
     "near_copies": Metric(
         "near copies",
         "{:.2%}",
-        "the share that is nearer to its nearest training image than the 1st percentile of real test images",
+        "the share of images nearer to their nearest training image than the 1st percentile of real test images",
     ),
-    "dire_error": Metric("reconstruction error", "{:.4f}", "mean change by DDIM inversion and back, of a range of 2"),
+    "dire_error": Metric(
+        "reconstruction error", "{:.4f}", "mean change by DDIM inversion and reconstruction, of a range of 2"
+    ),
     "dire_auc": Metric(
-        "DIRE's AUC", "{:.4f}", "the chance that of a real and a generated image the real one comes back more changed"
+        "DIRE's AUC",
+        "{:.4f}",
+        "the probability that of a real and a generated image the real one has the larger reconstruction error",
     ),
 }
 COLUMNS = {
     "generated": "generated",
-    "unguided": "unguided",  # the same noise without the classifier that steers
+    "unguided": "unguided",  # the same noise without the classifier's guidance
     "bicubic": "bicubic",
     "real": "real",
 }
 PER_CLASS = {"accuracy_per_class": "accuracy of {}", "share_per_class": "share of {}"}
-BY_LABEL, WITHOUT_LABEL = "accuracy", "share"  # of the two, images that should show a label need but the first
+WITH_LABELS, WITHOUT_LABELS = "accuracy", "share"  # prefixes: images with labels need only the first
+ALWAYS_SHOWN = ("sampler", "steps", "guidance_scale", "seed")
 
 
-def described(model: Model, dataset: str, num_images: int, settings: dict[str, Any], seconds: float) -> dict[str, Any]:
-    """What a result begins with. Of the two limits of guidance both are there if either is not the model's own."""
-    if any(name in settings for name in LIMITS):
-        settings = {name: getattr(model.config, name) for name in LIMITS} | settings
+def result_header(
+    model: Model, dataset: str, num_images: int, settings: SamplingSettings, seconds: float, classifier: bool = False
+) -> dict[str, Any]:
+    """What a result begins with: what was sampled, with which settings, and how fast."""
     return {
         "model": model.config.name,
         "task": model.config.task,
         "dataset": dataset,
         "num_images": num_images,
-        **settings,
+        **settings.record(model.config, classifier),
         "seconds": round(seconds, 2),
         "images_per_second": round(num_images / seconds, 2),
     }
 
 
-def columns_of(result: dict[str, Any]) -> list[str]:
-    """Which columns a result has, in order."""
+def available_columns(result: dict[str, Any]) -> list[str]:
+    """The columns that a result has, in order."""
     return [name for name in COLUMNS if name in result]
 
 
-def metrics_of(result: dict[str, Any]) -> list[str]:
-    """Which metrics of its generated images there are to show, in order."""
-    return [name for name in METRICS if result["generated"].get(name) is not None and shown(name, result)]
+def available_metrics(result: dict[str, Any]) -> list[str]:
+    """The metrics of its generated images that are shown, in order."""
+    return [name for name in METRICS if result["generated"].get(name) is not None and is_shown(name, result)]
 
 
-def shown(name: str, result: dict[str, Any]) -> bool:
-    """Whether a figure says something: with labels the shares of classes are what was asked for."""
-    return not (name.startswith(WITHOUT_LABEL) and BY_LABEL in result["generated"])
+def is_shown(name: str, result: dict[str, Any]) -> bool:
+    """Whether a metric is informative: the shares of classes are not where the labels were given."""
+    return not (name.startswith(WITHOUT_LABELS) and WITH_LABELS in result["generated"])
 
 
 def cell(result: dict[str, Any], column: str, name: str) -> str:
-    """A figure as text; a dash where there is none."""
+    """A metric as text; a dash where there is none."""
     value = result[column].get(name)
     return "-" if value is None else METRICS[name].format.format(value)
 
 
-def how(result: dict[str, Any]) -> str:
-    """The settings that the images were drawn with, in words."""
-    words = [result["sampler"], f"{result['steps']} steps", f"guidance scale {result['guidance_scale']:g}"]
-    if "guidance_t_min" in result:
-        words.append(f"from t = {result['guidance_t_max']:g} to {result['guidance_t_min']:g}")
-    if "guidance_power" in result:
-        words.append(f"guidance power {result['guidance_power']:g}")
-    if "skip_scale" in result:
-        words.append(f"skip scale {result['skip_scale']:g}")
-    if result.get("eta"):
-        words.append(f"eta {result['eta']:g}")
-    if result.get("classifier"):
-        words.append(f"classifier {result['classifier']}, scale {result['classifier_scale']:g}")
-    return ", ".join([*words, f"seed {result['seed']}"])
+def settings_text(record: dict[str, Any]) -> str:
+    """The sampling settings in a record (``SamplingSettings.record``), in words. Those whose value changes nothing are
+    left out."""
+    words = []
+    for name, setting in SETTINGS.items():
+        if name not in record or (name not in ALWAYS_SHOWN and record[name] == setting.default):
+            continue
+        value = f"{record[name]:g}" if isinstance(record[name], float) else str(record[name])
+        words.append({"sampler": value, "steps": f"{value} steps"}.get(name, f"{name.replace('_', ' ')} {value}"))
+    if record.get("classifier"):
+        words.append(f"classifier {record['classifier']}")
+    return ", ".join(words)
 
 
 def table(result: dict[str, Any]) -> str:
-    """The figures as text, generated images beside the others."""
-    columns = columns_of(result)
+    """A result as text, generated images beside the others."""
+    columns = available_columns(result)
     rows = [["", *(COLUMNS[name] for name in columns)], ["images", *(f"{result[name]['n']:,}" for name in columns)]]
-    rows += [[METRICS[name].title, *(cell(result, column, name) for column in columns)] for name in metrics_of(result)]
+    for name in available_metrics(result):
+        rows.append([METRICS[name].title, *(cell(result, column, name) for column in columns)])
     for key, title in PER_CLASS.items():
-        if shown(key, result):
+        if is_shown(key, result):
             for name in result["generated"].get(key, {}):
                 shares = (result[column].get(key, {}).get(name) for column in columns)
                 rows.append([f"  {title.format(name)}", *("-" if s is None else f"{s:.2%}" for s in shares)])
     width = max(len(row[0]) for row in rows)
     body = "\n".join(f"{row[0]:<{width}}" + "".join(f"{value:>12}" for value in row[1:]) for row in rows)
     speed = f"{result['seconds']} s, {result['images_per_second']} images/s"
-    return f"{result['model']}: {how(result)}\n{body}\n{speed}"
+    return f"{result['model']}: {settings_text(result)}\n{body}\n{speed}"

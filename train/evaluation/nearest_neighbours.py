@@ -1,8 +1,8 @@
-"""Does a model copy?  The training images nearest to what it draws, by the distance of their pixels.
+"""Does a model copy its training images?  The nearest training image of each generated one, by the distance of pixels.
 
-The distance is that of Euclid, of pixels from 0 to 1. A copy would be nearer to its original than any new image is to
-the training set; so the generated images are compared with real test images, of which one in a hundred is nearer to
-its nearest training image than the 1st percentile.
+The distance is Euclidean, of pixels from 0 to 1. A copy would be nearer to its original than a new image usually is to
+the training set; so the generated images are compared with real test images, one in a hundred of which is nearer to its
+nearest training image than the 1st percentile.
 """
 
 import sys
@@ -17,46 +17,46 @@ from tqdm import tqdm
 from diffusion.io.images import sheet
 
 PERCENTILE = 1
-SHOWN, COLUMNS = 100, 10  # pairs on the sheet
+NUM_PAIRS, COLUMNS = 100, 10  # on the sheet
+
+
+def compare_neighbours(generated: Tensor, training: Tensor, test: Tensor) -> tuple[dict[str, Any], np.ndarray]:
+    """Metrics of copying, for generated and for real test images, and a sheet to look at; all images (N, C, H, W)
+    uint8.
+
+    nearest_distance: the mean distance to the nearest training image. near_copies: the share of images nearer to theirs
+    than the 1st percentile of the test images' distances. The sheet shows pairs: a generated image, and the training
+    image nearest to it.
+    """
+    distance, index = nearest(generated, training)
+    test_distance, _ = nearest(test, training)
+    threshold = torch.quantile(test_distance, PERCENTILE / 100)
+    metrics = {
+        name: {
+            "nearest_distance": distances.mean().item(),
+            "near_copies": (distances < threshold).double().mean().item(),
+        }
+        for name, distances in (("generated", distance), ("real", test_distance))
+    }
+    return metrics, sheet_of_pairs(generated[:NUM_PAIRS], training[index[:NUM_PAIRS]])
 
 
 def nearest(images: Tensor, training: Tensor, chunk: int = 200) -> tuple[Tensor, Tensor]:
     """For each image (N, C, H, W) uint8 its nearest training image: the distance (N,) float64, exact, and the index.
 
     |a - b|^2 = |a|^2 - 2 a b + |b|^2, a matrix product for each chunk of images, finds the nearest; its distance is
-    then computed anew, without rounding.
+    then computed again, without rounding errors.
     """
-    known = training.flatten(1).float() / 255
-    half_squares = known.square().sum(1) / 2
+    flat_training = training.flatten(1).float() / 255
+    half_squares = flat_training.square().sum(1) / 2
     indices = []
     for part in tqdm(images.split(chunk), desc="nearest neighbours", unit=" chunks", file=sys.stderr, leave=False):
-        indices.append((half_squares - part.flatten(1).float() / 255 @ known.T).argmin(1))
+        indices.append((half_squares - part.flatten(1).float() / 255 @ flat_training.T).argmin(1))
     index = torch.cat(indices)
     difference = images.double() - training[index].double()
     return difference.flatten(1).norm(dim=1) / 255, index
 
 
-def neighbours(generated: Tensor, training: Tensor, test: Tensor) -> tuple[dict[str, Any], np.ndarray]:
-    """What tells whether images were copied, of generated and of real test images, and the sheet to be looked at; all
-    images (N, C, H, W) uint8.
-
-    nearest_distance: the mean distance to the nearest training image; near_copies: the share of images that are nearer
-    to theirs than the 1st percentile of the test images' distances. The sheet has pairs, each the image drawn and the
-    training image nearest to it.
-    """
-    distance, index = nearest(generated, training)
-    of_test, _ = nearest(test, training)
-    threshold = torch.quantile(of_test, PERCENTILE / 100)
-    figures = {
-        name: {
-            "nearest_distance": values.mean().item(),
-            "near_copies": (values < threshold).double().mean().item(),
-        }
-        for name, values in (("generated", distance), ("real", of_test))
-    }
-    return figures, pairs(generated[:SHOWN], training[index[:SHOWN]])
-
-
-def pairs(left: Tensor, right: Tensor) -> np.ndarray:
-    """A sheet of images (N, C, H, W) uint8, each with another to its right; uint8 (H, W, C)."""
+def sheet_of_pairs(left: Tensor, right: Tensor) -> np.ndarray:
+    """A sheet of images (N, C, H, W) uint8, each with another one to its right; uint8 (H, W, C)."""
     return sheet(rearrange(torch.cat([left, right], dim=3), "n c h w -> n h w c").numpy(), COLUMNS)

@@ -1,7 +1,8 @@
-"""DIRE, judged: does the reconstruction error tell what a model drew from real images?  (Wang et al. 2023.)
+"""DIRE: does the reconstruction error tell generated from real images?  (Wang et al. 2023.)
 
-Real test images and the model's own are walked to noise and back (`diffusion.dire`). AUC is the chance that of one real
-and one generated image the real one comes back more changed: 1/2 is guessing, 1 is always.
+Real test images and generated ones are inverted to noise by DDIM and reconstructed from it (``diffusion.dire``), by the
+plain model: without labels or guidance. AUC is the probability that of a real and a generated image the real one has
+the larger error: 1/2 is chance.
 """
 
 import sys
@@ -15,20 +16,22 @@ from diffusion.dire import reconstruct
 from diffusion.io.images import to_input
 from diffusion.model import Model
 
-IMAGES = 1000  # at most, of each side
+MAX_IMAGES = 1000  # of each side
 
 
-def dire(model: Model, generated: Tensor, test: Tensor, batch_size: int, steps: int) -> dict[str, Any]:
-    """The mean reconstruction errors (0 to 2) of generated and of test images (N, C, H, W) uint8, by so many steps up
-    and down again, and under "generated" the AUC of telling them apart."""
-    of_generated, of_real = (errors(model, images[:IMAGES], batch_size, steps) for images in (generated, test))
+def dire_metrics(model: Model, generated: Tensor, test: Tensor, batch_size: int, steps: int) -> dict[str, Any]:
+    """The mean reconstruction errors (0 to 2) of generated and of test images (N, C, H, W) uint8, with ``steps`` steps
+    in each direction, and under "generated" the AUC of telling them apart."""
+    generated_errors, real_errors = (
+        reconstruction_errors(model, images[:MAX_IMAGES], batch_size, steps) for images in (generated, test)
+    )
     return {
-        "generated": {"dire_error": of_generated.mean().item(), "dire_auc": auc(of_real, of_generated)},
-        "real": {"dire_error": of_real.mean().item()},
+        "generated": {"dire_error": generated_errors.mean().item(), "dire_auc": auc(real_errors, generated_errors)},
+        "real": {"dire_error": real_errors.mean().item()},
     }
 
 
-def errors(model: Model, images: Tensor, batch_size: int, steps: int) -> Tensor:
+def reconstruction_errors(model: Model, images: Tensor, batch_size: int, steps: int) -> Tensor:
     """The mean |x - reconstruction| of each image, (N,) float64."""
     result = []
     with tqdm(total=len(images), unit=" images", desc="reconstructing", file=sys.stderr) as bar:

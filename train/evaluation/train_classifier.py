@@ -1,118 +1,130 @@
-"""Fitting a small image classifier: what the evaluator's training and the two-sample test share.
+"""Train an evaluation classifier (``train.evaluation.classifier``):
 
-One random change of each image a batch (`augment`), a cosine of the learning rate after a short warm-up, and averaged
-weights at the end.
+python -m train.evaluation.train_classifier --data-dir data                                   # MNIST
+python -m train.evaluation.train_classifier --dataset cifar10 --data-dir data --minutes 10    # CIFAR-10
 """
 
-import copy
-import math
+import json
 import sys
 import time
-from collections.abc import Callable
-from typing import TypeVar
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import torch
-import torch.nn.functional as F
-from torch import nn
-from tqdm import tqdm
+from safetensors.torch import save as to_safetensors
 
-from diffusion.io.images import to_input
-from train.datasets import Dataset
-
-LEARNING_RATE = 3e-3
-WARM_UP = 0.05  # share of the training
-EMA_DECAY = 0.998
-
-Network = TypeVar("Network", bound=nn.Module)
-Augment = Callable[[torch.Tensor, torch.Generator], torch.Tensor]  # (N, C, H, W) in [-1, 1] -> the same, changed
+from diffusion.errors import InputError
+from diffusion.io.files import write_atomically
+from diffusion.runtime.command_line import Parser, run_command
+from train.datasets import load_dataset
+from train.evaluation.augmentations import Augmentation, random_flip_and_shift, random_warp
+from train.evaluation.classifier import CLASSIFIERS, EvaluationClassifier, accuracy, new_classifier
+from train.evaluation.supervised_training import train_supervised
 
 
-def fit(
-    network: Network,
-    data: Dataset,
-    augment: Augment,
-    epochs: float,
-    minutes: float | None = None,
-    seed: int = 0,
-    batch_size: int = 256,
-    task: str = "training",
-) -> tuple[Network, int]:
-    """Train a fresh network to name the labels of `data`, for so many epochs or, if given, so many minutes.
+class Recipe(NamedTuple):
+    """How the classifier of a data set is trained."""
 
-    Returns the averaged network, on a GPU where there is one and ready to read, and the number of images seen.
-    """
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    generator = torch.Generator(device).manual_seed(seed)
-    images, labels = data.images.to(device), data.labels.to(device)
-    network = network.to(device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
-    averaged = copy.deepcopy(network)
-    optimizer = torch.optim.AdamW(network.parameters(), LEARNING_RATE, weight_decay=0.01)
-
-    seen, total, start = 0, round(epochs * len(images)), time.monotonic()
-    order = torch.empty(0, dtype=torch.int64, device=device)
-    bar = tqdm(total=None if minutes else total, unit=" images", unit_scale=True, desc=task, file=sys.stderr)
-    while (progress := (time.monotonic() - start) / (60 * minutes) if minutes else seen / total) < 1:
-        if len(order) < batch_size:
-            order = torch.cat([order, torch.randperm(len(images), generator=generator, device=device)])
-        batch, order = order[:batch_size], order[batch_size:]
-        optimizer.param_groups[0]["lr"] = LEARNING_RATE * min(
-            progress / WARM_UP, 0.5 + 0.5 * math.cos(math.pi * progress)
-        )
-        loss = F.cross_entropy(network(augment(to_input(images[batch]), generator)), labels[batch])
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        seen += len(batch)
-        update_average(averaged, network, seen // batch_size)
-        bar.update(len(batch))
-        if seen % (20 * batch_size) == 0:
-            bar.set_postfix(loss=f"{loss.item():.3f}")
-    bar.close()
-    return averaged.eval(), seen
+    augmentation: Augmentation
+    description: str  # of the augmentation, for the card
+    epochs: float
 
 
-@torch.no_grad()
-def update_average(averaged: nn.Module, network: nn.Module, steps: int) -> None:
-    """Move the averaged weights and batch statistics towards the current ones, faster in the first steps."""
-    share = max(1 - EMA_DECAY, 10 / (10 + steps))
-    for mean, value in zip(averaged.state_dict().values(), network.state_dict().values(), strict=True):
-        if mean.is_floating_point():
-            mean.lerp_(value, share)
-        else:
-            mean.copy_(value)  # BatchNorm's count of batches
+RECIPES = {
+    "mnist": Recipe(random_warp, "random small affine maps and smooth warps", 16),
+    "cifar10": Recipe(random_flip_and_shift, "random flips and shifts", 10),
+}
+CARD = """# Evaluation classifier for {data}
+
+A small CNN that classifies {kind} images of {size}x{size} pixels, to evaluate the images that models generate. Its
+{num_features} penultimate activations are the features of the Fréchet distance. Half precision, {bytes:,} bytes.
+
+- Data: {data}, {training_images:,} training images, augmented with {augment}
+- Trained for {seconds:.0f} s on {device}: {images_seen:,} images ({epochs:.3g} epochs), seed {seed}
+- Test accuracy: **{test_accuracy:.2%}** on {test_images:,} images, with the averaged weights at the end of training
+- Reproduce: `python -m train.evaluation.train_classifier --dataset {dataset} --data-dir data --epochs {epochs:.3g}
+  --seed {seed}`, then `python -m train.evaluate --write-reference --dataset {dataset} --data-dir data`
+"""
 
 
-# ----------------------------------------------------------------------------------------------- augmentations
+def parser() -> Parser:
+    p = Parser(prog="python -m train.evaluation.train_classifier", description="Train an evaluation classifier.")
+    p.add_argument("--dataset", default="mnist", choices=CLASSIFIERS, help="the data set (default: mnist)")
+    p.add_argument("--data-dir", default="data", help="the data set's directory; downloaded if missing (default: data)")
+    p.add_argument("--epochs", type=float, help="passes over the training images (default: 16, for cifar10 10)")
+    p.add_argument("--minutes", type=float, help="train for so many minutes, instead of --epochs")
+    p.add_argument("--seed", type=int, default=0)
+    p.add_argument("--output-dir", type=Path, help="where to save (default: the bundled classifier's directory)")
+    return p
 
 
-def bend(x: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-    """A random small affine map and a random smooth warp of each image (N, 1, 28, 28), in one grid_sample."""
+def run(
+    dataset: str, data_dir: str, epochs: float | None, minutes: float | None, seed: int, output_dir: Path | None
+) -> None:
+    """Train, measure the test accuracy and save. Raises ``InputError``."""
+    for name, value in [("epochs", epochs), ("minutes", minutes)]:
+        if value is not None and not 0 < value < 1e6:
+            raise InputError("training.setting", setting=name, allowed="a number above 0", given=value)
+    if not 0 <= seed < 2**32:
+        raise InputError("settings.integer", setting="seed", low=0, high=2**32 - 1, given=seed)
+    spec, recipe = CLASSIFIERS[dataset], RECIPES[dataset]
+    training, test = (load_dataset(dataset, data_dir, split) for split in ("train", "test"))
 
-    def uniform(limit: float) -> torch.Tensor:
-        return (torch.rand(len(x), generator=generator, device=x.device) * 2 - 1) * limit
+    start = time.monotonic()
+    torch.manual_seed(seed)
+    classifier, images_seen = train_supervised(
+        new_classifier(dataset),
+        training,
+        recipe.augmentation,
+        epochs or recipe.epochs,
+        minutes,
+        seed,
+        description="evaluation classifier",
+    )
+    seconds = time.monotonic() - start
+    classifier = classifier.half().float()  # the accuracy is that of the half-precision weights which are saved
+    facts = {
+        "data": spec.title,
+        "dataset": dataset,
+        "kind": "grey" if spec.image_shape[0] == 1 else "RGB",
+        "size": spec.image_shape[1],
+        "label_names": spec.label_names,
+        "num_features": classifier.num_features,
+        "augment": recipe.description,
+        "seed": seed,
+        "epochs": images_seen / len(training.images),
+        "images_seen": images_seen,
+        "training_images": len(training.images),
+        "seconds": round(seconds, 1),
+        "device": torch.cuda.get_device_name()
+        if torch.cuda.is_available()
+        else f"CPU ({torch.get_num_threads()} threads)",
+        "test_images": len(test.images),
+        "test_accuracy": accuracy(classifier, test),
+    }
+    directory = output_dir or spec.directory
+    save(classifier, facts, directory)
+    print((directory / "README.md").read_text(encoding="utf-8"))
 
-    angle, shear = uniform(math.radians(12)), uniform(0.12)
-    scale_x, scale_y = 1 + uniform(0.12), 1 + uniform(0.12)
-    row_x = torch.stack([scale_x * angle.cos(), shear - angle.sin(), uniform(2 / 14)], 1)  # a pixel is 1/14
-    row_y = torch.stack([angle.sin(), scale_y * angle.cos(), uniform(2 / 14)], 1)
-    grid = F.affine_grid(torch.stack([row_x, row_y], 1), list(x.shape), align_corners=False)
-    warp = torch.randn(len(x), 2, 6, 6, generator=generator, device=x.device) * (0.7 / 14)  # after Simard et al. 2003
-    warp = F.interpolate(warp, x.shape[-2:], mode="bicubic", align_corners=True)
-    return F.grid_sample(x + 1, grid + warp.permute(0, 2, 3, 1), align_corners=False) - 1  # beyond the edge is black
+
+def save(classifier: EvaluationClassifier, facts: dict[str, Any], directory: Path) -> None:
+    """Write model.safetensors (half precision), config.json and the card."""
+    directory.mkdir(parents=True, exist_ok=True)
+    weights = {
+        name: (value.half() if value.is_floating_point() else value).cpu().contiguous()
+        for name, value in classifier.state_dict().items()
+    }
+    content = to_safetensors(weights, metadata={"format": "pt"})
+    facts = facts | {"bytes": len(content)}
+    write_atomically(directory / "model.safetensors", content)
+    write_atomically(directory / "config.json", (json.dumps(facts, indent=2) + "\n").encode())
+    write_atomically(directory / "README.md", CARD.format(**facts).encode())
 
 
-def shift(x: torch.Tensor, generator: torch.Generator, most: int = 2) -> torch.Tensor:
-    """Each image (N, C, H, W) moved by up to `most` whole pixels each way; its edge pixels go on beyond the edge."""
-    n, _, height, width = x.shape
-    padded = F.pad(x, (most, most, most, most), mode="replicate")
-    top, left = torch.randint(2 * most + 1, (2, n, 1), generator=generator, device=x.device)
-    rows = (top + torch.arange(height, device=x.device))[:, :, None]
-    columns = (left + torch.arange(width, device=x.device))[:, None, :]
-    moved = padded.permute(0, 2, 3, 1)[torch.arange(n, device=x.device)[:, None, None], rows, columns]
-    return moved.permute(0, 3, 1, 2)  # channels_last, as the convolutions like it
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command; returns its exit code: 0, 2 on bad input, 130 on Ctrl-C (and then nothing is saved)."""
+    return run_command(parser(), lambda options: run(**vars(options)), arguments, "nothing was saved")
 
 
-def flip_and_shift(x: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
-    """Every other image (N, C, H, W), by chance, as in a mirror, and each moved by up to four pixels."""
-    mirrored = torch.rand(len(x), 1, 1, 1, generator=generator, device=x.device) < 0.5
-    return shift(torch.where(mirrored, x.flip(3), x), generator, most=4)
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,4 +1,4 @@
-"""What a run tells while it trains: a progress bar, metrics.jsonl, TensorBoard."""
+"""The metrics of a run while it trains: a progress bar, metrics.jsonl, TensorBoard."""
 
 import json
 import sys
@@ -10,19 +10,19 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from train.run_directory import EVENTS, METRICS, truncate_metrics
+from train.output.run_directory import EVENTS, METRICS, truncate_metrics
 
-SMOOTHING = 0.9  # of the loss beside the bar; metrics.jsonl holds it as it is
+SMOOTHING = 0.9  # of the loss beside the progress bar; metrics.jsonl has it unsmoothed
 
 
-class Journal:
-    """Writes a line of measurements at a time to every place that shows them."""
+class MetricsLogger:
+    """Writes a row of metrics at a time to every place that shows them."""
 
     def __init__(self, run_dir: Path, first_step: int, progress: float):
         truncate_metrics(run_dir / METRICS, first_step)
-        self.metrics = open(run_dir / METRICS, "a", encoding="utf-8")  # noqa: SIM115 - closed in __exit__
+        self.file = open(run_dir / METRICS, "a", encoding="utf-8")  # noqa: SIM115 - closed in __exit__
         self.tensorboard = tensorboard_writer(run_dir / EVENTS, first_step)
-        self.smooth: float | None = None
+        self.smoothed_loss: float | None = None
         terminal = sys.stderr.isatty()
         self.bar = tqdm(
             total=1.0,
@@ -30,40 +30,40 @@ class Journal:
             bar_format="{percentage:3.0f}%|{bar}| {elapsed}<{remaining}{postfix}",
             mininterval=0.1 if terminal else 15,  # in a log file every refresh is a line
             ncols=None if terminal else 100,
-            file=sys.stderr if terminal else Lines(sys.stderr),
+            file=sys.stderr if terminal else LineStream(sys.stderr),
         )
 
-    def __enter__(self) -> "Journal":
+    def __enter__(self) -> "MetricsLogger":
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.bar.close()
-        self.metrics.close()
+        self.file.close()
         if self.tensorboard:
             self.tensorboard.close()
 
-    def write(self, line: dict[str, Any]) -> None:
-        """Record one line, which has at least step, progress, loss and images_per_second."""
-        self.metrics.write(json.dumps(line) + "\n")
-        self.metrics.flush()
+    def log(self, metrics: dict[str, Any]) -> None:
+        """Write one row, which has at least step, progress, loss, grad_norm, learning_rate and images_per_second."""
+        self.file.write(json.dumps(metrics) + "\n")
+        self.file.flush()
+        step, loss, speed = metrics["step"], metrics["loss"], metrics["images_per_second"]
         if self.tensorboard:
             for name in ("loss", "grad_norm", "learning_rate", "images_per_second"):
-                self.tensorboard.add_scalar(name, line[name], line["step"])
-        self.smooth = line["loss"] + SMOOTHING * ((self.smooth or line["loss"]) - line["loss"])
-        speed = line["images_per_second"]
-        self.bar.set_postfix_str(f"step {line['step']}, loss {self.smooth:.4f}, {speed:.0f} images/s", refresh=False)
-        self.bar.update(min(line["progress"], 1.0) - self.bar.n)
+                self.tensorboard.add_scalar(name, metrics[name], step)
+        self.smoothed_loss = loss + SMOOTHING * ((self.smoothed_loss or loss) - loss)
+        self.bar.set_postfix_str(f"step {step}, loss {self.smoothed_loss:.4f}, {speed:.0f} images/s", refresh=False)
+        self.bar.update(min(metrics["progress"], 1.0) - self.bar.n)
 
-    def sheet(self, picture: Image.Image, step: int) -> None:
+    def add_sample_sheet(self, image: Image.Image, step: int) -> None:
         """Show a sample sheet in TensorBoard."""
         if self.tensorboard:
-            self.tensorboard.add_image("samples", np.asarray(picture), step, dataformats="HWC")
+            self.tensorboard.add_image("samples", np.asarray(image), step, dataformats="HWC")
 
 
-class Lines:
-    """A stream on which the bar, drawn anew in place, becomes a line below a line: for log files."""
+class LineStream:
+    """A stream on which each refresh of the progress bar is a new line: for log files."""
 
     def __init__(self, stream: TextIO):
         self.stream = stream
@@ -80,8 +80,6 @@ def tensorboard_writer(directory: Path, first_step: int) -> Any:
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError:
-        print(
-            "TensorBoard is not installed, so there will be no curves for it: pip install tensorboard.", file=sys.stderr
-        )
+        print("TensorBoard is not installed, so no curves are written: pip install tensorboard.", file=sys.stderr)
         return None
     return SummaryWriter(str(directory), purge_step=first_step + 1 if first_step else None)

@@ -1,8 +1,8 @@
-"""Checkpoints: all that a run needs to go on as if nothing had happened.
+"""Checkpoints: everything a run needs to continue exactly as if it had not been interrupted.
 
-One file each, ``checkpoints/step-00001000.safetensors``: weights, their average and the optimiser's state as tensors,
-the rest as JSON in the file's metadata. Nothing is pickled. What else a step depends on (the order of the data, the
-noise, the dropped labels) is drawn from (seed, step), so there is no generator to save.
+One file each, ``checkpoints/step-00001000.safetensors``: the weights, their average and the optimiser's state as
+tensors, the rest as JSON in the file's metadata. Nothing is pickled. What else a step depends on (the order of the
+data, the noise, the dropped labels) is a function of (seed, step), so there is no generator state to save.
 """
 
 import json
@@ -16,38 +16,39 @@ from safetensors.torch import save as to_safetensors
 from torch import Tensor, nn
 
 from diffusion.errors import InputError
-from diffusion.io.model_directory import write_atomically
+from diffusion.io.files import write_atomically
 
-KEPT = 2  # the last ones: should the newest be damaged, there is one before it
+NUM_KEPT = 2  # the last ones: should the newest be damaged, there is one before it
+RENAMED = {"mean": "exp_avg", "square": "exp_avg_sq"}  # Muon's state in checkpoints of earlier versions
 
 
 def save_checkpoint(
     directory: Path, network: nn.Module, average: nn.Module, optimizer: torch.optim.Optimizer, state: dict[str, Any]
 ) -> None:
-    """Write a checkpoint, whole or not at all, and drop all but it and the one before. ``state`` is JSON, with the
-    "step"."""
+    """Write a checkpoint, completely or not at all, and delete all but it and the one before. ``state`` is JSON, with
+    the "step"."""
     tensors = {f"network.{name}": tensor for name, tensor in network.state_dict().items()}
     tensors |= {f"average.{name}": tensor for name, tensor in average.state_dict().items()}
-    names = [name for name, _ in network.named_parameters()]
+    names = parameter_names(optimizer)
     for index, values in optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer.{names[index]}|{key}": value for key, value in values.items()}
     content = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     directory.mkdir(parents=True, exist_ok=True)
     path = directory / f"step-{state['step']:08d}.safetensors"
     write_atomically(path, to_safetensors(content, metadata={"state": json.dumps(state)}))
-    there = checkpoints(directory)
-    kept = [other for other in there if other <= path][-KEPT:]
-    for other in there:
-        if other not in kept:  # old, or damaged: of a later step than the one that the run went on from
+    existing = checkpoints(directory)
+    kept = [other for other in existing if other <= path][-NUM_KEPT:]
+    for other in existing:
+        if other not in kept:  # old, or damaged: of a later step than the one that the run was resumed from
             other.unlink(missing_ok=True)
-    for abandoned in directory.glob(".*.tmp"):  # by a process that was killed as it wrote
+    for abandoned in directory.glob(".*.tmp"):  # by a process that was killed while writing
         abandoned.unlink(missing_ok=True)
 
 
 def load_checkpoint(
     directory: Path, network: nn.Module, average: nn.Module, optimizer: torch.optim.Optimizer
 ) -> dict[str, Any] | None:
-    """Fill the three from the newest readable checkpoint and return its state; None where there is none.
+    """Load the newest readable checkpoint into the three and return its state; None where there is none.
 
     Raises ``InputError`` where a checkpoint does not fit the run's network.
     """
@@ -60,11 +61,11 @@ def load_checkpoint(
             print(f"{path} cannot be read ({error}); trying the one before it.", file=sys.stderr)
             continue
         try:
-            network.load_state_dict(_part(tensors, "network."))
-            average.load_state_dict(_part(tensors, "average."))
+            network.load_state_dict(_with_prefix("network.", tensors))
+            average.load_state_dict(_with_prefix("average.", tensors))
         except RuntimeError:
-            raise InputError(f"{path} does not fit the network in the run's config.json.") from None
-        optimizer.load_state_dict(_optimizer_state(optimizer, network, _part(tensors, "optimizer.")))
+            raise InputError("training.checkpoint_does_not_fit", path=path) from None
+        optimizer.load_state_dict(_optimizer_state(optimizer, network, _with_prefix("optimizer.", tensors)))
         return state
     return None
 
@@ -74,20 +75,25 @@ def checkpoints(directory: Path) -> list[Path]:
     return sorted(directory.glob("step-*.safetensors"))
 
 
-def _part(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+def parameter_names(optimizer: torch.optim.Optimizer) -> list[str]:
+    """The names of an optimiser's parameters, in the order of its state's numbers."""
+    return [name for group in optimizer.param_groups for name in group["param_names"]]
+
+
+def _with_prefix(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
 
 
 def _optimizer_state(
     optimizer: torch.optim.Optimizer, network: nn.Module, tensors: dict[str, Tensor]
 ) -> dict[str, Any]:
-    """The optimiser's state dict, its parameters being known by name in the file and by number to torch."""
-    numbers = {name: number for number, (name, _) in enumerate(network.named_parameters())}
+    """The optimiser's state dict: the file has its parameters by name, torch by number."""
+    numbers = {name: number for number, name in enumerate(parameter_names(optimizer))}
     parameters = dict(network.named_parameters())
     state: dict[int, dict[str, Tensor]] = {}
     for name, tensor in tensors.items():
         owner, key = name.split("|")
-        if tensor.shape == parameters[owner].shape:  # a moment: the fused kernel wants the parameter's memory layout
+        if tensor.shape == parameters[owner].shape:  # a moment: the fused kernel needs the parameter's memory layout
             tensor = torch.empty_like(parameters[owner]).copy_(tensor)
-        state.setdefault(numbers[owner], {})[key] = tensor
+        state.setdefault(numbers[owner], {})[RENAMED.get(key, key)] = tensor
     return {"state": state, "param_groups": optimizer.state_dict()["param_groups"]}

@@ -1,0 +1,1 @@
+"""Optimisation: Muon, and the average of the weights."""
