@@ -13,7 +13,7 @@ import matplotlib
 
 from benchmarks.sampling import DIGITS
 from diffusion import SAMPLERS, load_model
-from diffusion.settings import check_settings
+from diffusion.settings import SamplingSettings
 from train.evaluation.generation import evaluate_generation
 
 STEPS = [3, 5, 10, 20]
@@ -37,7 +37,7 @@ def measure(model: str = "unet", num_images: int = 500, steps: list[int] = STEPS
     rows = []
     for sampler in samplers:
         for count in steps:
-            settings = check_settings(drawing.config, sampler=sampler, steps=count)
+            settings = SamplingSettings(sampler=sampler, steps=count).resolve(drawing.config)
             result, _ = evaluate_generation(drawing, num_images, 100, settings)
             row = {"sampler": sampler, "steps": count, "evaluations": SAMPLERS[sampler].evaluations(count)}
             row["seconds"] = DIGITS * result["seconds"] / num_images

@@ -18,7 +18,7 @@ import matplotlib
 
 from benchmarks.app import ROOT
 from diffusion import load_model
-from diffusion.settings import check_settings
+from diffusion.settings import SamplingSettings
 from train.evaluation.generation import evaluate_generation
 
 DIGITS = 1000
@@ -50,7 +50,7 @@ def one_run(data_dir: str, budget: int, seed: int, directory: Path) -> dict:
     subprocess.run([sys.executable, *command], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
     taken = time.perf_counter() - start
     model = load_model(directory / "model", device="cpu")
-    result, _ = evaluate_generation(model, DIGITS, 100, check_settings(model.config))
+    result, _ = evaluate_generation(model, DIGITS, 100, SamplingSettings().resolve(model.config))
     last = json.loads((directory / "metrics.jsonl").read_text().splitlines()[-1])
     return {
         "budget": budget,

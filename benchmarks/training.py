@@ -17,9 +17,9 @@ from diffusion.model import Model
 from train.batches import Batches
 from train.config import TrainConfig
 from train.datasets import Dataset
-from train.loop import accelerator_for, fresh_optimizer
+from train.loop import accelerator_for, new_optimizer
+from train.optim.ema import PowerFunctionEMA
 from train.presets import PRESETS
-from train.weight_average import PowerAverage
 
 PRESET, IMAGES = "unet", 60_000  # the size of MNIST
 STEPS = 15  # in one measurement: the first of them are slower, as the other side has just used the memory
@@ -39,8 +39,8 @@ class Ours:
         model = Model(config, device="cpu")
         PartialState(cpu=True)  # where the peer is, too
         self.accelerator = accelerator_for(self.training)
-        self.average = PowerAverage(model.network, Model(config, device="cpu").network, self.training.ema_width)
-        optimizer = fresh_optimizer(model.network, self.training)
+        self.average = PowerFunctionEMA(model.network, Model(config, device="cpu").network, self.training.ema_width)
+        optimizer = new_optimizer(model.network, self.training)
         self.network, self.optimizer = self.accelerator.prepare(model.network.train(), optimizer)
         self.denoiser = Denoiser(self.network, model.process, model.parameterisation, variance=model.variance)
         self.batches = Batches(data, model, self.training)
