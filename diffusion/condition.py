@@ -9,14 +9,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from operator import index
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from diffusion.errors import InputError
 
+if TYPE_CHECKING:
+    from diffusion.config import ModelConfig
+
 NULL_LABEL = -1
-MANY_LABELS = 12  # of more, a message names the first few
+MANY_LABELS = 12  # of more labels, a message lists only so many
 
 
 @dataclass(frozen=True)
@@ -83,10 +87,10 @@ def label_index(label: str, label_names: Sequence[str]) -> int:
         return list(label_names).index(label)
     if not label_names:
         raise InputError("labels.model_has_none", setting="label", given=label)
-    known = list(label_names)
-    if len(known) > MANY_LABELS:
-        known = [*known[: MANY_LABELS - 2], f"... ({len(label_names)} in all)"]
-    raise InputError("labels.unknown_name", setting="label", known=", ".join(known), given=label)
+    values = {"setting": "label", "known": ", ".join(label_names[:MANY_LABELS]), "given": label}
+    if len(label_names) > MANY_LABELS:
+        raise InputError("labels.unknown_name_of_many", count=len(label_names), **values)
+    raise InputError("labels.unknown_name", **values)
 
 
 def at_least(setting: str, value: int, low: int) -> int:
@@ -98,3 +102,20 @@ def at_least(setting: str, value: int, low: int) -> int:
     if number < low:
         raise InputError("settings.at_least", setting=setting, low=low, given=value)
     return number
+
+
+def check_low_res(config: ModelConfig, low_res: Tensor | None) -> Tensor | None:
+    """The images that a model for super-resolution enlarges, (N, C, low_res_size, low_res_size) in [-1, 1], as they
+    are; None for other models. Raises InputError where they are missing, superfluous or wrong."""
+    if config.low_res_size is None:
+        if low_res is not None:
+            raise InputError("model.low_res_superfluous", setting="low_res", model=config.name)
+        return None
+    wanted = {"size": config.low_res_size, "channels": config.channels}
+    if low_res is None:
+        raise InputError("model.low_res_missing", model=config.name, **wanted)
+    if low_res.ndim != 4 or low_res.shape[1:] != (config.channels, config.low_res_size, config.low_res_size):
+        raise InputError("model.low_res_shape", **wanted, given=tuple(low_res.shape))
+    if not bool((low_res.abs() <= 1).all()):
+        raise InputError("model.low_res_range")
+    return low_res

@@ -44,11 +44,12 @@ class ModelConfig(BaseModel):
         if not isinstance(values, dict):
             return values
         flat = {name: values[name] for name in SETTINGS if name in values}
-        if not flat:
-            return values
         sampling = values.get("sampling", {})
-        sampling = sampling.model_dump() if isinstance(sampling, SamplingSettings) else sampling
-        return {name: value for name, value in values.items() if name not in flat} | {"sampling": {**sampling, **flat}}
+        if isinstance(sampling, SamplingSettings):
+            sampling = sampling.model_dump()
+        if not flat or not isinstance(sampling, dict):
+            return values
+        return {name: value for name, value in values.items() if name not in flat} | {"sampling": sampling | flat}
 
     def model_post_init(self, _) -> None:
         if len(set(self.label_names)) != len(self.label_names):
@@ -70,7 +71,7 @@ class ModelConfig(BaseModel):
     def _check_sampling(self) -> None:
         for name in self.sampling.model_dump():
             if not SETTINGS[name].own:
-                raise ValueError(f"{name} is no setting that a model has a value of its own for")
+                raise ValueError(f"{name} is not a setting that a model can have a value of its own for")
         low, high = (getattr(self.sampling, f"guidance_t_{end}") for end in ("min", "max"))
         check_order(0.0 if low is None else low, 1.0 if high is None else high)
         if self.sampling.skip_scale and not self.skips:
@@ -136,7 +137,8 @@ class ModelConfig(BaseModel):
             return cls.model_validate_json(text)
         except ValidationError as error:
             first = error.errors()[0]
-            key = ".".join(str(part) for part in first["loc"])
-            raise InputError(
-                "weights.config_invalid", path=origin, where=f" at {key!r}" if key else "", reason=first["msg"]
-            ) from None
+            cause = first.get("ctx", {}).get("error")
+            reason = cause if isinstance(cause, InputError) else first["msg"].removeprefix("Value error, ") + "."
+            if key := ".".join(str(part) for part in first["loc"]):
+                raise InputError("weights.config_invalid_at", path=origin, key=key, reason=reason) from None
+            raise InputError("weights.config_invalid", path=origin, reason=reason) from None

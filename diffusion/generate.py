@@ -103,7 +103,7 @@ def run(
     loaded = load_model(model, checked_device(device))
     settings = job.resolve(loaded.config, classifier is not None)
     names, arguments = loaded.config.label_names, {}
-    if classifier:
+    if classifier is not None:
         arguments["classifier"] = guide = load_classifier(classifier, loaded.device)
         guide.check_fits(loaded.config)
         names = guide.label_names
@@ -118,8 +118,8 @@ def run(
     frames = sample(loaded, labels, settings, small, GIF_FRAMES if suffix == ".gif" else 1, **arguments)
     info: dict[str, Any] = {"model": model, "label": label, "num_images": count}
     info |= settings.record(loaded.config, classifier is not None)
-    info |= {"classifier": classifier} if classifier else {}
-    info |= {"low_res": low_res.name} if low_res else {}
+    info |= {} if classifier is None else {"classifier": classifier}
+    info |= {} if low_res is None else {"low_res": low_res.name}
     info |= {"precision": precision_on(loaded.device), "version": __version__}
     content = encoded(frames, labels, info, suffix, len(indices))
     try:

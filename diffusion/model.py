@@ -6,17 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save as to_safetensors
 from torch import Tensor, nn
 
-from diffusion.condition import Condition, at_least, label_indices
+from diffusion.condition import Condition, at_least, check_low_res, label_indices
 from diffusion.config import ModelConfig
 from diffusion.denoiser import Denoise, Denoiser, Network, clipped, with_clamped_variance
 from diffusion.errors import InputError
 from diffusion.guidance import classifier_free, skip_layer
 from diffusion.inversion import invert, upwards
-from diffusion.io.files import write_atomically
-from diffusion.io.model_directory import CARD, CONFIG, WEIGHTS
+from diffusion.io.model_directory import write_model
 from diffusion.networks import FreeU, build_network
 from diffusion.noise import ImageNoise
 from diffusion.noisy_classifier import NoisyClassifier
@@ -83,14 +81,16 @@ class Model:
         returns it, in place of noise. classifier: guides towards the labels, which are its own where the model has
         none. denoised_fn is applied to each predicted x0, before it is clipped to [config.darkest, 1].
 
-        How to sample is given by the fields of ``SamplingSettings`` as keywords (sampler="ddim", steps=20, ...), the
-        model's own values standing for those that are not; or by ``settings`` that are resolved already. Raises
-        ``InputError`` on bad values.
+        How to sample is given by the fields of ``SamplingSettings`` as keywords (sampler="ddim", steps=20, ...), or by
+        ``settings``, resolved or not; the model's own values stand for those not given. Raises ``InputError`` on bad
+        values.
         """
         if settings is None:
-            settings = SamplingSettings(**given).resolve(self.config, classifier is not None)
+            settings = SamplingSettings(**given)
         elif given:
-            raise InputError("settings.resolved", given=list(given))
+            raise InputError("settings.given_twice", given=list(given))
+        if not settings.resolved:
+            settings = settings.resolve(self.config, classifier is not None)
         if classifier is not None:
             classifier.check_fits(self.config)
         num_classes = self.config.num_classes if classifier is None else classifier.num_classes
@@ -235,41 +235,12 @@ class Model:
     # ---- files -------------------------------------------------------------------------------------------------------
 
     def save(self, directory: str | Path, readme: str | None = None, half: bool = False) -> None:
-        """Write ``config.json``, ``model.safetensors`` and (if given) ``README.md``, each whole or not at all.
-
-        ``half`` stores floating-point weights in half precision.
-        """
-        directory = Path(directory)
-        directory.mkdir(parents=True, exist_ok=True)
-        tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in self.network.state_dict().items()}
-        if half:
-            tensors = {
-                name: tensor.half() if tensor.is_floating_point() else tensor for name, tensor in tensors.items()
-            }
-        write_atomically(directory / CONFIG, (self.config.model_dump_json(indent=2) + "\n").encode())
-        write_atomically(directory / WEIGHTS, to_safetensors(tensors, metadata={"format": "pt"}))
-        if readme is not None:
-            write_atomically(directory / CARD, readme.encode())
+        """Write a model directory that ``load_model`` reads: the configuration, the weights and (if given) the model
+        card. ``half`` stores floating-point weights in half precision."""
+        write_model(Path(directory), self.config, self.network.state_dict(), readme, half)
 
 
 def fresh_network(config: ModelConfig) -> nn.Module:
     """The network of a configuration, with fresh weights."""
     learned = VARIANCES[config.variance].learned
     return build_network(config.network, config.channels, config.num_classes, learned_variance=learned)
-
-
-def check_low_res(config: ModelConfig, low_res: Tensor | None) -> Tensor | None:
-    """The images that a model for super-resolution enlarges, (N, C, low_res_size, low_res_size) in [-1, 1], as they
-    are; None for other models. Raises InputError where they are missing, superfluous or wrong."""
-    if config.low_res_size is None:
-        if low_res is not None:
-            raise InputError("model.low_res_superfluous", setting="low_res", model=config.name)
-        return None
-    wanted = {"size": config.low_res_size, "channels": config.channels}
-    if low_res is None:
-        raise InputError("model.low_res_missing", model=config.name, **wanted)
-    if low_res.ndim != 4 or low_res.shape[1:] != (config.channels, config.low_res_size, config.low_res_size):
-        raise InputError("model.low_res_shape", **wanted, given=tuple(low_res.shape))
-    if not bool((low_res.abs() <= 1).all()):
-        raise InputError("model.low_res_range")
-    return low_res

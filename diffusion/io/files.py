@@ -9,7 +9,7 @@ from diffusion.errors import InputError
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file so that a reader, or a crash, meets the old content or the new, never a part."""
+    """Write a file so that a reader, also after a crash, finds the old content or the new, never a part."""
     temporary = path.with_name(f".{secrets.token_hex(8)}.tmp")
     try:
         with open(temporary, "wb") as file:

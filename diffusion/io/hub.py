@@ -1,7 +1,8 @@
-"""Where a model reference leads: a bundled name, a path, or ``hub:owner/name[@revision]``.
+"""Model references: from a bundled name, a path or ``hub:owner/name[@revision]`` to a local directory.
 
-Only config.json and model.safetensors are ever taken from the Hub: no pickle, no code. The client reads its settings
-when it is imported; HF_ENDPOINT, HF_HUB_CACHE and HF_HOME are therefore read here, at each call.
+Only config.json and model.safetensors are ever downloaded: no pickle, no code. The client reads its environment
+variables when it is imported; so that later changes count, HF_ENDPOINT, HF_HUB_CACHE and HF_HOME are read here, at each
+call.
 """
 
 import logging
@@ -11,7 +12,7 @@ import shutil
 from functools import partial
 from pathlib import Path
 
-import huggingface_hub as hf  # imports its parts when they are used: a bundled model waits for none of them
+import huggingface_hub as hf  # its parts are imported on first use, so a bundled model does not wait for them
 from huggingface_hub import constants
 
 from diffusion.errors import InputError
@@ -21,9 +22,9 @@ from diffusion.io.model_directory import CONFIG, MAX_CONFIG_BYTES, WEIGHTS
 BUNDLED = Path(__file__).resolve().parents[2] / "assets" / "weights"
 PICKLE = "pytorch_model.bin"
 MAX_BYTES = {CONFIG: MAX_CONFIG_BYTES, WEIGHTS: 512_000_000}
-PATIENCE = 10.0  # seconds
+PATIENCE = 10.0  # seconds to wait for a response
 SLOWEST = 250_000  # bytes/s: a slower transfer is given up
-ROOM = 1_000_000_000  # bytes that a download leaves free: whoever can ask for models must not fill the disk
+ROOM = 1_000_000_000  # bytes that a download leaves free: visitors who choose models must not fill the disk
 REVISION = re.compile(r"(?!.*(\.\.|//|/$))[A-Za-z0-9_][A-Za-z0-9._/-]{0,199}")  # branch, tag, commit, refs/pr/1
 COMMIT = re.compile(r"[0-9a-f]{40}")
 
@@ -34,22 +35,22 @@ def bundled() -> list[str]:
 
 
 def is_bundled(ref: str) -> bool:
-    """Whether a reference is one of these names; it looks at one file only, as it is called at every request."""
+    """Whether a reference is one of these names. Called at every request, so it looks for one file only."""
     return os.path.basename(ref) == ref and os.path.isfile(BUNDLED / ref / CONFIG)
 
 
 def resolve(ref: str, patience: float = PATIENCE) -> Path:
-    """The local directory, with config.json and model.safetensors, that a reference means; ``hub:`` may download it.
+    """The local directory, with config.json and model.safetensors, that a reference names; ``hub:`` may download it.
 
-    The Hub has ``patience`` seconds to respond, and then three times that and the bytes' time at ``SLOWEST`` to
-    deliver. A commit that is in the cache needs no network; a cached branch serves, with a warning, while the Hub fails
-    or the disk is too full for the new one. Raises ``InputError`` for a bad reference and ``ModelUnavailable``, a kind
-    of it, for what the Hub does not give.
+    The Hub has ``patience`` seconds to respond; the download may take three times that, and the time of its bytes at
+    ``SLOWEST``. A cached commit needs no network. A cached branch is used, with a warning, where the Hub fails or the
+    disk is too full for a newer commit. Raises ``InputError`` for a bad reference and ``ModelUnavailable``, a subclass,
+    where the Hub does not provide the model.
     """
     if ref.startswith("hub:"):
         repo_id, at, revision = ref.removeprefix("hub:").partition("@")
         check_repo_id(repo_id, ref)
-        if at and not REVISION.fullmatch(revision):  # it is to be part of a path in the cache
+        if at and not REVISION.fullmatch(revision):  # it becomes part of a path in the cache
             raise InputError("hub.bad_revision", ref=ref)
         return _pull(repo_id, revision or "main", patience)
     if is_bundled(ref):
@@ -65,7 +66,7 @@ def resolve(ref: str, patience: float = PATIENCE) -> Path:
 
 
 def complete(path: Path) -> Path:
-    """A model directory, if it has all its files. Raises InputError."""
+    """The path of a model directory, which must have all its files. Raises InputError."""
     missing = [name for name in (CONFIG, WEIGHTS) if not (path / name).is_file()]
     if missing:
         pickles = [file.name for pattern in ("*.bin", "*.pt", "*.pth", "*.ckpt") for file in path.glob(pattern)]
@@ -76,13 +77,13 @@ def complete(path: Path) -> Path:
 
 
 def check_repo_id(repo_id: str, ref: str) -> None:
-    """Raises InputError about ``ref`` where the name is no owner/name."""
+    """Raises InputError, naming ``ref``, unless ``repo_id`` has the form owner/name."""
     if not is_repo_id(repo_id):
         raise InputError("hub.not_a_name", ref=ref)
 
 
 def is_repo_id(text: str) -> bool:
-    """Whether it may be the name of a model on the Hub, owner/name."""
+    """Whether a text has the form of a model's name on the Hub, owner/name."""
     from huggingface_hub.utils import validate_repo_id
 
     try:
@@ -113,7 +114,7 @@ def _pull(repo_id: str, revision: str, patience: float) -> Path:
 
 
 def _head(repo_id: str, revision: str, endpoint: str, patience: float) -> tuple[str, int]:
-    """The commit that a revision stands for, and how many bytes its files have; no retries and no download."""
+    """The commit of a revision and the size of its files in bytes, without retries or a download."""
     from huggingface_hub.errors import HfHubHTTPError
 
     def head(filename: str, at: str) -> hf.HfFileMetadata:
@@ -135,12 +136,12 @@ def _head(repo_id: str, revision: str, endpoint: str, patience: float) -> tuple[
             ) from None
         raise
     for filename, size in ((CONFIG, config.size), (WEIGHTS, weights.size)):
-        _check_size(repo_id, filename, size or 0)  # a mirror may not tell; _fetch looks again
+        _check_size(repo_id, filename, size or 0)  # a mirror may omit it; _fetch checks again
     return commit, (config.size or 0) + (weights.size or 0)
 
 
 def _fetch(repo_id: str, revision: str, endpoint: str, patience: float, commit: str, cache_dir: str) -> Path:
-    """The directory of a commit's files in the client's cache; what is not there is downloaded."""
+    """The directory of a commit's files in the client's cache; missing files are downloaded."""
     download = partial(hf.hf_hub_download, endpoint=endpoint, cache_dir=cache_dir, etag_timeout=patience)
 
     def get(name: str, at: str) -> Path:
@@ -150,7 +151,7 @@ def _fetch(repo_id: str, revision: str, endpoint: str, patience: float, commit: 
         path = get(filename, commit)
         _check_size(repo_id, filename, path.stat().st_size)
     if _cached(repo_id, revision) != path.parent:
-        get(CONFIG, revision)  # now that all is here, the client notes which commit the branch stands for
+        get(CONFIG, revision)  # with all files cached, the client records the commit of the branch
     return path.parent
 
 

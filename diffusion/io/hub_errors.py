@@ -1,6 +1,6 @@
-"""What goes wrong between this program and the Hub, in words for a person; and a clock over it.
+"""Failures of the Hub as messages for a person, and a time limit for calls of its client.
 
-The client's own messages are made for programmers: here every failure becomes one ``ModelUnavailable``.
+The client's own messages are written for programmers; here every failure becomes one ``ModelUnavailable``.
 """
 
 import os
@@ -19,8 +19,8 @@ from diffusion.errors import InputError, Message
 
 ADDRESS = re.compile(r"https?://([\w.-]+|\[[0-9a-fA-F:]+\])(:\d{1,5})?(/[\w./-]*)?", re.ASCII)
 
-# Rows: what an error is (the name of a class it descends from, or its HTTP status), whether it may pass by itself, and
-# the message's name; the first that fits. Names, for below the client is httpx or httpx2, by its version.
+# Rows: what identifies an error (the name of one of its base classes, or an HTTP status), whether it is temporary, and
+# the name of its message; the first match counts. Names, because the client uses httpx or httpx2, by its version.
 LOGIN = "'hf auth login' or HF_TOKEN"
 Row = tuple[set[str | int], bool, str]
 PULLING: tuple[Row, ...] = (
@@ -47,7 +47,7 @@ ALWAYS: tuple[Row, ...] = (
 
 
 class ModelUnavailable(InputError):
-    """The Hub does not give, or take, a model. ``temporary``: it may do so later, with nothing changed."""
+    """A model cannot be downloaded or uploaded. ``temporary``: the same call may succeed later."""
 
     def __init__(self, code: str, temporary: bool = False, **values: Any):
         super().__init__(code, **values)
@@ -69,18 +69,18 @@ _lock = Lock()
 def within(seconds: float, key: tuple, call: Callable[..., Any], *args: Any) -> Any:
     """``call(*args)``, or ``NotInTime`` after so many seconds.
 
-    The client's time-outs count per read and anew at each of its retries, and looking up a host name has none: so the
-    clock runs outside, beside a daemon thread, which nothing waits for at exit. What it brings late is in the cache for
-    the next time, and who asks for the same (``key``) meanwhile joins it: threads do not pile up.
+    The client's time-outs are per read and start again at each retry, and host name look-up has none. So the call runs
+    in a daemon thread, which nothing waits for at exit; a download that finishes late is in the cache for the next
+    call. Concurrent calls with the same ``key`` share one thread, so threads do not pile up.
     """
 
     def work(future: Future) -> None:
         settle: Callable = future.set_result
         try:
             outcome = call(*args)
-        except BaseException as error:  # whatever it is, it belongs to those who wait
+        except BaseException as error:  # raised in the waiting threads
             settle, outcome = future.set_exception, error
-        del _running[key]  # before they go on: who asks again gets a new answer
+        del _running[key]  # before they continue, so that a repeated call starts anew
         settle(outcome)
 
     with _lock:
@@ -93,8 +93,8 @@ def within(seconds: float, key: tuple, call: Callable[..., Any], *args: Any) -> 
 
 @contextmanager
 def explained(code: str, name: str, rows: tuple[Row, ...]) -> Iterator[None]:
-    """Turn what the client, its HTTP library and hf_xet raise into a ``ModelUnavailable`` that a person understands:
-    the message ``code`` about ``name``, with the reason by the rows."""
+    """Turn what the client, its HTTP library and hf_xet raise into ``ModelUnavailable``: the message ``code`` about
+    ``name``, with the reason of the first row that matches, of ``rows`` and then ``ALWAYS``."""
     from huggingface_hub.errors import HTTPError, LocalEntryNotFoundError
 
     started = time.monotonic()
@@ -103,7 +103,7 @@ def explained(code: str, name: str, rows: tuple[Row, ...]) -> Iterator[None]:
     except InputError:
         raise
     except (OSError, ValueError, RuntimeError, HTTPError, NotInTime) as raised:
-        # the client wraps what went wrong in "and it is not on this disk either"
+        # the client wraps the cause in an error that says that the file is not cached either
         error = (isinstance(raised, LocalEntryNotFoundError) and raised.__cause__) or raised
         status = getattr(getattr(error, "response", None), "status_code", None)
         traits = {kind.__name__ for kind in type(error).__mro__} | {status}

@@ -1,4 +1,4 @@
-"""Image files of any kind, as arrays of one kind."""
+"""Image files of any format, as square arrays in grey or RGB."""
 
 import struct
 import zipfile
@@ -14,8 +14,8 @@ from diffusion.errors import InputError
 from diffusion.io.images import downscaled, from_uint8
 
 MAX_PIXELS = 64_000_000  # an image larger than this is taken for a decompression bomb
-LARGEST_OWN_SIZE = 256  # images keep their own size up to here; above it the caller must name one
-UNREADABLE = (  # what Pillow's readers and zipfile raise on files that are damaged, encrypted or no images
+LARGEST_OWN_SIZE = 256  # pixels: images keep their own size up to here; above it the caller must choose one
+UNREADABLE = (  # what Pillow's decoders and zipfile raise on files that are damaged, encrypted or no images
     *(OSError, ValueError, SyntaxError, EOFError, RuntimeError, IndexError, MemoryError, struct.error, zlib.error),
     *(Image.DecompressionBombError, zipfile.BadZipFile),
 )
@@ -24,8 +24,8 @@ UNREADABLE = (  # what Pillow's readers and zipfile raise on files that are dama
 def read_image(file: Path | zipfile.Path, image_size: int | None, mode: str) -> np.ndarray:
     """One image as (size, size, 1 or 3) uint8, upright, its transparent parts white.
 
-    mode is Pillow's, "L" or "RGB". Without ``image_size`` the shorter side is the size. Raises ``InputError`` where the
-    caller has to name one, and one of ``UNREADABLE`` where the file cannot be read.
+    mode is Pillow's, "L" or "RGB". Without ``image_size`` the size is that of the shorter side. Raises ``InputError``
+    where that is too large, and one of ``UNREADABLE`` where the file cannot be read.
     """
     image = open_image(file, mode)
     size = image_size or min(image.size)
@@ -72,7 +72,7 @@ def open_image(file: Path | zipfile.Path, mode: str) -> Image.Image:
 
 
 def square(image: Image.Image, size: int) -> np.ndarray:
-    """The largest square at the centre of an image, brought to (size, size, 1 or 3) uint8."""
+    """The largest square at the centre of an image, resized to (size, size, 1 or 3) uint8."""
     if image.size != (size, size):
         image = ImageOps.fit(image, (size, size), Image.Resampling.BICUBIC)
     array = np.asarray(image)

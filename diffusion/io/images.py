@@ -1,4 +1,4 @@
-"""Images as tensors, and from tensors to pictures: uint8 arrays, contact sheets, PNG."""
+"""Images as tensors in [-1, 1], as uint8 arrays, as contact sheets and as PNG."""
 
 import io
 import json
@@ -28,8 +28,8 @@ def to_input(images: Tensor) -> Tensor:
 
 
 def downscaled(x: Tensor, size: int) -> Tensor:
-    """x (N, C, H, W) -> (N, C, size, size): each small pixel the mean of its share of the large ones. What
-    super-resolution learns to undo."""
+    """x (N, C, H, W) -> (N, C, size, size): each small pixel is the mean of the large ones that it covers.
+    Super-resolution learns the inverse."""
     return nn.functional.interpolate(x, (size, size), mode="area")
 
 
@@ -46,7 +46,7 @@ def sheet(images: np.ndarray, columns: int | None = None, pad: int = 2) -> np.nd
 
 
 def png_bytes(picture: np.ndarray, info: dict | None = None, compress_level: int = 1) -> bytes:
-    """A uint8 picture (H, W, 1 or 3) as PNG; ``info`` travels in it as JSON under the text key "settings"."""
+    """A uint8 picture (H, W, 1 or 3) as PNG, with ``info`` as JSON under the text key "settings"."""
     meta = PngImagePlugin.PngInfo()
     if info is not None:
         meta.add_itxt("settings", json.dumps(info))

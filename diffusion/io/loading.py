@@ -39,7 +39,7 @@ def load_classifier(ref: str | Path, device: str | torch.device | None = None) -
 def load_any(
     ref: str | Path, device: str | torch.device | None = None, batching: BatchingService | None = None
 ) -> Model:
-    """``load_model`` of whatever the reference means, be it a classifier."""
+    """``load_model`` for any task, including classification."""
     directory = resolve(str(ref))
     config = read_config(directory)
     with torch.device("meta"):  # shapes only: nothing is allocated before the file is known to fit

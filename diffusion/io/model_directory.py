@@ -4,17 +4,19 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
+from safetensors.torch import save as to_safetensors
 from torch import Tensor
 
 from diffusion.config import ModelConfig
 from diffusion.errors import InputError
+from diffusion.io.files import write_atomically
 
 CONFIG, WEIGHTS, CARD = "config.json", "model.safetensors", "README.md"
 MAX_CONFIG_BYTES = 1_000_000
 
 
 def read_config(directory: Path) -> ModelConfig:
-    """The configuration in a model directory."""
+    """The configuration in a model directory. Raises InputError."""
     path = directory / CONFIG
     try:
         with open(path, "rb") as file:
@@ -27,7 +29,8 @@ def read_config(directory: Path) -> ModelConfig:
 
 
 def read_tensors(path: Path, expected: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The tensors of a safetensors file, checked by name and shape against ``expected``; float32."""
+    """The tensors of a safetensors file, checked by name and shape against ``expected`` and converted to its dtypes.
+    Raises InputError that names the first tensor that does not fit."""
     try:
         with safe_open(path, framework="pt") as file:
             found = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
@@ -47,3 +50,18 @@ def read_tensors(path: Path, expected: dict[str, Tensor]) -> dict[str, Tensor]:
         if not torch.isfinite(tensor).all():
             raise InputError("weights.not_finite", path=path, tensor=name)
     return tensors
+
+
+def write_model(
+    directory: Path, config: ModelConfig, tensors: dict[str, Tensor], card: str | None = None, half: bool = False
+) -> None:
+    """Write ``config.json``, ``model.safetensors`` and (if given) ``README.md``, each whole or not at all. ``half``
+    stores floating-point tensors in half precision."""
+    directory.mkdir(parents=True, exist_ok=True)
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    if half:
+        tensors = {name: tensor.half() if tensor.is_floating_point() else tensor for name, tensor in tensors.items()}
+    write_atomically(directory / CONFIG, (config.model_dump_json(indent=2) + "\n").encode())
+    write_atomically(directory / WEIGHTS, to_safetensors(tensors, metadata={"format": "pt"}))
+    if card is not None:
+        write_atomically(directory / CARD, card.encode())

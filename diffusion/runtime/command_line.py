@@ -12,7 +12,7 @@ METAVARS = {"integer": "N", "number": "X", "choice": "NAME", "text": "SPEC"}
 
 
 class Parser(argparse.ArgumentParser):
-    """Says what is wrong with a command line in one line, without the usage, and exits with status 2."""
+    """Prints what is wrong with a command line in one line, without the usage, and exits with status 2."""
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"{self.prog}: {message}\n")
@@ -31,8 +31,8 @@ def add_options(parser: argparse._ActionsContainer, names: Iterable[str] | None 
 def run_command(
     parser: Parser, run: Callable[[argparse.Namespace], None], arguments: Sequence[str] | None, stopped: str
 ) -> int:
-    """Parse and run a command. Returns its exit status: 0, 2 on bad input (told in one line), 130 on Ctrl-C, with what
-    has become of the work, ``stopped``."""
+    """Parse and run a command. Returns its exit status: 0, 2 on bad input (with one line on stderr), or 130 on Ctrl-C,
+    with a line that ends in ``stopped``: what has become of the work."""
     options = parser.parse_args(arguments)
     try:
         run(options)
