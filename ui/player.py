@@ -7,38 +7,24 @@ the run's identity and size, and every frame knows its step, so the browser puts
 import json
 from base64 import b64encode
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
-from diffusion.settings import Request
-from ui import texts
 from ui.engine import Frame, Update
+from ui.request import Request
+from ui.static import mounted
 
-WEB = Path(__file__).parent / "web"
-SCRIPTS = (  # one scope, in this order: the last one sets all in motion
-    *("common.js", "gif.js", "stage.js", "track.js", "reel.js", "player_markup.js", "player.js"),
-    *("playback.js", "messages.js", "newest.js", "live.js", "downloads.js", "controls.js", "keeping.js"),
-)
-
-
-def script(*names: str) -> str:
-    """The body of a component's ``js_on_load``: all words as TEXTS, then files of ui/web, in one scope.
-
-    The words are no property of the component, because Gradio compares and copies all of these at every message.
-    """
-    words = f"const TEXTS = {json.dumps(texts.dictionary(), ensure_ascii=False)};"
-    return "\n".join([words, *((WEB / name).read_text("utf-8") for name in names)])
+EXAMPLE = "example"  # the name of the run that the page shows at rest (ui/web/player/state.js)
 
 
 def component(server: list[Callable[..., Any]]) -> gr.HTML:
-    """The player, at rest until the first message; ``server`` are the functions that its scripts call there: draw_live
-    and stop_run."""
+    """The player, at rest until the first message. ``server``: the functions that the browser calls, named ``live``
+    (with the values of the controls by name, and a "number") and ``stop`` (with the name of a run)."""
     return gr.HTML(
         "",
         html_template='<div class="digit-player"></div>',
-        js_on_load=script(*SCRIPTS),
+        js_on_load=mounted("player"),
         apply_default_css=False,
         elem_id="player",
         server_functions=server,
@@ -66,11 +52,11 @@ def message(
     if update.small is not None:
         content["input"] = b64encode(update.small).decode()
     if update.result is not None:
-        readings = update.result.readings
+        found = update.result.classifications
         content["result"] = {
             "png": b64encode(update.result.sheet_png).decode(),
             "labels": update.result.labels,
-            "readings": readings and [[reading.label, round(reading.confidence, 3)] for reading in readings],
+            "classifications": found and [[each.label, round(each.confidence, 3)] for each in found],
         }
     return json.dumps(content, ensure_ascii=False)
 

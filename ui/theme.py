@@ -6,6 +6,7 @@ import gradio as gr
 from gradio.themes.utils import colors
 
 WEB = Path(__file__).parent / "web"
+STYLES = ("style.css", "player.css", "live.css", "gradio.css")
 
 # System fonts only: nothing is fetched from anywhere, and Chinese has its own on every system.
 FONT = ("ui-sans-serif", "system-ui", "Segoe UI", "Roboto", "PingFang SC", "Microsoft YaHei", "sans-serif")
@@ -48,4 +49,4 @@ def theme() -> gr.themes.Base:
 
 def css() -> str:
     """All of our own style sheets in one."""
-    return "\n".join((WEB / name).read_text("utf-8") for name in ("style.css", "player.css", "live.css"))
+    return "\n".join((WEB / name).read_text("utf-8") for name in STYLES)

@@ -1,61 +1,71 @@
-// The digit picker: one tile a label and one for "any". Each shows what the model draws for it, once that has been drawn.
+// The digit picker: one tile a label and one for "any". Each shows a sample of its label, once there is one.
 
-element.firstElementChild.innerHTML = `
+import { radioGroup, setText } from "./dom.js";
+
+const MARKUP = `
   <div class="tiles-title" id="tiles-title"></div>
   <div class="tiles" role="radiogroup" aria-labelledby="tiles-title"></div>
   <p class="lab-note"></p>`;
-const group = element.querySelector(".tiles");
 
-function tile(name, i) {
-  const radio = document.createElement("button");
-  radio.type = "button";
-  radio.setAttribute("role", "radio");
-  radio.dataset.value = name;
-  radio.className = "tile";
-  const thumbnail = props.thumbnails[i];
+// props: names of the labels, thumbnails (PNG in base64, or none), and the keys of words for the heading and for a note; a
+// model without labels has a note in the place of tiles.
+export function mountTiles({ element, props, trigger, watch }, { words }) {
+  const root = element.firstElementChild;
+  root.innerHTML = MARKUP;
+  const group = root.querySelector(".tiles");
+  const mark = radioGroup(group, (value) => {
+    props.value = value;
+    trigger("input");
+  });
+
+  const applyWords = () => {
+    setText(root.querySelector(".tiles-title"), words.text(props.heading));
+    setText(root.querySelector(".lab-note"), props.note ? words.text(props.note) : "");
+    words.apply(root);
+  };
+  const build = () => {
+    const { names, thumbnails } = props;
+    group.classList.toggle("tiles-named", names.some((name) => name.length > 2));
+    group.classList.toggle("tiles-drawn", thumbnails.length > 0);
+    group.replaceChildren(...(names.length ? [...names.map((name, i) => tile(name, thumbnails[i])), anyTile()] : []));
+    group.hidden = names.length === 0;
+    applyWords();
+    mark(props.value);
+  };
+  watch(["names", "thumbnails", "heading", "note"], build);
+  watch("value", () => mark(props.value));
+  words.addEventListener("change", applyWords);
+  build();
+}
+
+function tile(name, thumbnail) {
+  const radio = tileButton(name, "tile");
   if (thumbnail) {
     const image = document.createElement("img");
     image.src = `data:image/png;base64,${thumbnail}`;
     image.alt = "";
     radio.append(image);
   }
-  const words = document.createElement("span");
-  words.textContent = name;
-  radio.append(words);
+  const label = document.createElement("span");
+  label.textContent = name;
+  radio.append(label);
   radio.setAttribute("aria-label", name);
   if (name.length > 2) radio.title = name;
   return radio;
 }
 
-function build() {
-  const any = document.createElement("button");
-  any.type = "button";
-  any.setAttribute("role", "radio");
-  any.dataset.value = "";
-  any.dataset.label = "any_help";
-  any.className = "tile tile-any";
-  any.innerHTML = '<span data-text="any"></span>';
-  group.classList.toggle("tiles-named", props.names.some((name) => name.length > 2));
-  group.classList.toggle("tiles-drawn", props.thumbnails.length > 0);
-  group.replaceChildren(...(props.names.length ? [...props.names.map(tile), any] : []));
-  group.hidden = props.names.length === 0;
-  speak();
-  mark(props.value);
+function anyTile() {
+  const radio = tileButton("", "tile tile-any");
+  radio.dataset.label = "tiles.any_help";
+  radio.innerHTML = '<span data-text="tiles.any"></span>';
+  return radio;
 }
 
-const mark = radioGroup(group, (value) => {
-  props.value = value;
-  trigger("input");
-});
-
-// heading and note are the names of texts; a model without labels has a note in the place of tiles
-function speak() {
-  element.querySelector(".tiles-title").textContent = TEXTS[language()][props.heading];
-  element.querySelector(".lab-note").textContent = props.note ? TEXTS[language()][props.note] : "";
-  applyTexts(element);
+function tileButton(value, classes) {
+  const radio = document.createElement("button");
+  radio.type = "button";
+  radio.className = classes;
+  radio.setAttribute("role", "radio");
+  radio.dataset.value = value;
+  return radio;
 }
-
-watch(["names", "thumbnails", "heading", "note"], build);
-watch("value", () => mark(props.value));
-document.addEventListener("lab-language", speak);
-build();

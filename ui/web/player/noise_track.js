@@ -1,18 +1,16 @@
 // The track under the scrubber: at every step, how much of the image is noise (grain, above the curve) and how much is
 // picture (colour, below it), as shares of the variance: sigma^2 and alpha^2 over their sum.
 
-function noiseShare(frame) {
-  return frame.sigma ** 2 / (frame.alpha ** 2 + frame.sigma ** 2);
-}
+import { noiseShare } from "./run.js";
 
-class Track {
+export class NoiseTrack {
   constructor(canvas) {
     this.canvas = canvas;
     this.pen = canvas.getContext("2d");
   }
 
-  // frames in order of their step; total: the steps of the run; at: the step shown.
-  draw(frames, total, at) {
+  // frames in order of their step; total: the steps of the run; shown: the step on show.
+  draw(frames, total, shown) {
     const ratio = window.devicePixelRatio || 1;
     const width = Math.round(this.canvas.clientWidth * ratio);
     const height = Math.round(this.canvas.clientHeight * ratio);
@@ -46,7 +44,7 @@ class Track {
     this.pen.fillStyle = fill;
     this.pen.fill(picture);
     // what lies ahead of the playhead is paler
-    const head = total ? (at / total) * width : 0;
+    const head = total ? (shown / total) * width : 0;
     this.pen.fillStyle = colour("--lab-veil");
     this.pen.fillRect(head, 0, width - head, height);
     this.pen.strokeStyle = colour("--lab-accent-strong");

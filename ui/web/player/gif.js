@@ -1,25 +1,25 @@
-// An animated GIF (GIF89a) from canvases, written in the browser so that the server keeps no frames.
+// An animated GIF (GIF89a), written in the browser so that the server keeps no frames.
 
-const GIF_GREY = Array.from({ length: 256 }, (_, i) => [i, i, i]);
-// 6 x 7 x 6 steps of red, green, blue, and 4 spare blacks
-const GIF_COLOUR = Array.from({ length: 256 }, (_, i) =>
+const GREY = Array.from({ length: 256 }, (_, i) => [i, i, i]);
+const COLOUR = Array.from({ length: 256 }, (_, i) =>
   i < 252 ? [51 * Math.floor(i / 42), Math.round(42.5 * (Math.floor(i / 6) % 7)), 51 * (i % 6)] : [0, 0, 0]);
 
-class GifWriter {
+const word = (value) => [value & 255, value >> 8]; // little-endian
+
+export class GifWriter {
+  // grey: whether the palette is 256 greys; else it is 252 colours, 6 x 7 x 6 levels of red, green and blue.
   constructor(width, height, grey) {
     this.width = width;
     this.height = height;
     this.grey = grey;
-    const word = (value) => [value & 255, value >> 8];
     const header = [...new TextEncoder().encode("GIF89a"), ...word(width), ...word(height), 0xf7, 0, 0];
-    const palette = (grey ? GIF_GREY : GIF_COLOUR).flat();
+    const palette = (grey ? GREY : COLOUR).flat();
     const forever = [0x21, 0xff, 11, ...new TextEncoder().encode("NETSCAPE2.0"), 3, 1, 0, 0, 0];
     this.parts = [Uint8Array.from([...header, ...palette, ...forever])];
   }
 
   // pixels: RGBA bytes of one frame; hundredths: how long it stands, in 1/100 s.
   add(pixels, hundredths) {
-    const word = (value) => [value & 255, value >> 8];
     const indices = new Uint8Array(this.width * this.height);
     for (let i = 0, p = 0; i < indices.length; i++, p += 4) {
       indices[i] = this.grey
@@ -33,12 +33,13 @@ class GifWriter {
     this.parts.push(lzw(indices));
   }
 
+  // The file, in parts.
   finish() {
     return [...this.parts, Uint8Array.of(0x3b)];
   }
 }
 
-// GIF's variable-width LZW of 8-bit indices, cut into blocks of at most 255 bytes and ended by an empty one.
+// Variable-width LZW of 8-bit indices, cut into blocks of at most 255 bytes and ended by an empty one.
 function lzw(indices) {
   const CLEAR = 256;
   const blocks = [];
@@ -89,17 +90,4 @@ function lzw(indices) {
   if (block.length) blocks.push(block.length, ...block);
   blocks.push(0);
   return Uint8Array.from(blocks);
-}
-
-function hasColour(bitmap) {
-  const canvas = document.createElement("canvas");
-  canvas.width = bitmap.width;
-  canvas.height = bitmap.height;
-  const pen = canvas.getContext("2d");
-  pen.drawImage(bitmap, 0, 0);
-  const pixels = pen.getImageData(0, 0, bitmap.width, bitmap.height).data;
-  for (let p = 0; p < pixels.length; p += 4) {
-    if (pixels[p] !== pixels[p + 1] || pixels[p] !== pixels[p + 2]) return true;
-  }
-  return false;
 }

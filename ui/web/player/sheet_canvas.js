@@ -1,17 +1,19 @@
-// Draws a sheet of images on a canvas: each image a tile of its own, sharp on any screen; on request its reading as a badge.
+// A sheet of images on a canvas: each image a tile of its own, sharp on any screen, with a badge on request.
 
-class Stage {
+export class SheetCanvas {
   constructor(canvas) {
     this.canvas = canvas;
     this.pen = canvas.getContext("2d");
+    this.cells = []; // { index, left, top, edge } in pixels of the canvas
   }
 
-  // sheet: the decoded PNG, native pixels with gutters; shape: { count, size, columns }; only: one image's index or null;
-  // badges: for each image null or { text, detail, right (true, false or null where nothing was asked) }.
-  draw(sheet, shape, { only, smooth, badges }) {
-    const columns = only === null ? shape.columns : 1;
-    const rows = only === null ? Math.ceil(shape.count / columns) : 1;
+  // sheet: the decoded PNG, native pixels with gutters; shape: { count, size, columns }; enlarged: one image's index or
+  // null; badges: for each image null or { text, detail, right (true, false or null where no label was given) }.
+  draw(sheet, shape, { enlarged, smooth, badges }) {
+    const columns = enlarged === null ? shape.columns : 1;
+    const rows = enlarged === null ? Math.ceil(shape.count / columns) : 1;
     const width = this.canvas.clientWidth;
+    if (!width) return; // nobody sees it
     const gap = columns > 5 ? 3 : 6;
     const side = (width - gap * (columns - 1)) / columns;
     const height = rows * side + gap * (rows - 1);
@@ -19,9 +21,9 @@ class Stage {
     this.canvas.style.aspectRatio = `${width} / ${height}`;
     this.resize(Math.round(width * ratio), Math.round(height * ratio));
     this.cells = [];
-    const pitch = sheet ? (sheet.width - shape.size) / Math.max(1, shape.columns - 1) : 0;
-    const first = only === null ? 0 : only;
-    for (let i = first; i < first + (only === null ? shape.count : 1); i++) {
+    const pitch = (sheet.width - shape.size) / Math.max(1, shape.columns - 1);
+    const first = enlarged === null ? 0 : enlarged;
+    for (let i = first; i < first + (enlarged === null ? shape.count : 1); i++) {
       const place = i - first;
       const left = Math.round((place % columns) * (side + gap) * ratio);
       const top = Math.round(Math.floor(place / columns) * (side + gap) * ratio);
@@ -29,13 +31,10 @@ class Stage {
     }
     this.pen.imageSmoothingEnabled = smooth;
     this.pen.imageSmoothingQuality = "high";
-    this.pen.fillStyle = "#000";
     for (const { index, left, top, edge } of this.cells) {
-      if (sheet) {
-        const x = (index % shape.columns) * pitch;
-        const y = Math.floor(index / shape.columns) * pitch;
-        this.pen.drawImage(sheet, x, y, shape.size, shape.size, left, top, edge, edge);
-      } else this.pen.fillRect(left, top, edge, edge);
+      const x = (index % shape.columns) * pitch;
+      const y = Math.floor(index / shape.columns) * pitch;
+      this.pen.drawImage(sheet, x, y, shape.size, shape.size, left, top, edge, edge);
     }
     this.round(Math.min(10, side / 8) * ratio);
     if (!badges) return;
@@ -94,13 +93,13 @@ class Stage {
   }
 
   // The index of the image under a pointer, or null.
-  at(event) {
+  imageAt(event) {
     const box = this.canvas.getBoundingClientRect();
     const scale = this.canvas.width / box.width;
     const x = (event.clientX - box.left) * scale;
     const y = (event.clientY - box.top) * scale;
     const inside = ({ left, top, edge }) => x >= left && x <= left + edge && y >= top && y <= top + edge;
-    const cell = (this.cells || []).find(inside);
+    const cell = this.cells.find(inside);
     return cell ? cell.index : null;
   }
 }

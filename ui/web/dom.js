@@ -1,0 +1,57 @@
+// Small helpers for elements: text, radio groups, files.
+
+// Write only what has changed: writing it again would lay the element out anew.
+export function setText(node, text) {
+  if (node.textContent !== text) node.textContent = text;
+}
+
+// A group of role="radio" elements with one tab stop, in which arrow keys choose and wrap around (WAI-ARIA's pattern).
+// Returns a function that marks a value as chosen without calling `onPick`.
+export function radioGroup(root, onPick) {
+  const radios = () => [...root.querySelectorAll("[role=radio]")];
+  const mark = (value) => {
+    const all = radios();
+    const chosen = all.find((radio) => radio.dataset.value === value);
+    for (const radio of all) {
+      radio.setAttribute("aria-checked", String(radio === chosen));
+      radio.tabIndex = radio === (chosen || all[0]) ? 0 : -1;
+    }
+  };
+  const pick = (radio) => {
+    mark(radio.dataset.value);
+    radio.focus();
+    onPick(radio.dataset.value);
+  };
+  root.addEventListener("click", (event) => {
+    const radio = event.target.closest("[role=radio]");
+    if (radio) pick(radio);
+  });
+  root.addEventListener("keydown", (event) => {
+    const all = radios();
+    const index = all.indexOf(event.target.closest("[role=radio]"));
+    if (index < 0) return;
+    const move = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
+    if (move) pick(all[(index + move + all.length) % all.length]);
+    else if (event.key === "Home") pick(all[0]);
+    else if (event.key === "End") pick(all[all.length - 1]);
+    else if (event.key === " " || event.key === "Enter") pick(all[index]);
+    else return;
+    event.preventDefault();
+  });
+  return mark;
+}
+
+export function bytesOf(base64) {
+  const characters = atob(base64);
+  const bytes = new Uint8Array(characters.length);
+  for (let i = 0; i < characters.length; i++) bytes[i] = characters.charCodeAt(i);
+  return bytes;
+}
+
+export function download(parts, type, name) {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(new Blob(parts, { type }));
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 10000);
+}

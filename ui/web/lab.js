@@ -1,0 +1,88 @@
+// The page's one global, `window.lab`: what Gradio needs by name, because its components and events run text that Python
+// has written. boot.js has set up the first two entries; the rest comes from here.
+//
+//   lab.languages                      what each language is called, by its code
+//   lab.ready                          resolves once everything below is there
+//   lab.mount.header/tiles/player({ element, props, server, trigger, watch })   fill a component
+//   lab.language()                     the code of the language in use
+//   lab.named(names, values)           values of an event's inputs, as an object by name
+//   lab.player.begin() -> name, .stop(), .end(broken) -> over     the run of the Generate tab (run_control.js)
+//   lab.live.turn, .turned, .settle, .move, .moveAll               live sampling (live.js)
+//   lab.restore(names, model)          the controls' values of before a lost connection, in the order of names
+
+import { mountTiles } from "./tiles.js";
+import { connectionLost, letTabPassDropdowns, queueSize, update } from "./gradio_workarounds.js";
+import { mountHeader } from "./header.js";
+import { Live } from "./live.js";
+import { createPlayer } from "./player/player.js";
+import { Preferences } from "./preferences.js";
+import { RunControl } from "./run_control.js";
+import { restored, save, take } from "./session_restore.js";
+import { Theme } from "./theme.js";
+import { Words } from "./words.js";
+
+const PHONE = 760; // pixels: up to this width the page is one column (style.css)
+
+const { lab } = window;
+const preferences = new Preferences();
+const words = new Words();
+const page = { words, preferences, theme: new Theme(preferences), languages: lab.languages };
+const session = { saved: take() };
+
+letTabPassDropdowns();
+words.addEventListener("change", () => {
+  document.documentElement.lang = words.text("tag");
+  document.title = words.text("page.title");
+});
+
+lab.language = () => words.language;
+lab.named = (names, values) => Object.fromEntries(names.map((name, i) => [name, values[i]]));
+lab.restore = (names, model) => {
+  const values = restored(session.saved?.values ?? {}, names, model, update());
+  session.saved = null;
+  return values;
+};
+lab.mount = {
+  header: (component) => mountHeader(component, page),
+  tiles: (component) => mountTiles(component, page),
+  player: mountPlayer,
+};
+
+// The player of the Generate tab, with what acts on it.
+function mountPlayer({ element, props, server, watch }) {
+  const { state, view } = createPlayer(element.firstElementChild, { words });
+  lab.player = new RunControl(state, words, {
+    stopRun: (name) => server.stop(name),
+    queueSize,
+    release: () => document.querySelector("#stop").click(),
+    onBegin: () => {
+      lab.live.yield();
+      if (isPhone()) element.scrollIntoView({ behavior: state.calm ? "auto" : "smooth", block: "start" });
+    },
+  });
+  lab.live = new Live(state, words, {
+    request: (payload) => server.live(payload),
+    interrupt: () => document.querySelector("#stop").click(),
+    onSwitch: arrangeForLive,
+  });
+  page.theme.addEventListener("change", () => setTimeout(() => view.redraw()));
+  window.addEventListener("pagehide", () => {
+    if (connectionLost()) save(lab.live.values, state.run && !state.run.example ? state.run.messages : []);
+  });
+  if (session.saved?.messages.length) state.restore(session.saved.messages);
+  const receive = () => props.value && state.receive(JSON.parse(props.value));
+  watch("value", receive);
+  receive();
+}
+
+// live.css puts the picture above the controls on a phone: what has just been pressed stays under the finger.
+function arrangeForLive(on) {
+  document.querySelector(".lab-grid").dataset.live = on;
+  if (isPhone()) document.querySelector(".lab-buttons").scrollIntoView({ block: "end" });
+}
+
+function isPhone() {
+  return window.innerWidth <= PHONE;
+}
+
+await words.use(document.documentElement.lang);

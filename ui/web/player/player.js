@@ -1,0 +1,23 @@
+// A player: shows the frames of a run, which it gets as messages (ui/player.py), and lets a person scrub, play and save
+// them. As many as wanted may be on a page; `link` lets their states scrub and play together.
+//
+//   const player = createPlayer(element, { words });
+//   player.state.begin("a name"); player.state.receive(message); ...
+
+import { connectControls } from "./controls.js";
+import { PlayerState } from "./state.js";
+import { PlayerView } from "./view.js";
+
+export { link } from "./playback.js";
+
+// root: an empty element; words: see words.js.
+export function createPlayer(root, { words, calm = prefersCalm() }) {
+  const state = new PlayerState({ calm });
+  const view = new PlayerView(root, state, words);
+  connectControls(view, state);
+  return { state, view };
+}
+
+function prefersCalm() {
+  return window.matchMedia("(prefers-reduced-motion: reduce)").matches;
+}

@@ -1,0 +1,192 @@
+// What a player's state looks like. `render` brings the page in line with the state, and touches only what differs.
+
+import { setText } from "../dom.js";
+import { ICONS, MARKUP } from "./markup.js";
+import { NoiseTrack } from "./noise_track.js";
+import { noiseShare } from "./run.js";
+import { SheetCanvas } from "./sheet_canvas.js";
+
+export class PlayerView {
+  constructor(root, state, words) {
+    Object.assign(this, { root, state, words });
+    root.innerHTML = MARKUP;
+    const parts = [...root.querySelectorAll("[part]")];
+    this.part = Object.fromEntries(parts.map((node) => [node.getAttribute("part"), node]));
+    this.panes = [...root.querySelectorAll(".dp-pane")].map((node) => ({
+      node,
+      kind: node.dataset.kind,
+      button: node.querySelector("button"),
+      canvas: new SheetCanvas(node.querySelector("canvas")),
+    }));
+    this.track = new NoiseTrack(this.part.track);
+    this.wanted = { frame: null, since: 0 }; // the frame to be drawn
+    this.drawn = []; // what the canvases were drawn from
+    this.said = []; // what the words were chosen by
+    state.addEventListener("change", () => this.render());
+    words.addEventListener("change", () => this.render());
+    new ResizeObserver(() => this.redraw()).observe(root);
+    this.render();
+  }
+
+  render() {
+    this.renderStatus();
+    this.renderWords();
+    this.renderFrame();
+  }
+
+  // Draw everything again, as in another size or in other colours.
+  redraw() {
+    this.drawn = [];
+    this.render();
+  }
+
+  // ---- the status line, the buttons, and how the panes are arranged --------------------------------------------------
+
+  renderStatus() {
+    const { part, state } = this;
+    const { run, phase, playback } = state;
+    this.root.dataset.phase = phase;
+    this.root.toggleAttribute("data-long", phase === "waiting" && state.waitsLong);
+    if (run) this.root.dataset.frames = run.frames.length;
+    setText(part.status, this.status());
+    const count = { running: () => `${run.step} / ${run.total}`, live: () => `${Math.round(1000 * run.seconds)} ms` };
+    setText(part.count, phase in count ? count[phase]() : "");
+    part.banner.hidden = state.error === "";
+    setText(part.banner, state.error);
+    const symbol = playback.mode === "play" ? "pause" : "play";
+    if (part.play.dataset.symbol !== symbol) part.play.innerHTML = ICONS[symbol];
+    part.play.dataset.symbol = symbol;
+    part.play.dataset.label = `player.${symbol}`;
+    part.loop.setAttribute("aria-pressed", String(playback.loop));
+    part.smooth.setAttribute("aria-pressed", String(state.smooth));
+    part.speed.value = String(playback.speed);
+    for (const name of ["play", "back", "forward", "png", "scrub"]) part[name].disabled = !run;
+    part.gif.disabled = !run || state.saving;
+    this.arrangePanes();
+  }
+
+  // The input is there whenever the run has one; the view chooses among the other two.
+  arrangePanes() {
+    const { view, run } = this.state;
+    const enlarges = Boolean(run?.input);
+    for (const { node, kind } of this.panes) {
+      node.hidden = kind === "input" ? !enlarges : view !== "both" && view !== kind;
+    }
+    this.part.panes.dataset.view = view;
+    this.part.panes.classList.toggle("dp-enlarges", enlarges);
+  }
+
+  // The kinds of the panes on show.
+  get kinds() {
+    return this.panes.filter((pane) => !pane.node.hidden).map((pane) => pane.kind);
+  }
+
+  // ---- words --------------------------------------------------------------------------------------------------------
+
+  renderWords() {
+    const { part, state, words } = this;
+    const said = [words.texts, state.phase, state.playback.mode, state.run, state.run?.done, state.enlarged, state.saving];
+    if (same(said, this.said)) return;
+    this.said = said;
+    words.apply(this.root);
+    const classified = this.classified();
+    setText(part.classified, classified);
+    setText(part.gif_text, words.text(state.saving ? "player.gif_busy" : "player.gif"));
+    const hint = words.text(state.enlarged === null ? "player.enlarge" : "player.show_all");
+    for (const { kind, button } of this.panes) {
+      const name = words.text({ input: "player.input", x: "player.noisy", x0: "player.guess" }[kind]);
+      button.setAttribute("aria-label", `${name}. ${classified} ${hint}`);
+      button.title = hint;
+    }
+    if (state.frame && state.frame === this.drawn[1]) this.renderNumbers();
+  }
+
+  status() {
+    const { state, words } = this;
+    const { phase, run, ahead } = state;
+    if (phase === "example") return words.text(run ? "status.example" : "status.example_awaited");
+    if (phase === "waiting") return ahead > 0 ? words.text("status.queued", { n: ahead }) : words.text("status.waiting");
+    if (phase === "running") return words.text("status.running");
+    if (phase === "stopped") return words.text("status.stopped", { step: run.step, total: run.total });
+    if (phase === "live") return words.text("status.live");
+    if (phase === "finished") return words.text("status.finished", { seconds: run.seconds.toFixed(2) });
+    return "";
+  }
+
+  // What an independent classifier takes the images for, as a sentence; "" where it is not asked.
+  classified() {
+    const { run } = this.state;
+    const found = run?.result?.classifications;
+    if (!found) return "";
+    const { labels } = run.result;
+    if (labels[0] !== "") {
+      const right = found.filter(([label], i) => label === labels[i]).length;
+      const key = run.label === "" ? "classified.as_own" : "classified.as_label";
+      return this.words.text(key, { right, n: found.length, label: run.label });
+    }
+    const counts = new Map();
+    for (const [label] of found) counts.set(label, (counts.get(label) || 0) + 1);
+    const sorted = [...counts].sort(([a], [b]) => a.localeCompare(b));
+    const list = sorted.map(([label, n]) => (n > 1 ? `${label} ×${n}` : label)).join(", ");
+    return this.words.text("classified.list", { list });
+  }
+
+  // ---- the frame on show --------------------------------------------------------------------------------------------
+
+  // Picture and numbers change together, once the picture is decoded; unless another frame is wanted by then.
+  renderFrame() {
+    const { state } = this;
+    const { frame, run } = state;
+    if (!frame) return;
+    const first = frame !== this.wanted.frame;
+    if (first) this.wanted = { frame, since: performance.now() };
+    const pictures = [frame.x, frame.x0, ...(run.input ? [run.input] : [])];
+    if (!pictures.every((picture) => picture.bitmap)) {
+      if (first) Promise.all(pictures.map((picture) => picture.ready)).then(() => state.frame === frame && this.renderFrame());
+      return;
+    }
+    const frames = state.playback.mode === "rest" ? run.frames.length : 0; // elsewhere the next frame comes soon
+    const { view, enlarged, smooth, atEnd } = state;
+    const drawn = [run, frame, view, enlarged, smooth, atEnd, frames];
+    if (same(drawn, this.drawn)) return;
+    const moved = frame !== this.drawn[1];
+    this.drawn = drawn;
+    this.renderPictures();
+    this.renderNumbers();
+    if (moved) state.playback.drew(performance.now() - this.wanted.since);
+  }
+
+  renderPictures() {
+    const { run, frame, enlarged, smooth, atEnd } = this.state;
+    const badges = atEnd ? run.badges : null;
+    const shown = this.panes.filter((pane) => !pane.node.hidden);
+    const classified = shown.find((pane) => pane.kind !== "input"); // the pane with the images that are classified
+    for (const pane of shown) {
+      const { bitmap } = pane.kind === "input" ? run.input : frame[pane.kind];
+      pane.canvas.draw(bitmap, run.shape, { enlarged, smooth, badges: pane === classified ? badges : null });
+    }
+  }
+
+  renderNumbers() {
+    const { part, state, words } = this;
+    const { run, frame } = state;
+    const { step, t, alpha, sigma, seconds } = frame;
+    setText(part.step, `${step} / ${run.total}`);
+    setText(part.time, t.toFixed(3));
+    setText(part.noise, sigma.toFixed(3));
+    setText(part.alpha, alpha.toFixed(2));
+    setText(part.sigma, sigma.toFixed(2));
+    setText(part.seconds, `${seconds.toFixed(2)} s`);
+    setText(part.phase, words.text(`noise_levels.${state.noiseLevel}`));
+    part.scrub.max = run.total;
+    part.scrub.value = step;
+    const noise = Math.round(100 * noiseShare(frame));
+    part.scrub.setAttribute("aria-valuetext", words.text("player.position", { step, total: run.total, noise }));
+    this.track.draw(run.frames, run.total, step);
+    this.root.dataset.step = step;
+  }
+}
+
+function same(a, b) {
+  return a.length === b.length && a.every((value, i) => value === b[i]);
+}

@@ -1,0 +1,70 @@
+// Generate and Stop: begins a run, watches over it while it waits and computes, ends it. The page's events call this
+// (ui/tabs/run_buttons.py); the messages of the run come as values of the player's component.
+
+const SILENCE = 5000; // ms without a message after which a run's server is looked for
+const FIRST_LOOK = 400; // ms after which a run that waits is looked after
+const LOOK = 1000; // ms between two looks
+const MOST_MISSED = 3; // answers in a row: then the server is taken to be gone
+
+export class RunControl {
+  // stopRun(name) has the server stop a run; queueSize: see gradio_workarounds.js; release() gives the page's buttons back;
+  // onBegin() is called when a run begins.
+  constructor(state, words, { stopRun, queueSize, release, onBegin = () => {}, delay = pause }) {
+    Object.assign(this, { state, words, stopRun, queueSize, release, onBegin, delay });
+    this.name = ""; // of the last run
+  }
+
+  // Returns the name of the run.
+  begin() {
+    if (this.state.busy) return this.name; // a double click
+    this.name = Math.random().toString(36).slice(2);
+    this.state.begin(this.name);
+    this.onBegin();
+    this.watch(this.name);
+    return this.name;
+  }
+
+  stop() {
+    if (!this.state.busy) return;
+    this.stopRun(this.name).catch(() => {}); // a server that cannot be reached: watch() finds that out
+    this.state.stop();
+  }
+
+  // A run has ended; the one under way only if it broke off. Returns whether none is under way now.
+  end(broken) {
+    if (broken && this.state.busy) this.fail();
+    return !this.state.busy;
+  }
+
+  fail() {
+    this.state.fail(this.words.text("status.connection_failed"));
+  }
+
+  // While a run is under way: how many are ahead as long as it waits for its turn, and whether the server is still there.
+  // The server tells how many wait in all: a run that joins them is the last one, and can only move forward from there.
+  async watch(name) {
+    const { state } = this;
+    const over = () => !state.busy || this.name !== name;
+    let missed = 0; // answers in a row
+    for (let [ahead, after] = [Infinity, FIRST_LOOK]; ; after = LOOK) {
+      await this.delay(after);
+      if (over()) return;
+      if (state.phase === "running" && performance.now() - state.heard < SILENCE) continue;
+      state.wait({ long: true });
+      const waiting = await this.queueSize().catch(() => undefined);
+      if (over()) return;
+      missed = waiting === undefined ? missed + 1 : 0;
+      if (missed === MOST_MISSED) {
+        this.release();
+        return this.fail();
+      }
+      if (state.phase !== "waiting" || waiting === undefined || waiting === null) continue;
+      ahead = Math.min(ahead, waiting - 1);
+      state.wait({ ahead: Math.max(0, ahead) });
+    }
+  }
+}
+
+function pause(ms) {
+  return new Promise((resume) => setTimeout(resume, ms));
+}
