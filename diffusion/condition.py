@@ -57,7 +57,7 @@ class Condition:
     def cat(conditions: Sequence[Condition]) -> Condition:
         """Of several batches one after another. All must be of the same kind: the same fields None."""
         columns = zip(*(condition.tensors() for condition in conditions), strict=True)
-        return Condition(*(None if column[0] is None else torch.cat(column) for column in columns))
+        return Condition(*(None if all(part is None for part in parts) else torch.cat(parts) for parts in columns))
 
 
 def label_indices(labels: Sequence[int] | None, num_images: int | None, num_classes: int) -> list[int]:

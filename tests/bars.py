@@ -1,4 +1,4 @@
-"""Made-up digits that anything can learn."""
+"""Synthetic digits that anything can learn."""
 
 import torch
 

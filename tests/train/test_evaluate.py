@@ -15,7 +15,7 @@ from diffusion.config import ModelConfig
 from diffusion.io.loading import load_model
 from diffusion.model import Model
 from tests.bars import bars
-from tests.tiny import ENLARGER, READER, tiny_classifier, tiny_enlarger, tiny_model
+from tests.tiny import ENLARGER, ENCODER, tiny_classifier, tiny_enlarger, tiny_model
 from train import evaluate
 from train.datasets import DIGITS, Dataset, import_torchvision
 from train.evaluation import generation as generating
@@ -109,7 +109,7 @@ def test_a_model_without_labels_is_judged_by_confidence_and_shares(tmp_path, cap
 def test_a_classifier_is_judged_beside_chance(tmp_path, capsys, monkeypatch):
     model, steers = tmp_path / "model", tmp_path / "classifier"
     tiny_model(image_size=28, label_names=(), process={"kind": "linear_vp"}).save(model)
-    tiny_classifier(image_size=28, network=READER | {"pool_size": 14}, process={"kind": "linear_vp"}).save(steers)
+    tiny_classifier(image_size=28, network=ENCODER | {"pool_size": 14}, process={"kind": "linear_vp"}).save(steers)
     calls = []
 
     def watched(model, num_images, batch_size, settings, labels=None, **beside):

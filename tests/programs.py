@@ -1,0 +1,11 @@
+"""Programs that tests run in a process of their own."""
+
+import subprocess
+import sys
+
+
+def run_python(*arguments: str, timeout: float = 120, check: bool = False, **options) -> subprocess.CompletedProcess:
+    """``python ARGUMENTS``, ended after ``timeout`` seconds; its output as text. ``check``: it must succeed."""
+    done = subprocess.run([sys.executable, *arguments], capture_output=True, text=True, timeout=timeout, **options)
+    assert not check or done.returncode == 0, done.stderr
+    return done
