@@ -15,7 +15,7 @@ from diffusion.config import ModelConfig
 from diffusion.io.loading import load_model
 from diffusion.model import Model
 from tests.bars import bars
-from tests.tiny import ENLARGER, ENCODER, tiny_classifier, tiny_enlarger, tiny_model
+from tests.tiny import ENCODER, ENLARGER, tiny_classifier, tiny_enlarger, tiny_model
 from train import evaluate
 from train.datasets import DIGITS, Dataset, import_torchvision
 from train.evaluation import generation as generating
