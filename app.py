@@ -38,11 +38,9 @@ def main(arguments: list[str] | None = None) -> None:
 
     # only now what takes seconds to import: help and refusals come at once
     from diffusion.errors import InputError
-    from diffusion.runtime.precision import keep_to_one_core
     from ui.app import build
     from ui.engine import FALLBACK, Engine
-    from ui.head import middleware
-    from ui.theme import css, theme
+    from ui.static import launch_options
 
     keep_to_one_core(main_too=True)  # all cores are for the thread that computes
     try:
@@ -55,9 +53,7 @@ def main(arguments: list[str] | None = None) -> None:
             server_name=options.host,
             server_port=options.port,
             share=options.share,
-            theme=theme(),
-            css=css(),
-            app_kwargs=middleware(),
+            **launch_options(),
             footer_links=["api"],
             ssr_mode=False,  # a second server, in Node, would only slow the start
             enable_monitoring=False,

@@ -1,4 +1,5 @@
-"""The player: a component in the browser that collects a run's frames and plays them, and the messages that feed it.
+"""The components whose contents are made in the browser (``web/``): header, tiles and the player, which collects a
+run's frames and plays them; and the messages that feed it.
 
 A message is one JSON text. It carries only what is new (frames are never sent twice) and yet stands alone: it repeats
 the run's identity and size, and every frame knows its step, so the browser puts it in its place whatever came before.
@@ -18,16 +19,26 @@ from ui.static import mounted
 EXAMPLE = "example"  # the name of the run that the page shows at rest (ui/web/player/state.js)
 
 
+def header() -> gr.HTML:
+    """Title, language and theme. Its value is the code of the language in use."""
+    return _filled_in_browser("header", "lab-header", value="en")
+
+
+def tiles(**properties: Any) -> gr.HTML:
+    """The labels to choose from; the value is the one chosen. For the properties see ``tile_properties``."""
+    return _filled_in_browser("tiles", "digit-tiles", **properties)
+
+
 def component(server: list[Callable[..., Any]]) -> gr.HTML:
     """The player, at rest until the first message. ``server``: the functions that the browser calls, named ``live``
     (with the values of the controls by name, and a "number") and ``stop`` (with the name of a run)."""
+    return _filled_in_browser("player", "digit-player", value="", server_functions=server)
+
+
+def _filled_in_browser(name: str, css_class: str, **properties: Any) -> gr.HTML:
+    template = f'<div class="{css_class}"></div>'
     return gr.HTML(
-        "",
-        html_template='<div class="digit-player"></div>',
-        js_on_load=mounted("player"),
-        apply_default_css=False,
-        elem_id="player",
-        server_functions=server,
+        html_template=template, js_on_load=mounted(name), apply_default_css=False, elem_id=name, **properties
     )
 
 
@@ -49,8 +60,8 @@ def message(
         "seconds": round(update.seconds, 3),
         "frames": [_frame(frame) for frame in update.frames],
     }
-    if update.small is not None:
-        content["input"] = b64encode(update.small).decode()
+    if update.low_res_png is not None:
+        content["input"] = b64encode(update.low_res_png).decode()
     if update.result is not None:
         found = update.result.classifications
         content["result"] = {
@@ -69,7 +80,9 @@ def failure(run: str, sentence: str) -> str:
 def merged(updates: Sequence[Update]) -> Update:
     """A whole run as one update, such as the example that the page shows at rest."""
     last = updates[-1]
-    return last._replace(frames=[frame for update in updates for frame in update.frames], small=updates[0].small)
+    return last._replace(
+        frames=[frame for update in updates for frame in update.frames], low_res_png=updates[0].low_res_png
+    )
 
 
 def _frame(frame: Frame) -> list:

@@ -22,11 +22,6 @@ export async function queueSize() {
   return response.ok ? (await response.json()).queue_size : null;
 }
 
-// What an event's `js` returns for a component that it leaves alone, or of which it changes some properties.
-export function update(properties = {}) {
-  return { __type__: "update", ...properties };
-}
-
 // Dark mode is a class of the body.
 export function isDark() {
   return document.body.classList.contains("dark");

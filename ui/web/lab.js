@@ -5,19 +5,19 @@
 //   lab.ready                          resolves once everything below is there
 //   lab.mount.header/tiles/player({ element, props, server, trigger, watch })   fill a component
 //   lab.language()                     the code of the language in use
-//   lab.named(names, values)           values of an event's inputs, as an object by name
+//   lab.buttons(idle)                  updates of Generate and Stop: which of the two can be pressed
 //   lab.player.begin() -> name, .stop(), .end(broken) -> over     the run of the Generate tab (run_control.js)
 //   lab.live.turn, .turned, .settle, .move, .moveAll               live sampling (live.js)
-//   lab.restore(names, model)          the controls' values of before a lost connection, in the order of names
+//   lab.player.restoredValues(model)   values of before a lost connection, by name
 
 import { mountTiles } from "./tiles.js";
-import { connectionLost, letTabPassDropdowns, queueSize, update } from "./gradio_workarounds.js";
+import { connectionLost, letTabPassDropdowns, queueSize } from "./gradio_workarounds.js";
 import { mountHeader } from "./header.js";
 import { Live } from "./live.js";
 import { createPlayer } from "./player/player.js";
 import { Preferences } from "./preferences.js";
 import { RunControl } from "./run_control.js";
-import { restored, save, take } from "./session_restore.js";
+import { save, take } from "./session_restore.js";
 import { Theme } from "./theme.js";
 import { Words } from "./words.js";
 
@@ -27,7 +27,6 @@ const { lab } = window;
 const preferences = new Preferences();
 const words = new Words();
 const page = { words, preferences, theme: new Theme(preferences), languages: lab.languages };
-const session = { saved: take() };
 
 letTabPassDropdowns();
 words.addEventListener("change", () => {
@@ -36,12 +35,6 @@ words.addEventListener("change", () => {
 });
 
 lab.language = () => words.language;
-lab.named = (names, values) => Object.fromEntries(names.map((name, i) => [name, values[i]]));
-lab.restore = (names, model) => {
-  const values = restored(session.saved?.values ?? {}, names, model, update());
-  session.saved = null;
-  return values;
-};
 lab.mount = {
   header: (component) => mountHeader(component, page),
   tiles: (component) => mountTiles(component, page),
@@ -69,7 +62,8 @@ function mountPlayer({ element, props, server, watch }) {
   window.addEventListener("pagehide", () => {
     if (connectionLost()) save(lab.live.values, state.run && !state.run.example ? state.run.messages : []);
   });
-  if (session.saved?.messages.length) state.restore(session.saved.messages);
+  const saved = take();
+  if (saved) lab.player.restore(saved);
   const receive = () => props.value && state.receive(JSON.parse(props.value));
   watch("value", receive);
   receive();

@@ -1,6 +1,8 @@
 // Generate and Stop: begins a run, watches over it while it waits and computes, ends it. The page's events call this
 // (ui/tabs/run_buttons.py); the messages of the run come as values of the player's component.
 
+import { toPutBack } from "./session_restore.js";
+
 const SILENCE = 5000; // ms without a message after which a run's server is looked for
 const FIRST_LOOK = 400; // ms after which a run that waits is looked after
 const LOOK = 1000; // ms between two looks
@@ -12,6 +14,7 @@ export class RunControl {
   constructor(state, words, { stopRun, queueSize, release, onBegin = () => {}, delay = pause }) {
     Object.assign(this, { state, words, stopRun, queueSize, release, onBegin, delay });
     this.name = ""; // of the last run
+    this.saved = {}; // values of before a lost connection
   }
 
   // Returns the name of the run.
@@ -34,6 +37,19 @@ export class RunControl {
   end(broken) {
     if (broken && this.state.busy) this.fail();
     return !this.state.busy;
+  }
+
+  // What was on show before a lost connection (session_restore.js).
+  restore({ values, messages }) {
+    this.saved = values;
+    if (messages.length) this.state.restore(messages);
+  }
+
+  // The values to put back into the controls, once, by name; `model` is what the page itself has chosen.
+  restoredValues(model) {
+    const values = toPutBack(this.saved, model);
+    this.saved = {};
+    return values;
   }
 
   fail() {

@@ -24,10 +24,10 @@ export function take(storage = () => sessionStorage) {
   }
 }
 
-// The values of the named controls, in their order; `unchanged` for those to be left alone. Another model than the page's
-// own sets the other controls itself, for the label that was chosen.
-export function restored(values, names, model, unchanged) {
+// Of these values, those to put back into the controls of a page with this model. Another model than the page's own sets
+// the other controls itself, for the label that was chosen.
+export function toPutBack(values, model) {
   const other = values.model !== model;
-  const wanted = (name) => (values[name] ?? null) !== null && (!other || name === "label" || name === "model");
-  return names.map((name) => (wanted(name) ? values[name] : unchanged));
+  const wanted = ([name, value]) => value !== null && (!other || name === "label" || name === "model");
+  return Object.fromEntries(Object.entries(values).filter(wanted));
 }
