@@ -38,11 +38,14 @@ def main(arguments: list[str] | None = None) -> None:
 
     # only now what takes seconds to import: help and refusals come at once
     from diffusion.errors import InputError
+    from diffusion.runtime import configure
+    from diffusion.runtime.threads import use_one_core
     from ui.app import build
     from ui.engine import FALLBACK, Engine
     from ui.static import launch_options
 
-    keep_to_one_core(main_too=True)  # all cores are for the thread that computes
+    configure()
+    use_one_core(main_thread=True)  # all cores are for the thread that computes
     try:
         engine = Engine(options.model or os.environ.get("DIGIT_DIFFUSION_MODEL") or FALLBACK)
         blocks = build(engine)

@@ -1,4 +1,4 @@
-"""Real digits for super-resolution: shrunk, they are what it enlarges."""
+"""Real digits for super-resolution: made small, they are what it enlarges."""
 
 from functools import cache
 from pathlib import Path
@@ -14,7 +14,7 @@ from diffusion.errors import InputError
 from diffusion.io.images import downscaled, to_input
 from train.datasets import DIGITS
 
-SHEET = Path(__file__).parents[1] / "assets" / "digits.png"  # made by benchmarks/digits.py
+SHEET = Path(__file__).parents[1] / "assets" / "digits.png"  # made by scripts/example_digits.py
 SIZE = 28  # pixels of a digit
 
 
@@ -26,20 +26,22 @@ def digits() -> Tensor:
     return to_input(rearrange(sheet, "(d h) (k w) -> d k 1 h w", h=SIZE, w=SIZE))
 
 
-def small_digits(config: ModelConfig, label: str, count: int) -> tuple[Tensor, list[str]]:
+def low_res_digits(config: ModelConfig, label: str, count: int) -> tuple[Tensor, list[str]]:
     """What a model for super-resolution enlarges, (count, 1, h, h) in [-1, 1], and which digit each is: the label, or
     all in turn for "". The same for every seed, so that another seed shows what else they could have been.
 
     Raises InputError where the digits are not what the model enlarges.
     """
     if (config.channels, config.image_size) != (1, SIZE) or config.low_res_size is None:
-        kind = "grey" if config.channels == 1 else "colour"
         raise InputError(
-            f"{config.name} enlarges to {kind} images of {config.image_size}x{config.image_size} pixels, and there are "
-            f"only grey digits of {SIZE}x{SIZE} to show it on: use it from Python, with Model.sample(low_res=...)."
+            "page.no_examples_to_enlarge",
+            model=config.name,
+            size=config.image_size,
+            channels=config.channels,
+            digit_size=SIZE,
         )
     if label not in ("", *DIGITS):
-        raise InputError(f'label must be one of {", ".join(DIGITS)}, or "" for all in turn, not {label!r:.40}.')
+        raise InputError("page.digit", setting="label", known=", ".join(DIGITS), given=label)
     chosen = [label] * count if label else [DIGITS[i % len(DIGITS)] for i in range(count)]
     columns = [i if label else i // len(DIGITS) for i in range(count)]
     images = digits()

@@ -8,7 +8,7 @@ import numpy as np
 COLOUR_TYPES = {1: 0, 3: 2}  # channels -> PNG's number for greyscale and RGB
 
 
-def quick_png(picture: np.ndarray) -> bytes:
+def fast_png(picture: np.ndarray) -> bytes:
     """A uint8 picture (H, W, 1 or 3) as PNG, without row filters and at zlib's fastest: under half the time of Pillow's
     at its fastest, for the same size, where most pictures are mostly noise (PNG specification, 2nd edition)."""
     height, width, channels = picture.shape

@@ -1,58 +1,65 @@
-"""What a request comes to for the model that it names: everything is checked and loaded here, before a run begins."""
+"""A request made ready: everything is checked and loaded here, before sampling begins."""
 
 from typing import Any, NamedTuple
 
 from torch import nn
 
+from diffusion import __version__
+from diffusion.condition import label_index
 from diffusion.config import ModelConfig
-from diffusion.errors import InputError
 from diffusion.io.images import sheet, to_uint8
 from diffusion.model import Model
-from diffusion.settings import Request, label_index
-from train.evaluation import classifier as evaluator
-from ui.example_digits import small_digits
-from ui.fast_png import quick_png
+from diffusion.runtime.precision import precision_on
+from diffusion.settings import SamplingSettings
+from train.datasets import DIGITS
+from train.evaluation.classifier import generates_digits
+from ui.example_digits import low_res_digits
+from ui.fast_png import fast_png
 from ui.registry import Registry
+from ui.request import Request
 
 
-class Plan(NamedTuple):
+class Job(NamedTuple):
     """A run that cannot fail for its input any more."""
 
     model: Model
     labels: list[int]  # as ``trajectory`` takes them, one an image
-    settings: dict[str, Any]  # all else that it takes
-    asked: list[str]  # what each image should be; "" for any
-    shown: dict[str, Any]  # how to draw the same again, for the reader of a result
-    readable: bool  # whether the images are digits that the evaluator reads
-    small: bytes | None  # what is enlarged, as a PNG sheet of the results' size
+    settings: SamplingSettings  # resolved
+    arguments: dict[str, Any]  # of ``Model.sample`` besides
+    wanted: list[str]  # what each image should show; "" for any
+    record: dict[str, Any]  # all that is needed to sample the same again
+    classifiable: bool  # whether the images are digits that the evaluation classifier knows
+    low_res_png: bytes | None  # what is enlarged, as a PNG sheet of the results' size
 
 
-def planned(request: Request, ref: str, registry: Registry) -> Plan:
-    """The plan of a request for the model of a checked reference. Raises InputError."""
+def prepare(request: Request, ref: str, registry: Registry) -> Job:
+    """The job of a request for the model of a checked reference. Raises InputError."""
     model = registry.load(ref)
-    config, settings = model.config, request.filled(model.config)
-    shown = {"model": ref, "label": request.label, "num_images": request.num_images, **settings}
-    names, small = config.label_names, None
-    if request.classifier:
-        reader = registry.load_classifier(registry.check(request.classifier, "classifier"))
-        reader.check_fits(config)
-        names, settings["classifier"] = reader.label_names, reader
-        shown["classifier"] = request.classifier
-    elif request.classifier_scale is not None:
-        raise InputError("classifier_scale belongs to a classifier: leave it out, or name one.")
+    config, guided = model.config, bool(request.classifier)
+    settings = request.resolve(config, classifier=guided)
+    arguments: dict[str, Any] = {}
+    names = config.label_names
+    if guided:
+        guide = registry.load_classifier(registry.check(request.classifier, "classifier"))
+        guide.check_fits(config)
+        names, arguments["classifier"] = guide.label_names, guide
+    low_res_png = None
     if config.task == "super-resolution":
-        low_res, asked = small_digits(config, request.label, request.num_images)
-        settings["low_res"] = low_res
-        labels = [names.index(digit) if digit in names else -1 for digit in asked]
+        low_res, wanted = low_res_digits(config, request.label, request.num_images)
+        arguments["low_res"] = low_res
+        labels = [names.index(digit) if digit in names else -1 for digit in wanted]
         large = nn.functional.interpolate(low_res, (config.image_size, config.image_size))  # in squares of one grey
-        small = quick_png(sheet(to_uint8(large)))
+        low_res_png = fast_png(sheet(to_uint8(large)))
     else:
-        asked = [request.label] * request.num_images
+        wanted = [request.label] * request.num_images
         labels = [label_index(request.label, names)] * request.num_images
-    drawn = config.model_copy(update={"label_names": tile_names(config, names)})
-    return Plan(model, labels, settings, asked, shown, evaluator.can_read(drawn), small)
+    record: dict[str, Any] = {"model": ref, "label": request.label, "num_images": request.num_images}
+    record |= settings.record(config, guided) | ({"classifier": request.classifier} if guided else {})
+    record |= {"precision": precision_on(model.device), "version": __version__}
+    shown = config.model_copy(update={"label_names": tile_names(config, names)})
+    return Job(model, labels, settings, arguments, wanted, record, generates_digits(shown), low_res_png)
 
 
 def tile_names(config: ModelConfig, names: tuple[str, ...]) -> tuple[str, ...]:
     """What a person may choose to see: the labels, the model's own or its classifier's; or the digits to enlarge."""
-    return tuple(evaluator.DIGITS) if config.task == "super-resolution" else names
+    return tuple(DIGITS) if config.task == "super-resolution" else names

@@ -11,13 +11,13 @@ from torch import nn
 
 from diffusion.config import ModelConfig, Task
 from diffusion.errors import InputError
-from diffusion.guidance import NoisyClassifier
 from diffusion.io.hub import COMMIT, bundled, is_bundled, resolve
 from diffusion.io.loading import load_classifier, load_model
 from diffusion.io.model_directory import CONFIG, WEIGHTS, read_config
 from diffusion.model import Model
-from diffusion.runtime.batching import Gatherer
-from diffusion.runtime.precision import keep_to_one_core
+from diffusion.noisy_classifier import NoisyClassifier
+from diffusion.runtime.batching import BatchingService
+from diffusion.runtime.threads import use_one_core
 from train.presets import PRESETS
 
 HELD = 4  # models in memory; the one unused for longest makes room
@@ -37,7 +37,8 @@ class ModelEntry(NamedTuple):
     description: str
     source: Source
     task: Task
-    few_steps: bool = False  # whether it was distilled to a few steps: quick enough for live drawing
+    few_steps: bool = False  # whether it was distilled to a few steps: quick enough for live sampling
+    problem: InputError | None = None  # why it cannot be loaded
 
 
 class Registry:
@@ -51,7 +52,7 @@ class Registry:
         """``own``: the operator's reference, allowed whatever it is. ``runs_dir`` need not exist."""
         self.own = own
         self.runs_dir = Path(runs_dir)
-        self._gatherer = Gatherer()  # of all models: they compute on the same device
+        self._batching = BatchingService()  # of all models: they compute on the same device
         self._lock = Lock()
         self._held: OrderedDict[Key, tuple[Stamp, Any]] = OrderedDict()
         self._loading: dict[tuple[Key, Stamp], Future[Any]] = {}
@@ -71,7 +72,7 @@ class Registry:
             return found + runs + list(self._pulled.values())
 
     def classifiers(self, config: ModelConfig) -> list[ModelEntry]:
-        """Those that can steer a model of this configuration."""
+        """Those that can guide a model of this configuration."""
 
         def fits(entry: ModelEntry) -> bool:
             try:
@@ -89,7 +90,7 @@ class Registry:
             return ref
         entries = self.entries()
         known = [entry.ref for entry in entries if (entry.task == "classification") == (setting == "classifier")]
-        raise InputError(f"{setting} must be one of {', '.join(known)}, or hub:owner/name, not {ref!r:.60}.")
+        raise InputError("page.model", setting=setting, known=", ".join(known), given=ref)
 
     def config(self, ref: str) -> ModelConfig:
         """The configuration of a checked reference; a model from the Hub is loaded for it. Raises InputError."""
@@ -132,16 +133,14 @@ class Registry:
 
     def _fill(self, future: "Future[Any]", key: Key, stamp: Stamp) -> None:
         kind, ref = key
-        keep_to_one_core()
+        use_one_core()
         try:
-            loaded = load_model(ref) if kind == "model" else load_classifier(ref)
+            loaded = load_model(ref, batching=self._batching) if kind == "model" else load_classifier(ref)
         except BaseException as error:  # handed to all who wait; what is held stays
             with self._lock:
                 self._loading.pop((key, stamp), None)
             future.set_exception(error)
             return
-        if isinstance(loaded, Model):
-            loaded.gatherer = self._gatherer
         with self._lock:
             self._held[key] = stamp, loaded
             self._held.move_to_end(key)
@@ -171,7 +170,7 @@ def _stamp(directory: Path) -> Stamp:
     try:
         stats = [os.stat(directory / name) for name in (CONFIG, WEIGHTS)]
     except OSError as error:
-        raise InputError(f"{directory} cannot be read: {error.strerror}.") from None
+        raise InputError("weights.stat", directory=directory, reason=error.strerror) from None
     return tuple(number for stat in stats for number in (stat.st_mtime_ns, stat.st_ino, stat.st_size))
 
 
@@ -179,7 +178,7 @@ def _entry(ref: str, source: Source) -> ModelEntry:
     try:
         return _described(ref, read_config(resolve(ref)), source)
     except InputError as error:  # listed all the same: to hide it would leave its owner to wonder
-        return ModelEntry(ref, _short_name(ref), str(error), source, "generation")
+        return ModelEntry(ref, _short_name(ref), "", source, "generation", problem=error)
 
 
 def _described(ref: str, config: ModelConfig, source: Source) -> ModelEntry:

@@ -1,74 +1,82 @@
-"""Live drawing: while its switch is on, the images follow the controls as they move, with no button pressed.
+"""Live sampling: while its switch is on, the images follow the controls as they move, with no button pressed.
 
-The browser decides when to ask (``ui/web/live.js``): one sheet at a time, always for where the hand is now. It asks
-by a server function of the player, past the queue of Gradio's events: to go through that, and back as an update of a
-component, takes as long as a distilled model takes to draw.
+The browser decides when to send a request (``web/live.js``): one sheet at a time, always for where the hand is now. It
+calls a server function of the player, past the queue of Gradio's events: the way through that, and back as an update of
+a component, takes as long as a distilled model takes to sample.
 """
 
-from collections.abc import Callable, Sequence
+import json
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import anyio
 import gradio as gr
 
-from ui.events import Ask
-from ui.handlers import PEOPLE, WAITING_PEOPLE, Answers
+from ui.calls import call, checked, in_browser, named
+from ui.choices import Choices
+from ui.handlers import Handlers
 from ui.zero_gpu import on_gpu
 
-HERE = "window.digitPlayer.live"
+VISITORS = 20  # are served at the same time, by each kind of event: those who sample share the network's batches
+WAITING_VISITORS = 32  # beyond so many who wait, people are asked to come back
 IN_BROWSER: dict[str, Any] = {"fn": None, "trigger_mode": "multiple"}
 
 
 class Live:
-    """The switch, and what it does. ``say`` gives a component its words, in either language."""
+    """The switch, and what it does. ``say`` gives a component its words, in every language."""
 
-    def __init__(self, say: Callable[..., Any], answers: Answers):
-        self.answers = answers
+    def __init__(self, say: Callable[..., Any], choices: Choices):
+        self.choices = choices
         self.switch = say(
-            gr.Checkbox(False, visible=bool(answers.quick_models()), container=False, elem_id="live"),
-            label="live",
-            info="live_help",
+            gr.Checkbox(False, visible=bool(choices.handlers.few_step_models()), container=False, elem_id="live"),
+            label="live.switch",
+            info="live.help",
         )
 
     def wire(
         self,
-        ask: Ask,
-        values: list,
-        model: gr.Dropdown,
-        moved: list,
+        controls: dict[str, gr.components.Component],
+        moved: Iterable[str],
         by_hand: Callable,
         settled: Sequence[Callable],
     ) -> None:
-        """``values``: what a run is told. ``moved``: the controls that a hand drags; each sends only its own value,
-        since Gradio copies an event's inputs every time. ``by_hand`` and ``settled``: events after which all values are
-        sent again, because a hand has changed two of them, or something else has, such as the choice of a model."""
-        for control in moved:
-            tell = f"(model, value) => {{ {HERE}.move(model, {{{values.index(control)}: value}}); }}"
-            control.input(js=tell, inputs=[model, control], **IN_BROWSER)
-        by_hand(js=f"(model, ...values) => {{ {HERE}.move(model, values); }}", inputs=[model, *values], **IN_BROWSER)
-        told = {"inputs": [self.switch, model, *values], **IN_BROWSER}
+        """``controls``: what a request consists of. ``moved``: the names of those that a hand drags; each sends only
+        its own value, since Gradio copies an event's inputs every time. ``by_hand`` and ``settled``: events after which
+        all values are sent again, because a hand has changed two of them, or something else has, such as the choice of
+        a model."""
+        model = controls["model"]
+        for name in moved:
+            js = in_browser(f"lab.live.move(model, {{ {json.dumps(name)}: value }})", "model", "value")
+            controls[name].input(js=js, inputs=[model, controls[name]], **IN_BROWSER)  # type: ignore[attr-defined]
+        every = {"live": self.switch, **controls}
+
+        def tell(method: str) -> dict[str, Any]:
+            js = in_browser(f"lab.live.{method}({named(every)})", "...list")
+            return {"js": js, "inputs": list(every.values()), **IN_BROWSER}
+
+        by_hand(**tell("moveAll"))
         for event in settled:
-            event(js=f"(on, model, ...values) => {{ {HERE}.settle(on, model, values); }}", **told)
-        switched = ask(
+            event(**tell("settle"))
+        self.switch.input(**tell("turn"))
+        switched = call(
             self.switch.input,
-            self.answers.switch_live,
-            [self.switch, model],
-            model,
-            js=f"(on, model) => {HERE}.turn(on, model)",
+            self.choices.switch_live,
+            {"live": self.switch, "model": model},
+            {"model": model},
             queue=False,
         )
-        switched.then(js=f"(on, model, ...values) => {{ {HERE}.turned(on, model, values); }}", **told)
+        switched.then(**tell("turned"))
 
 
-def asking(answers: Answers) -> Callable[..., Any]:
-    """The server function ``draw_live``: takes what ``Answers.draw_live`` takes and gives its message, or None where
-    too many people wait. It draws for as many at a time as Generate does, in the same batches of the network."""
-    draw = on_gpu(answers.draw_live)
-    places = anyio.CapacityLimiter(PEOPLE)
+def sampling_live(handlers: Handlers) -> Callable[..., Any]:
+    """The server function ``live``: takes values by name and returns ``Handlers.live``'s message, or None where too
+    many people wait. It samples for as many at a time as Generate does, in the same batches of the network."""
+    sample = on_gpu(handlers.live)
+    places = anyio.CapacityLimiter(VISITORS)
 
-    async def draw_live(values: Any) -> str | None:
-        if places.statistics().tasks_waiting >= WAITING_PEOPLE:
+    async def live(values: Any) -> str | None:
+        if places.statistics().tasks_waiting >= WAITING_VISITORS:
             return None
-        return await anyio.to_thread.run_sync(draw, values, limiter=places)
+        return await anyio.to_thread.run_sync(sample, checked(values), limiter=places)
 
-    return draw_live
+    return live

@@ -1,0 +1,89 @@
+"""Events of the page that call the server, with values by name.
+
+An event takes two steps. In the browser the values of its controls become one object, {name: value}, which is the value
+of a component that nobody sees; that object is all that the server's function gets. So values have names on the whole
+way, and Gradio, which reports every event's progress to all components that it reads, has one small one to report to.
+What a function returns are values by the names of its outputs, too.
+"""
+
+import inspect
+import json
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from typing import Any
+
+import gradio as gr
+
+from diffusion.errors import InputError
+
+Values = dict[str, Any]
+
+
+def in_browser(expression: str, *parameters: str) -> str:
+    """The ``js`` of an event: an expression of the parameters and of ``lab``, once its modules are there."""
+    body = f"await window.lab.ready; const {{ lab }} = window; return {expression};"
+    return f"async ({', '.join(parameters)}) => {{ {body} }}"
+
+
+def named(inputs: Mapping[str, Any]) -> str:
+    """An expression for ``in_browser``, of the parameter "...list": an event's values as one object by name."""
+    return f"Object.fromEntries({json.dumps(list(inputs))}.map((name, i) => [name, list[i]]))"
+
+
+def call(
+    event: Callable[..., Any],
+    function: Callable[[Values], Any],
+    inputs: Mapping[str, gr.components.Component],
+    outputs: Mapping[str, gr.components.Component],
+    trigger_mode: str = "always_last",
+    **settings: Any,
+) -> Any:
+    """``function({name: value})`` at an event; it returns, or yields, {name of an output: value}.
+
+    trigger_mode: what becomes of an event that comes while the one before is being answered; by default the last one
+    is, too. ``settings`` are Gradio's.
+    """
+    values = gr.JSON(visible="hidden")
+    js = in_browser(f"({{ ...{named(inputs)}, language: lab.language() }})", "...list")
+    collected = event(fn=None, js=js, inputs=list(inputs.values()), outputs=values, trigger_mode="multiple")
+    return collected.then(
+        outputs_by_name(function, outputs),
+        values,
+        list(outputs.values()),
+        preprocess=False,  # values come over HTTP from anyone, and are checked in words
+        api_visibility="private",
+        show_progress="hidden",
+        trigger_mode=trigger_mode,
+        **settings,
+    )
+
+
+def outputs_by_name(
+    function: Callable[[Values], Any], outputs: Mapping[str, gr.components.Component]
+) -> Callable[[Any], Any]:
+    """The function as Gradio calls it, with its outputs as a dictionary of components. Raises gr.Error where it is
+    given anything but values by name."""
+
+    def components(result: Values) -> dict[gr.components.Component, Any]:
+        return {outputs[name]: value for name, value in result.items()}
+
+    def handler(values: Any) -> dict[gr.components.Component, Any]:
+        return components(function(checked(values)))
+
+    def streaming_handler(values: Any) -> Iterator[dict[gr.components.Component, Any]]:
+        for result in function(checked(values)):
+            yield components(result)
+
+    async def async_handler(values: Any) -> AsyncIterator[dict[gr.components.Component, Any]]:
+        async for result in function(checked(values)):
+            yield components(result)
+
+    if inspect.isasyncgenfunction(function):
+        return async_handler
+    return streaming_handler if inspect.isgeneratorfunction(function) else handler
+
+
+def checked(values: Any) -> Values:
+    """Values by name. Raises gr.Error where they are anything else."""
+    if isinstance(values, dict) and all(isinstance(name, str) for name in values):
+        return values
+    raise gr.Error(str(InputError("page.values_by_name")), print_exception=False)

@@ -1,0 +1,19 @@
+"""A request: what to sample and how, as the page and the API send it."""
+
+from diffusion.settings import SamplingSettings, field, settings_of
+
+MAX_IMAGES = 64
+
+
+class Request(SamplingSettings):
+    """The sampling settings, and what to sample with which model. Everything may come from anyone."""
+
+    label: str = field('The name of one of the model\'s classes, such as "7", or "" for any', "text", 0, 60, unset="")
+    num_images: int = field("Images", "integer", 1, MAX_IMAGES, unset=16, slider=(MAX_IMAGES, 1))
+    model: str = field('The name of a model, or hub:owner/name, or "" for the default', "text", 0, 300, unset="")
+    classifier: str = field(
+        'The name of a classifier that guides the model to the label, or "" for none', "text", 0, 300, unset=""
+    )
+
+
+REQUEST_SETTINGS = settings_of(Request)
