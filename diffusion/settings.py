@@ -184,7 +184,7 @@ class SamplingSettings(BaseModel):
                 "settings.too_large_for_model",
                 setting="guidance_scale",
                 low=0,
-                high=most,
+                high=f"{most:g}",
                 model=config.name,
                 given=values["guidance_scale"],
             )
