@@ -1,15 +1,19 @@
-# Everything from a fresh clone: `make demo` serves the app, `make test` runs the tests, `make check` lints and types.
+# Everything from a fresh clone: `make demo` serves the app, `make test` runs all tests, `make fast` those that take
+# seconds and no browser, `make check` lints and checks types.
 PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: demo test check browser clean
+.PHONY: demo test fast check browser clean
 
 demo: .venv/app
 	$(BIN)/python app.py
 
 test: .venv/dev browser
 	$(BIN)/python -m pytest
+
+fast: .venv/dev
+	$(BIN)/python -m pytest -q -m "not browser and not slow"
 
 check: .venv/dev
 	$(BIN)/ruff check .
