@@ -23,7 +23,7 @@ from diffusion.denoiser import Denoiser
 from diffusion.noisy_classifier import NoisyClassifier
 from diffusion.parameterisation import Prediction
 from diffusion.process import Level, Process, like
-from diffusion.vlb import bound_step, decoder_cost, step_divergence
+from diffusion.vlb import clipped_transition, decoder_nll, transition_kl
 
 
 def stratified_times(n: int, t_min: float, generator: torch.Generator | None = None) -> Tensor:
@@ -103,9 +103,9 @@ def bound_term(process: Process, x0: Tensor, x: Tensor, t: Tensor, prediction: P
     """The bound's term for each image, (N,) in bits per dimension; x is x0 at the chain's own times t (N, 1, 1, 1)."""
     n = (t * process.steps).round()
     levels = [process.level((n + offset).clamp(max=process.steps) / process.steps) for offset in (0, -1, 1)]
-    step = bound_step(*levels)
+    step = clipped_transition(*levels)
     first = (n == 1).flatten().to(x0.device)
-    return torch.where(first, decoder_cost(x0, x, prediction, step), step_divergence(x0, x, prediction, step))
+    return torch.where(first, decoder_nll(x0, x, prediction, step), transition_kl(x0, x, prediction, step))
 
 
 def on_chain(t: Tensor, process: Process) -> Tensor:

@@ -1,4 +1,4 @@
-"""Noise that belongs to an image: image ``i`` of seed ``s`` draws the same numbers alone or among sixteen."""
+"""Reproducible noise: image ``i`` of seed ``s`` has the same noise alone or in any batch."""
 
 import numpy as np
 import torch
@@ -6,9 +6,9 @@ from torch import Tensor
 
 
 class ImageNoise:
-    """``noise()`` gives (N, *shape) standard normal float32; each image has a generator of its own.
+    """``noise()`` returns standard normal samples (N, *shape), float32 on ``device``; each image has its own generator.
 
-    Drawn on the CPU, so that a seed gives the same picture on every device, then moved.
+    They are generated on the CPU, so that a seed gives the same image on every device.
     """
 
     def __init__(self, seed: int, num_images: int, shape: tuple[int, ...], first_index: int = 0, device="cpu"):
@@ -16,10 +16,10 @@ class ImageNoise:
         self.generators = [_generator(seed, index) for index in range(first_index, first_index + num_images)]
 
     def __call__(self) -> Tensor:
-        drawn = torch.empty(len(self.generators), *self.shape)
-        for image, generator in zip(drawn, self.generators, strict=True):
+        samples = torch.empty(len(self.generators), *self.shape)
+        for image, generator in zip(samples, self.generators, strict=True):
             image.normal_(generator=generator)
-        return drawn.to(self.device)
+        return samples.to(self.device)
 
 
 def _generator(seed: int, index: int) -> torch.Generator:

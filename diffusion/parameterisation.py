@@ -1,14 +1,13 @@
-"""Parameterisations: what a network's output means.
+"""Parameterisations: what a network predicts.
 
 A parameterisation is one row (c0, c1): the target is ``c0 x0 + c1 eps``. Together with ``x = alpha x0 + sigma eps`` it
-is a 2x2 system, so one inverse turns any output into (x0, eps). The row that makes the loss is the row that is
-inverted.
+is a 2x2 system, so one inverse turns any output into (x0, eps). The same row defines the training target.
 
     name        c0        c1        output is           used by
     eps         0         1         the target          Ho et al. 2020
     x0          1         0         the target          DALL-E 2's prior
     v          -sigma     alpha     the target          Salimans & Ho 2022
-    score       0        -1/sigma   sigma * target      Song et al. 2021: the network's raw output is divided by sigma
+    score       0        -1/sigma   sigma * target      Song et al. 2021, whose model divides the raw output by sigma
     flow       -1         1         the target          Lipman et al. 2023: on the process Flow it is dx/dt
     previous_x  alpha_lo  A sigma   the target          Ho et al. 2020, section 3.2: the posterior's mean A x + B x0,
                                                         one step (lo) down the chain of the process
@@ -24,15 +23,15 @@ from diffusion.variance import Variance
 
 
 class Prediction(NamedTuple):
-    """What a denoiser says about a noisy x: the clean image and the noise, both like x, and the variance of a reverse
-    step, which only ``ddpm`` and the variational bound read."""
+    """A denoiser's prediction from a noisy x: the clean image and the noise, both like x, and the variance of a reverse
+    step, which only ``ddpm`` and the variational bound use."""
 
     x0: Tensor
     eps: Tensor
     variance: Variance = Variance()
 
     def split(self, sizes: list[int]) -> list["Prediction"]:
-        """The predictions of parts of the batch, of so many images each."""
+        """The batch's predictions as several batches of these sizes."""
         raw = self.variance.raw
         raws = [None] * len(sizes) if raw is None else raw.split(sizes)
         parts = zip(self.x0.split(sizes), self.eps.split(sizes), raws, strict=True)
@@ -40,21 +39,24 @@ class Prediction(NamedTuple):
 
 
 class Parameterisation(NamedTuple):
-    """A row: ``coefficients(level, process) -> (c0, c1)``, numbers like those of the level; the raw output is
-    ``target * output_scale(sigma)``."""
+    """A row: ``coefficients(level, process) -> (c0, c1)``, floats or tensors as in the level; the network's raw output
+    is ``target * output_scale(sigma)``."""
 
     coefficients: Callable[[Level, Process], tuple[Number, Number]]
     output_scale: Callable[[Number], Number] = lambda sigma: sigma * 0 + 1
 
     def target(self, x0: Tensor, eps: Tensor, level: Level, process: Process) -> Tensor:
-        """What the network's raw output is compared with, (N, C, H, W). Scaling by sigma makes the plain squared error
-        of ``score`` denoising score matching weighted by sigma^2 (Song et al. 2021, eq. 7)."""
+        """The regression target of the network's raw output: x0 and eps (N, C, H, W) -> like x0.
+
+        For ``score`` the scale sigma makes the squared error denoising score matching with weight sigma^2 (Song et al.
+        2021, eq. 7).
+        """
         c0, c1 = self.coefficients(level, process)
         scale = self.output_scale(level.sigma)
         return like(scale * c0, x0) * x0 + like(scale * c1, x0) * eps
 
     def invert(self, x: Tensor, output: Tensor, level: Level, process: Process) -> tuple[Tensor, Tensor]:
-        """(x0, eps) from the noisy x and the network's raw output, both (N, C, H, W)."""
+        """The noisy x at ``level`` and the network's raw output, both (N, C, H, W) -> (x0, eps), like x."""
         alpha, sigma = level.alpha, level.sigma
         c0, c1 = self.coefficients(level, process)
         det = alpha * c1 - sigma * c0

@@ -1,14 +1,14 @@
-"""Variances of a reverse step: how far a draw from ``p(x_lo | x_hi)`` may stray from its mean.
+"""Variances of a reverse step, the Gaussian ``p(x_lo | x_hi)``.
 
-Two are known beforehand, the transition's own ``small`` and ``large``; they are right for data that is a single point
-and for data that is standard normal, and all other data lies between. So a network may learn where.
+The transition's ``small`` and ``large`` are lower and upper bounds: exact for data that is a single point and for
+standard normal data (Ho et al. 2020, section 3.2). A network may learn the value between them.
 
     kind            log-variance                                         used by
     small           log small                                            Ho et al. 2020, "fixedsmall"
     large           log large                                            Ho et al. 2020, "fixedlarge"
     learned         the network's second half                            guided-diffusion
-    learned_range   from log small to log large, as that half goes       Nichol & Dhariwal 2021, eq. 15
-                    from -1 to 1
+    learned_range   interpolated from log small to log large by that     Nichol & Dhariwal 2021, eq. 15
+                    half, from -1 to 1
 """
 
 import math
@@ -21,10 +21,10 @@ from diffusion.process import Number, Transition, like
 
 
 class VarianceKind(NamedTuple):
-    """A row: ``log(log_small, log_large, raw)`` gives the log-variance; raw is None unless it is learned."""
+    """A row: ``log(log_small, log_large, raw)`` returns the log-variance; raw is None unless it is learned."""
 
     log: Callable[..., Number]
-    learned: bool = False  # the network has 2C output channels, the second C being raw
+    learned: bool = False  # the network has 2C output channels: the second C are raw
 
 
 VARIANCES = {
@@ -36,22 +36,24 @@ VARIANCES = {
 
 
 class Variance(NamedTuple):
-    """What a prediction says of the variance. It is no number before the step is known: a grid of other levels has
-    other transitions."""
+    """The predicted variance of a reverse step. Its value depends on the step, so it is computed by ``log(step)``."""
 
     kind: VarianceKind = VARIANCES["small"]
     raw: Tensor | None = None  # (N, C, H, W)
 
     def clamped(self) -> "Variance":
-        """Of a learned range, what lies in that range. Networks go beyond it (Nichol & Dhariwal 2021, section 3.1, let
-        them) where its ends are hardly apart, as they are in training; between levels far from each other that would
-        be noise without end."""
+        """A learned range with its raw values clamped to [-1, 1], so that the variance is between small and large;
+        other kinds as they are.
+
+        Networks exceed the range (Nichol & Dhariwal 2021, section 3.1, do not constrain them). That is harmless in
+        training, where neighbouring levels are close and so are both bounds, but not in sampling with few steps.
+        """
         if self.raw is None or self.kind is not VARIANCES["learned_range"]:
             return self
         return self._replace(raw=self.raw.clamp(-1, 1))
 
     def log(self, step: Transition) -> Number:
-        """The log-variance of a step, a number or (N, C, H, W); the step's ``small`` must be above 0."""
+        """The log-variance of a step, a float or a tensor that broadcasts to (N, C, H, W). Needs ``step.small`` > 0."""
         small, large = _log(step.small), _log(step.large)
         if self.raw is not None:
             small, large = like(small, self.raw), like(large, self.raw)

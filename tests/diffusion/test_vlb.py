@@ -9,7 +9,7 @@ import torch
 from diffusion.parameterisation import Prediction
 from diffusion.process import LinearVP, transition
 from diffusion.variance import VARIANCES, Variance
-from diffusion.vlb import discretised_gaussian_cost, gaussian_divergence, variational_bound
+from diffusion.vlb import discretised_gaussian_nll, gaussian_kl, variational_bound
 from tests.diffusion import guided_diffusion as gd
 from tests.diffusion.gaussian import PROCESSES, Gaussian
 
@@ -120,9 +120,9 @@ def test_fixed_small_variances_cost_what_their_error_costs():
 
 
 def test_divergence_of_gaussians():
-    assert gaussian_divergence(torch.zeros(1), -1.0, -1.0).item() == 0
+    assert gaussian_kl(torch.zeros(1), -1.0, -1.0).item() == 0
     p, q = torch.distributions.Normal(0.3, 0.7), torch.distributions.Normal(-0.2, 0.4)
-    ours = gaussian_divergence(torch.tensor(0.5), 2 * math.log(0.4), 2 * math.log(0.7))
+    ours = gaussian_kl(torch.tensor(0.5), 2 * math.log(0.4), 2 * math.log(0.7))
     torch.testing.assert_close(ours, torch.distributions.kl_divergence(q, p))
 
 
@@ -130,7 +130,7 @@ def test_divergence_of_gaussians():
 def test_the_bins_of_the_decoder_add_up_to_one(std):
     levels = torch.arange(256, dtype=torch.float64) / 127.5 - 1
     for mean in (-1.2, -0.99, 0.001, 0.7):
-        costs = discretised_gaussian_cost(levels, torch.full_like(levels, mean), 2 * math.log(std))
+        costs = discretised_gaussian_nll(levels, torch.full_like(levels, mean), 2 * math.log(std))
         assert (-costs).exp().sum().item() == pytest.approx(1, abs=1e-12)
         assert costs.isfinite().all()
 
@@ -138,7 +138,7 @@ def test_the_bins_of_the_decoder_add_up_to_one(std):
 def test_the_decoder_is_finite_and_differentiable_far_out_in_float32():
     mean = torch.tensor([-1.0, 1.0, 0.0, 0.5], requires_grad=True)
     x0 = torch.tensor([1.0, -1.0, 0.8, -0.5])
-    cost = discretised_gaussian_cost(x0, mean, 2 * math.log(0.005))
+    cost = discretised_gaussian_nll(x0, mean, 2 * math.log(0.005))
     cost.sum().backward()
     assert cost.isfinite().all()
     assert (mean.grad.sign() == torch.tensor([-1.0, 1.0, -1.0, 1.0])).all()
