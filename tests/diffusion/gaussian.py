@@ -23,7 +23,7 @@ class Gaussian:
         """The standard deviation of x at a level."""
         return math.hypot(level.alpha * self.std, level.sigma)
 
-    def denoise(self, x: Tensor, level: Level, labels: Tensor | None = None) -> Prediction:
+    def denoise(self, x: Tensor, level: Level, condition: object = None) -> Prediction:
         """The exact denoiser, E[x0 | x]."""
         gain = level.alpha * self.std**2 / self.spread(level) ** 2
         x0 = self.mean + gain * (x - level.alpha * self.mean)
@@ -34,7 +34,7 @@ class Gaussian:
         return lo.alpha * self.mean + self.spread(lo) / self.spread(hi) * (x - hi.alpha * self.mean)
 
     def start(self, level: Level, n: int = 64, seed: int = 0) -> Tensor:
-        """n draws from the process's own distribution at a level, float64 (n, 1, 1, 1)."""
+        """n samples of the process's own distribution at a level, float64 (n, 1, 1, 1)."""
         z = torch.randn(n, 1, 1, 1, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
         return level.alpha * self.mean + self.spread(level) * z
 
@@ -47,4 +47,4 @@ def last(steps):
 
 
 def no_noise() -> Tensor:
-    raise AssertionError("a deterministic sampler drew noise")
+    raise AssertionError("a deterministic sampler took noise")
