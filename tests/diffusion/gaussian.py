@@ -1,4 +1,4 @@
-"""Gaussian data N(m, c^2): everything about its diffusion is known in closed form, a judge for samplers."""
+"""Gaussian data N(m, c^2): everything about its diffusion is known in closed form, a reference for samplers."""
 
 import math
 from dataclasses import dataclass

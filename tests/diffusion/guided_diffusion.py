@@ -1,4 +1,4 @@
-"""The arrays of Ho et al. 2020 and guided-diffusion, from the betas alone, in float64: an independent judge.
+"""The arrays of Ho et al. 2020 and guided-diffusion, from the betas alone, in float64: an independent reference.
 
 Index i is step i + 1 of 1000. Nothing here comes from the package.
 """

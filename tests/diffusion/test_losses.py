@@ -1,9 +1,10 @@
 import pytest
 import torch
 
+from diffusion import Condition
 from diffusion.denoiser import Denoiser
-from diffusion.guidance import NoisyClassifier
 from diffusion.losses import LOSSES, drop_labels, on_chain, stratified_times
+from diffusion.noisy_classifier import NoisyClassifier
 from diffusion.parameterisation import PARAMETERISATIONS
 from diffusion.process import CosineVP, LinearVP
 from diffusion.variance import VARIANCES
@@ -26,7 +27,7 @@ def test_the_exact_denoiser_reaches_the_known_optimum_and_nothing_beats_it(proce
     unscale = (level.alpha**2 + level.sigma**2) ** 0.5
 
     def loss(offset):
-        def network(x, t, y):
+        def network(x, t, condition):
             exact = data.denoise(x * unscale, level)
             return row.target(exact.x0, exact.eps, level, process) + offset
 
@@ -36,19 +37,20 @@ def test_the_exact_denoiser_reaches_the_known_optimum_and_nothing_beats_it(proce
     c0, c1 = row.coefficients(level, process)
     scale = row.output_scale(level.sigma)
     optimum = (scale * (c0 * level.sigma - c1 * level.alpha) * data.std / data.spread(level)) ** 2
-    assert loss(0.0) == pytest.approx(optimum, rel=0.03)  # 40,000 draws: a standard error of 0.7%
+    assert loss(0.0) == pytest.approx(optimum, rel=0.03)  # 40,000 samples: a standard error of 0.7%
     assert loss(0.1) - loss(0.0) == pytest.approx(0.01, abs=0.003)
 
 
 @each_row
-def test_loss_is_per_image_and_differentiable(name):
+def test_the_loss_of_an_image_is_its_own_and_differentiable(name):
     weight = torch.zeros(1, requires_grad=True)
     x0, eps = torch.randn(2, 5, 3, 4, 4)
     t = stratified_times(5, 1e-3, torch.Generator().manual_seed(0))
-    denoiser = Denoiser(lambda x, t, y: weight * x, PROCESSES["ve"], PARAMETERISATIONS[name])
+    denoiser = Denoiser(lambda x, t, condition: weight * x, PROCESSES["ve"], PARAMETERISATIONS[name])
     value = LOSSES["mse"](denoiser, x0, None, t, eps)
-    assert value.shape == (5,)
     assert value.dtype == torch.float32
+    alone = [LOSSES["mse"](denoiser, x0[i : i + 1], None, t[i : i + 1], eps[i : i + 1]) for i in range(5)]
+    torch.testing.assert_close(value, torch.cat(alone))
     value.sum().backward()
     assert weight.grad.abs() > 0
 
@@ -61,16 +63,17 @@ def test_stratified_times_fill_the_range():
     assert ((t - 0.1) / 0.9 * 1000).floor().tolist() == list(range(1000))
 
 
-def test_labels_are_dropped_at_the_rate_asked_for():
+def test_labels_are_dropped_at_the_given_rate():
     labels = torch.arange(10).repeat(2000)
-    dropped = drop_labels(labels, 0.1, 10, torch.Generator().manual_seed(0))
-    assert (dropped == 10).double().mean().item() == pytest.approx(0.1, abs=0.01)
-    assert torch.equal(dropped[dropped < 10], labels[dropped < 10])
-    assert torch.equal(drop_labels(labels, 0.0, 10), labels)
+    dropped = drop_labels(labels, 0.1, torch.Generator().manual_seed(0))
+    assert (dropped == -1).double().mean().item() == pytest.approx(0.1, abs=0.01)
+    assert torch.equal(dropped[dropped >= 0], labels[dropped >= 0])
+    assert torch.equal(drop_labels(labels, 0.0), labels)
+    assert (drop_labels(labels, 1.0) == -1).all()
 
 
-def doubled(x, t, y):
-    """A made-up network of 2C channels with one weight for each half."""
+def doubled(x, t, condition):
+    """A network of 2C channels with one weight for each half."""
     return torch.cat([WEIGHTS[0] * torch.sin(2 * x), WEIGHTS[1] * torch.cos(x)], dim=1)
 
 
@@ -120,7 +123,7 @@ def test_losses_are_guided_diffusions(name, kind, row):
         t = t if learned else (i + 1).double() / 1000
     loss = LOSSES[name](denoiser, x0, None, t, eps)
     assert loss.shape == (6,)
-    finite = expected.isfinite()  # the judge's cdf is 0 in the tails
+    finite = expected.isfinite()  # the reference's cdf is 0 in the tails
     assert finite.sum() >= 5
     torch.testing.assert_close(loss[finite], expected[finite].float(), rtol=1e-4, atol=1e-5)
 
@@ -173,7 +176,7 @@ def test_the_bound_is_finite_on_every_process_and_float32(process, kind):
 
 
 @each_process
-def test_cross_entropy_reads_the_image_that_the_process_makes(process):
+def test_cross_entropy_is_that_of_the_noisy_image(process):
     x0, eps = torch.randn(2, 3, 1, 2, 2)
     t, labels = torch.tensor([0.1, 0.5, 0.9], dtype=torch.float64), torch.tensor([1, 0, 1])
 
@@ -190,15 +193,15 @@ def test_cross_entropy_reads_the_image_that_the_process_makes(process):
 
 
 @pytest.mark.parametrize("name", DENOISING)
-def test_the_small_image_reaches_the_network(name):
+def test_the_condition_reaches_the_network_as_it_is(name):
     seen = []
 
-    def network(x, t, y, low_res):
-        seen.append(low_res)
+    def network(x, t, condition):
+        seen.append(condition)
         return 0 * x
 
     x0, eps = torch.randn(2, 3, 1, 4, 4)
-    small = torch.rand(3, 1, 2, 2)
+    condition = Condition(torch.tensor([1, -1, 2]), torch.rand(3, 1, 2, 2), torch.ones(3))
     t = torch.full((3,), 0.5, dtype=torch.float64)
-    LOSSES[name](Denoiser(network, CosineVP(), PARAMETERISATIONS["v"]), x0, None, t, eps, small)
-    assert torch.equal(seen[0], small)
+    LOSSES[name](Denoiser(network, CosineVP(), PARAMETERISATIONS["v"]), x0, condition, t, eps)
+    assert seen[0] is condition

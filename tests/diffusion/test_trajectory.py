@@ -4,29 +4,56 @@ import numpy as np
 import pytest
 import torch
 
-from diffusion import SAMPLERS, FreeU
-from diffusion.guidance import classifier_free
-from diffusion.settings import check_settings
+from diffusion import SAMPLERS, SamplingSettings
 from diffusion.trajectory import displayed, kept_indices, trajectory
-from tests.tiny import tiny_model
+from tests.tiny import DEEP, DIT, ONE_PASS, tiny_classifier, tiny_enlarger, tiny_model
+
+COSINE = "cosine_vp"
+CASES = [(sampler, COSINE) for sampler in SAMPLERS]
+CASES += [("ddim", kind) for kind in ("linear_vp", "exponential_ve", "flow")]
 
 
-@pytest.mark.parametrize("process", ["cosine_vp", "linear_vp", "exponential_ve", "flow"])
-@pytest.mark.parametrize("sampler", SAMPLERS)
+def resolved(model, **given):
+    return SamplingSettings(**given).resolve(model.config)
+
+
+@pytest.mark.parametrize(("sampler", "process"), CASES)
 def test_every_x0_is_what_the_network_predicts_from_the_x_beside_it(sampler, process):
     model = tiny_model(process={"kind": process})
-    settings = check_settings(model.config, sampler=sampler, steps=5, seed=3)
-    states = list(trajectory(model, [1, -1], **settings))
+    settings = resolved(model, sampler=sampler, steps=5, seed=3)
+    states = list(trajectory(model, [1, -1], settings))
     assert [state.index for state in states] == [0, 1, 2, 3, 4, 5]
-    denoise = classifier_free(model.denoiser(), settings["guidance_scale"], 10)
+    denoise = model.guided_denoiser(settings)
     with torch.no_grad():
         for state in states[:-1]:
-            predicted = denoise(state.x, state.level, torch.tensor([1, 10])).x0.clamp(-1, 1)
+            predicted = denoise(state.x, state.level, torch.tensor([1, -1])).x0.clamp(-1, 1)
             assert (predicted - state.x0).abs().max() < 1e-4
     assert states[-1].level.sigma == 0
     assert torch.equal(states[-1].x, states[-1].x0)
-    *_, last = model.sample([1, -1], **settings)
+    *_, last = model.sample([1, -1], settings=settings)
     assert torch.equal(states[-1].x, last.x)
+
+
+LOW_RES = torch.linspace(-1, 1, 8).view(2, 1, 2, 2)
+OTHERS = {  # model, settings, arguments of sampling
+    "respaced": (tiny_model(), {"respacing": "3,2"}, {}),
+    "freeu": (tiny_model(network=DEEP), {"freeu_b": 1.5}, {}),
+    "one pass": (tiny_model(network=ONE_PASS), {"guidance_scale": 3}, {}),
+    "without its middle": (tiny_model(network=DIT, skip_scale=2.0), {}, {}),
+    "super-resolution": (tiny_enlarger(), {}, {"low_res": LOW_RES}),
+    "a later image": (tiny_model(), {}, {"first_index": 5}),
+    "classifier": (tiny_model(label_names=()), {}, {"classifier": tiny_classifier().classifier()}),
+}
+
+
+@pytest.mark.parametrize("case", OTHERS)
+def test_a_trajectory_ends_where_sampling_does(case):
+    model, given, arguments = OTHERS[case]
+    labels = [3, 7] if model.config.label_names or "classifier" in arguments else [-1, -1]
+    settings = SamplingSettings(**given).resolve(model.config, "classifier" in arguments)
+    states = list(trajectory(model, labels, settings, **arguments))
+    assert len(states) == settings.steps + 1
+    assert torch.equal(states[-1].x.clamp(-1, 1), model.generate(labels, settings=settings, **arguments))
 
 
 def test_kept_indices_are_evenly_spread_with_both_ends():
@@ -42,15 +69,7 @@ def test_kept_indices_are_evenly_spread_with_both_ends():
 
 def test_the_noise_of_a_ve_process_is_shown_at_the_brightness_of_an_image():
     model = tiny_model(process={"kind": "exponential_ve"})
-    first, *_, last = trajectory(model, [1] * 8, **check_settings(model.config, steps=3))
+    first, *_, last = trajectory(model, [1] * 8, resolved(model, steps=3))
     assert first.x.std() > 5
     assert 60 < displayed(first).std() < 110  # the standard deviation of clipped unit noise is 91 of 255
     assert np.array_equal(displayed(last), displayed(replace(last, x=last.x.clamp(-1, 1))))
-
-
-def test_the_scales_of_freeu_reach_the_network():
-    model = tiny_model(network={"kind": "unet", "channels": (8, 8), "attention": (False, False), "blocks": 1})
-    settings = check_settings(model.config, freeu_b=1.5)
-    *_, state = trajectory(model, [1], **settings)
-    assert torch.equal(state.x.clamp(-1, 1), model.generate([1], freeu=FreeU(b=1.5)))
-    assert (state.x - model.generate([1])).abs().max() > 1e-4
