@@ -1,8 +1,8 @@
-"""Forward processes: how an image turns into noise.
+"""Forward processes, from image to noise.
 
 Every process is ``x_t = alpha_t * x0 + sigma_t * eps`` for a time t in [0, 1], 0 = clean and 1 = noise; processes
-differ only in the two curves. The half-log-SNR ``lambda = log(alpha / sigma)`` falls strictly with t. Coefficients are
-float64 throughout; they are cast where they meet the network.
+differ in alpha_t and sigma_t only. The half-log-SNR ``lambda = log(alpha / sigma)`` decreases strictly with t.
+Coefficients are float64; they are cast at the network.
 
     process        alpha, sigma                                        used by
     LinearVP       DDPM's 1000 linear betas                            Ho et al. 2020; guided-diffusion
@@ -21,12 +21,12 @@ from torch import Tensor
 
 _settings = dataclass(frozen=True, config=ConfigDict(extra="forbid"))
 Number = float | Tensor
-LEAST_SIGNAL = 1e-6  # of an image at t = 1: with less, float32 can no longer divide by it
+MIN_ALPHA = 1e-6  # at t = 1: x0 is recovered by dividing by alpha, which float32 cannot do below this
 
 
 class Level(NamedTuple):
-    """The process at one time, float64: Python floats in a sampling grid; in training, where each image has a time of
-    its own, tensors (N, 1, 1, 1). The annotations speak of the former."""
+    """The process at one time. Float64: Python floats in a sampling grid, as annotated; in training, where each image
+    has its own time, tensors (N, 1, 1, 1)."""
 
     t: float
     alpha: float
@@ -41,7 +41,8 @@ class Level(NamedTuple):
 
 
 class Transition(NamedTuple):
-    """``q(x_lo | x_hi, x0)``: mean ``A x_hi + B x0`` and two variances a reverse step may use; numbers as in levels."""
+    """``q(x_lo | x_hi, x0)``: its mean ``A x_hi + B x0``, and two variances for reverse steps. Floats or tensors, as in
+    the levels."""
 
     A: float
     B: float
@@ -52,28 +53,28 @@ class Transition(NamedTuple):
 def transition(hi: Level, lo: Level) -> Transition:
     """The Gaussian posterior between *any* two levels, ``hi`` the noisier one.
 
-    ``small`` is the posterior's own variance, right where x0 is known; ``large`` is the variance of the forward step
-    ``q(x_hi | x_lo)``, right where x0 is standard normal. On VP these are DDPM's eqs. 6 and 7 (fixedsmall, fixedlarge);
-    on VE they give NCSN's ancestral step (Song et al. 2021, appendix F).
+    ``small`` is the variance of the posterior, exact where x0 is known; ``large`` is that of the forward step
+    ``q(x_hi | x_lo)``, exact where x0 is standard normal. On VP these are "fixedsmall" and "fixedlarge" of Ho et al.
+    2020 (eqs. 6 and 7); on VE, the ancestral step of NCSN (Song et al. 2021, appendix F).
     """
     ratio = hi.alpha / lo.alpha
     forward = hi.sigma**2 - ratio**2 * lo.sigma**2  # variance of x_hi given x_lo
-    forward = (forward + abs(forward)) / 2  # not below 0, be it a float or a tensor
+    forward = (forward + abs(forward)) / 2  # max(forward, 0) for floats and tensors
     share = lo.sigma**2 / hi.sigma**2
     return Transition(A=ratio * share, B=lo.alpha * forward / hi.sigma**2, small=forward * share, large=forward)
 
 
 def like(coefficient: Number, x: Tensor) -> Number:
-    """A coefficient as it meets x: tensors in its dtype and on its device, Python floats as they are."""
+    """A coefficient that x can be multiplied by: tensors cast to its dtype and device, Python floats unchanged."""
     return coefficient.to(x) if isinstance(coefficient, Tensor) else coefficient
 
 
 class Process:
-    """What all forward processes share. A subclass gives ``alpha_sigma``, ``sde`` and ``embed_time``."""
+    """Base class of forward processes. A subclass defines ``alpha_sigma``, ``sde`` and ``embed_time``."""
 
-    steps: int = 1000  # of the process as a chain, t = n / steps: what previous-x, respacing and the bound speak of
-    t_min = 1e-3  # the cleanest time a network is trained on; a sampling grid steps from there to t = 0 at once
-    lam_min = -5.1  # just below DDPM's noisiest step: what lies beyond (the cosine's end, -9.9) only costs steps
+    steps: int = 1000  # T of the discrete chain t = n / T, which previous_x, respacing and the bound are defined on
+    t_min = 1e-3  # the smallest time in training; a grid uniform in lambda goes from there to t = 0 in its last step
+    lam_min = -5.1  # of grids uniform in lambda: just below DDPM's noisiest step; the cosine's end is at -9.9
 
     def alpha_sigma(self, t: Tensor | float) -> tuple[Tensor, Tensor]:
         """Signal and noise scale at time t in [0, 1]: two float64 tensors of t's shape."""
@@ -84,11 +85,12 @@ class Process:
         raise NotImplementedError
 
     def embed_time(self, t: Tensor | float) -> Tensor:
-        """What the network is told about the time t; float64, of t's shape."""
+        """The network's input for time t; float64, of t's shape."""
         raise NotImplementedError
 
     def level(self, t: Number) -> Level:
-        """The noise level at time t in [0, 1]; of floats for a float, of tensors of t's shape for a tensor."""
+        """The level at time t in [0, 1]: floats for a float, tensors of t's shape for a tensor. Raises ValueError for a
+        float outside of [0, 1]."""
         if isinstance(t, Tensor):
             return Level(t, *self.alpha_sigma(t), *self.sde(t))  # type: ignore[arg-type]
         if not 0 <= t <= 1:
@@ -97,16 +99,16 @@ class Process:
         return Level(float(t), *(value.item() for value in values))
 
     def before(self, level: Level) -> Level:
-        """The level one step of the chain cleaner; the clean one for the first step and whatever lies within it."""
+        """The level one step of the chain closer to clean: t - 1 / steps, but at least 0."""
         earlier = level.t - 1 / self.steps
         return self.level(earlier.clamp(min=0) if isinstance(earlier, Tensor) else max(earlier, 0.0))
 
     def levels(self, steps: int, spacing: str = "time") -> list[Level]:
         """A sampling grid: ``steps + 1`` levels from noise (t = 1, or close to it) to clean (t = 0).
 
-        ``spacing`` is "time" (uniform in t, Lin et al. 2023's "trailing" steps), "root" (uniform in t^2: denser where
-        noise is strong and a picture is decided on) or "lambda" (uniform in the half-log-SNR from t = 1, or where it
-        passes lam_min, to t_min, then one step to clean; Lu et al. 2022).
+        ``spacing`` is "time" (uniform in t, Lin et al. 2023's "trailing" timesteps), "root" (uniform in t^2, denser at
+        high noise) or "lambda" (uniform in lambda from lambda(1), but at least lam_min, to lambda(t_min), then one step
+        to clean; Lu et al. 2022). Raises ValueError for fewer than 1 step.
         """
         if steps < 1:
             raise ValueError(f"steps must be at least 1, not {steps}")
@@ -121,12 +123,12 @@ class Process:
         return self.levels_at(times)
 
     def levels_at(self, times: Tensor) -> list[Level]:
-        """The levels at some times (M,) in [0, 1]."""
+        """The levels at times (M,) in [0, 1]."""
         table = torch.stack([times, *self.alpha_sigma(times), *self.sde(times)], dim=1)
         return [Level(*row) for row in table.tolist()]
 
     def time_of(self, lam: Tensor) -> Tensor:
-        """The time with half-log-SNR ``lam``, by bisection: lambda falls strictly with t."""
+        """The times at which the half-log-SNR is ``lam``, by bisection; float64, of lam's shape."""
         low, high = torch.zeros_like(lam), torch.ones_like(lam)
         for _ in range(60):
             middle = (low + high) / 2
@@ -140,9 +142,9 @@ class Process:
 
 
 class VP(Process):
-    """Variance preserving: alpha^2 + sigma^2 = 1, given by L = log(alpha^2) and its slope dL/dt.
+    """Variance preserving: alpha^2 + sigma^2 = 1, defined by L = log(alpha^2) and its derivative dL/dt.
 
-    The network is told DDPM's own index, 0 to steps - 1, continued to fractions.
+    The network's input is DDPM's timestep index, 0 to steps - 1, extended to fractions.
     """
 
     def log_alpha_squared(self, t: Tensor) -> tuple[Tensor, Tensor]:
@@ -165,10 +167,10 @@ class VP(Process):
 class LinearVP(VP):
     """DDPM's linear betas (Ho et al. 2020, section 4): at t = n / steps, alpha^2 is *exactly* prod(1 - beta_i, i < n).
 
-    With 1 - beta_i = d (z - 1 - i) the product is d^n Gamma(z) / Gamma(z - n), which is smooth in n: so the process is
-    defined, with its SDE, between the steps too. The Gammas are Stirling's series, arranged so that nothing cancels.
-    Within the first step, where they would rise if beta_min is small beside d, L is a straight line, as it is all the
-    way where d is 0.
+    With 1 - beta_i = d (z - 1 - i) the product is d^n Gamma(z) / Gamma(z - n), which is smooth in n and so defines the
+    process and its SDE between the steps, too. The Gamma functions are evaluated by Stirling's series, without
+    cancellation. L is linear within the first step, where the formula may increase (beta_min < d), and everywhere if d
+    is 0.
     """
 
     kind: Literal["linear_vp"] = "linear_vp"
@@ -177,8 +179,8 @@ class LinearVP(VP):
     beta_max: float = Field(0.02, gt=0, le=0.5)
 
     def __post_init__(self) -> None:
-        if self.alpha_sigma(1.0)[0] < LEAST_SIGNAL:
-            raise ValueError(f"{self.steps} betas up to {self.beta_max:g} leave nothing of an image to start from")
+        if self.alpha_sigma(1.0)[0] < MIN_ALPHA:
+            raise ValueError(f"{self.steps} betas up to {self.beta_max:g} leave too little signal at t = 1")
 
     def log_alpha_squared(self, t: Tensor) -> tuple[Tensor, Tensor]:
         n = t * self.steps
@@ -195,10 +197,10 @@ class LinearVP(VP):
 
 @_settings
 class CosineVP(VP):
-    """The cosine schedule (Nichol & Dhariwal 2021, eq. 17), with its last beta held at 0.999 as they do."""
+    """The cosine schedule (Nichol & Dhariwal 2021, eq. 17), with betas of at most 0.999, as there."""
 
     kind: Literal["cosine_vp"] = "cosine_vp"
-    steps: int = Field(1000, ge=100, le=10_000)  # of fewer, 1000 steps of sampling would meet the held end twice
+    steps: int = Field(1000, ge=100, le=10_000)  # with fewer, 1000 sampling steps would reach the clamped end twice
     offset: float = Field(0.008, gt=0, le=0.1)
 
     def log_alpha_squared(self, t: Tensor) -> tuple[Tensor, Tensor]:
@@ -206,7 +208,7 @@ class CosineVP(VP):
         start = speed * self.offset
         last = speed * (1 - 1 / self.steps + self.offset)
         angle = (speed * t).clamp(max=math.acos(math.sqrt(1 - 0.999) * math.cos(last)) - start)
-        # alpha = cos(start + angle) / cos(start) = 1 - lost: at t = 0 exactly 1, whatever a platform's cosine rounds to
+        # alpha = cos(start + angle) / cos(start) = 1 - lost, written so that it is exactly 1 at t = 0
         lost = 2 * (angle / 2).sin().square() + math.tan(start) * angle.sin()
         return 2 * torch.log1p(-lost), -2 * speed * (start + angle).tan()
 
@@ -233,26 +235,26 @@ class ExponentialVE(Process):
 
 @_settings
 class Flow(Process):
-    """The straight line from image to noise, alpha = 1 - t, sigma = t (Lipman et al. 2023; Liu et al. 2023).
+    """Straight lines from image to noise, alpha = 1 - t, sigma = t (Lipman et al. 2023; Liu et al. 2023).
 
-    It is held at t = 0.9999: at the very end nothing is left of the image, so an eps-row could not be inverted there,
-    and the drift f = -1 / (1 - t) and g^2 = 2 t / (1 - t) would be infinite.
+    t is clamped to 0.9999: at t = 1 alpha is 0, so x0 could not be recovered from eps, and f = -1 / (1 - t) and g^2 =
+    2 t / (1 - t) would be infinite.
     """
 
     kind: Literal["flow"] = "flow"
 
     def alpha_sigma(self, t: Tensor | float) -> tuple[Tensor, Tensor]:
-        t = self._held(t)
+        t = self._clamped(t)
         return 1 - t, t
 
     def sde(self, t: Tensor | float) -> tuple[Tensor, Tensor]:
-        t = self._held(t)
+        t = self._clamped(t)
         return -1 / (1 - t), 2 * t / (1 - t)
 
     def embed_time(self, t: Tensor | float) -> Tensor:
         return _float64(t) * self.steps
 
-    def _held(self, t: Tensor | float) -> Tensor:
+    def _clamped(self, t: Tensor | float) -> Tensor:
         return _float64(t).clamp(max=0.9999)
 
 
@@ -261,5 +263,5 @@ def _float64(t: Tensor | float) -> Tensor:
 
 
 def _stirling(z: Tensor) -> Tensor:
-    """The part of log Gamma(z) beyond (z - 1/2) log z - z + log(2 pi) / 2; error below 1e-3 / z^5."""
+    """log Gamma(z) minus (z - 1/2) log z - z + log(2 pi) / 2; the error is below 1e-3 / z^5."""
     return 1 / (12 * z) - 1 / (360 * z * z * z)

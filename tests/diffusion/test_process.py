@@ -48,8 +48,8 @@ def check_falling(process):
             assert all(hi.lam < lo.lam for hi, lo in pairwise(levels))
 
 
-def test_a_process_that_leaves_nothing_is_refused():
-    with pytest.raises(ValueError, match=r"1000 betas up to 0\.5 leave nothing of an image"):
+def test_a_process_without_signal_at_its_end_is_refused():
+    with pytest.raises(ValueError, match=r"1000 betas up to 0\.5 leave too little signal"):
         LinearVP(beta_max=0.5)
     with pytest.raises(ValueError, match="greater than or equal to 100"):
         CosineVP(steps=10)
@@ -162,7 +162,7 @@ def test_level_agrees_with_levels_and_refuses_other_times():
         process.levels(0)
 
 
-def test_the_network_is_told_ddpms_index():
+def test_the_networks_time_is_ddpms_index():
     torch.testing.assert_close(LinearVP().embed_time(GRID), torch.arange(1000, dtype=torch.float64), rtol=0, atol=1e-10)
 
 
