@@ -43,9 +43,10 @@ def default_of(name: str) -> Any:
 
 def documented(name: str) -> str:
     setting: Setting = REQUEST_SETTINGS[name]
-    own = "" if default_of(name) not in (None, "") or name in ("label", "model", "classifier") else "; the model's own"
     allowed = "" if setting.kind == "text" else f": {setting.allowed}"
-    return f"    {name}: {setting.help}{allowed}{own and own + ' if left out'}."
+    unset = "the model's own" if setting.own else setting.default
+    left_out = "" if unset is None else f"; if left out, {unset}"
+    return f"    {name}: {setting.help}{allowed}{left_out}."
 
 
 def add(engine: Engine) -> None:

@@ -7,14 +7,13 @@ from typing import Any
 
 import gradio as gr
 
-from ui import api, i18n
+from ui import api, i18n, player
 from ui.calls import Values, call, in_browser
 from ui.controls import default_label
 from ui.engine import Engine
 from ui.gradio_workarounds import Blocks, poll_queue_less
 from ui.precompute import Precomputed
 from ui.registry import HUB
-from ui.static import mounted
 from ui.tabs.generate import GenerateTab
 from ui.tabs.live import VISITORS, WAITING_VISITORS
 
@@ -24,13 +23,7 @@ def build(engine: Engine) -> gr.Blocks:
     precomputed = Precomputed(engine)
     precomputed.start(default_label(engine.describe().tiles))
     with Blocks(title=i18n.text("page.title", "en"), analytics_enabled=False, delete_cache=(3600, 3600)) as blocks:
-        header = gr.HTML(
-            "en",
-            html_template='<div class="lab-header"></div>',
-            js_on_load=mounted("header"),
-            apply_default_css=False,
-            elem_id="header",
-        )
+        header = player.header()
         notice = gr.HTML("", elem_id="notice", elem_classes="lab-notice", visible=False)
         with gr.Tab(i18n.text("generate.tab")) as tab_label:
             tab = GenerateTab(precomputed)

@@ -63,18 +63,24 @@ def outputs_by_name(
     """The function as Gradio calls it, with its outputs as a dictionary of components. Raises gr.Error where it is
     given anything but values by name."""
 
+    def by_name(values: Any) -> Values:
+        try:
+            return checked(values)
+        except InputError as error:
+            raise gr.Error(str(error), print_exception=False) from None
+
     def components(result: Values) -> dict[gr.components.Component, Any]:
         return {outputs[name]: value for name, value in result.items()}
 
     def handler(values: Any) -> dict[gr.components.Component, Any]:
-        return components(function(checked(values)))
+        return components(function(by_name(values)))
 
     def streaming_handler(values: Any) -> Iterator[dict[gr.components.Component, Any]]:
-        for result in function(checked(values)):
+        for result in function(by_name(values)):
             yield components(result)
 
     async def async_handler(values: Any) -> AsyncIterator[dict[gr.components.Component, Any]]:
-        async for result in function(checked(values)):
+        async for result in function(by_name(values)):
             yield components(result)
 
     if inspect.isasyncgenfunction(function):
@@ -83,7 +89,7 @@ def outputs_by_name(
 
 
 def checked(values: Any) -> Values:
-    """Values by name. Raises gr.Error where they are anything else."""
+    """Values by name. Raises InputError where they are anything else."""
     if isinstance(values, dict) and all(isinstance(name, str) for name in values):
         return values
-    raise gr.Error(str(InputError("page.values_by_name")), print_exception=False)
+    raise InputError("page.values_by_name")

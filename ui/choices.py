@@ -42,9 +42,10 @@ class Choices:
 
     def choose_model(self, values: Values) -> Values:
         """The controls for a model: its labels, its own values; or why it cannot be had."""
-        ref, language = values.get("model"), values.get("language")
+        language = values.get("language")
         try:
-            info = self.engine.describe(Request(model=ref).model)
+            ref = Request(model=values.get("model")).model
+            info = self.engine.describe(ref)
         except InputError as error:
             return {"model_note": escape(error_text(error, language))}
         properties = model_properties(info)

@@ -21,7 +21,7 @@ def control(name: str, **properties: Any) -> gr.components.Component:
     if setting.slider is not None:
         high, step = setting.slider
         properties = {"maximum": high} | properties
-        return gr.Slider(setting.low, step=step, buttons=[], min_width=150, **properties)
+        return gr.Slider(setting.low or 0, step=step, buttons=[], min_width=150, **properties)
     if setting.kind == "choice":
         return gr.Dropdown([(SAMPLERS[choice].title, choice) for choice in setting.choices], **properties)
     if setting.kind == "text":

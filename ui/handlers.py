@@ -6,12 +6,13 @@ the page.
 
 from collections.abc import Iterator
 from contextlib import closing
+from typing import Any
 
 from diffusion.config import ModelConfig
 from diffusion.errors import InputError
 from diffusion.settings import Use, applicable
 from ui import player
-from ui.calls import Values
+from ui.calls import Values, checked
 from ui.engine import Engine
 from ui.i18n import error_text
 from ui.request import REQUEST_SETTINGS, Request
@@ -37,7 +38,7 @@ class Handlers:
 
     def generate(self, values: Values) -> Iterator[Values]:
         """A run, as messages for the player. Closing the generator stops the computation."""
-        run, language = values.get("run"), values.get("language")
+        run, language = str(values.get("run")), values.get("language")
         try:
             request = self.request(values)
             size = self.engine.load(request.model).config.image_size
@@ -47,16 +48,17 @@ class Handlers:
         except InputError as error:
             yield {"player": player.failure(run, error_text(error, language))}
 
-    def live(self, values: Values) -> str:
+    def live(self, values: Any) -> str:
         """A finished sheet, as one message for the player. ``values`` have the request's number, too."""
-        run = f"live {values.get('number')!r:.20}"
+        sent: Values = values if isinstance(values, dict) else {}
+        run = f"live {sent.get('number')!r:.20}"
         try:
-            request = self.request(values)
+            request = self.request(checked(values))
             size = self.check_live(request).image_size
             update = player.merged(list(self.engine.run(request)))
             return player.message(run, request, size, update, live=True)
         except InputError as error:
-            return player.failure(run, error_text(error, values.get("language")))
+            return player.failure(run, error_text(error, sent.get("language")))
 
     def check_live(self, request: Request) -> ModelConfig:
         """The configuration of a request's model, if it needs few steps. Raises InputError."""

@@ -67,11 +67,15 @@ class Precomputed:
         return self._example
 
     def thumbnails(self, ref: str = "", classifier: str = "") -> list[str]:
-        """For each of a model's tiles a PNG in base64; [] where there are none, or too many. Raises InputError."""
+        """For each of a model's tiles a PNG in base64; [] where there are none, or too many. A classifier that does not
+        fit the model is left aside: tiles show what the model samples alone. Raises InputError."""
         model = self.engine.load(ref)
         known = self._thumbnails.setdefault(model, {})
         if classifier not in known:
-            few = 0 < len(self.engine.describe(ref, classifier).tiles) <= MAX_THUMBNAILS
+            info = self.engine.describe(ref, classifier)
+            if classifier and classifier not in info.classifiers:  # it may come from anyone, and may be a path
+                return self.thumbnails(ref)
+            few = 0 < len(info.tiles) <= MAX_THUMBNAILS
             images = list(to_uint8(self._images(model, classifier))) if few else []
             known[classifier] = [b64encode(png_bytes(image)).decode() for image in images]
         return known[classifier]

@@ -13,7 +13,6 @@ from ui.choices import Choices
 from ui.controls import control, model_properties, tile_properties
 from ui.handlers import Handlers
 from ui.precompute import Precomputed
-from ui.static import mounted
 from ui.tabs.live import Live, sampling_live
 from ui.tabs.run_buttons import RunButtons, stopping
 from ui.zero_gpu import on_gpu
@@ -56,13 +55,7 @@ class GenerateTab:
 
     def build_everyday_controls(self) -> None:
         """What most people touch: the tiles, how much they count, Generate and Stop."""
-        self.controls["label"] = gr.HTML(
-            html_template='<div class="digit-tiles"></div>',
-            js_on_load=mounted("tiles"),
-            apply_default_css=False,
-            elem_id="tiles",
-            **tile_properties(self.info),
-        )
+        self.controls["label"] = player.tiles(**tile_properties(self.info))
         self.add("guidance_scale")
         self.live = Live(self.say, self.choices)
         self.buttons = RunButtons(self.say)

@@ -12,7 +12,7 @@ from typing import Any
 import anyio
 import gradio as gr
 
-from ui.calls import call, checked, in_browser, named
+from ui.calls import call, in_browser, named
 from ui.choices import Choices
 from ui.handlers import Handlers
 from ui.zero_gpu import on_gpu
@@ -77,6 +77,6 @@ def sampling_live(handlers: Handlers) -> Callable[..., Any]:
     async def live(values: Any) -> str | None:
         if places.statistics().tasks_waiting >= WAITING_VISITORS:
             return None
-        return await anyio.to_thread.run_sync(sample, checked(values), limiter=places)
+        return await anyio.to_thread.run_sync(sample, values, limiter=places)
 
     return live
