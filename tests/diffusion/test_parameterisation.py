@@ -60,10 +60,12 @@ def test_flow_on_the_flow_process_is_the_velocity():
     torch.testing.assert_close((ends[1] - ends[0]) / (2 * h), velocity, rtol=1e-8, atol=1e-8)
 
 
-def test_halves_split_everything():
+def test_splitting_a_batch_keeps_the_variance_with_its_images():
     x0, eps, raw = torch.randn(3, 6, 2, 4, 4)
     kind = VARIANCES["learned"]
-    first, second = Prediction(x0, eps, Variance(kind, raw)).halves()
-    assert torch.equal(torch.cat([first.variance.raw, second.variance.raw]), raw)
-    assert torch.equal(torch.cat([first.eps, second.eps]), eps)
-    assert Prediction(x0, eps).halves()[1].variance == Variance()
+    first, second = Prediction(x0, eps, Variance(kind, raw)).split([2, 4])
+    for part, rows in ((first, slice(0, 2)), (second, slice(2, 6))):
+        assert part.variance.kind is kind
+        for piece, whole in ((part.x0, x0), (part.eps, eps), (part.variance.raw, raw)):
+            assert torch.equal(piece, whole[rows])
+    assert Prediction(x0, eps).split([2, 4])[1].variance == Variance()

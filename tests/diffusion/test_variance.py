@@ -1,4 +1,4 @@
-"""Learned variances: what they mean, who reads them, and how they travel."""
+"""Variances of reverse steps, fixed and learned."""
 
 import math
 
@@ -6,9 +6,7 @@ import pytest
 import torch
 
 from diffusion import load_model
-from diffusion.denoiser import Denoiser, clipped
-from diffusion.guidance import classifier_free
-from diffusion.parameterisation import PARAMETERISATIONS, Prediction
+from diffusion.parameterisation import Prediction
 from diffusion.process import LinearVP, transition
 from diffusion.samplers import SAMPLERS, ddpm
 from diffusion.variance import VARIANCES, Variance
@@ -44,8 +42,8 @@ def test_numbers_and_tensors_agree(kind):
 
 
 @each_kind
-def test_ddpm_draws_with_the_variance_that_is_predicted(kind):
-    """guided-diffusion's p_sample, on its own chain and on a respaced one, whose betas are made anew."""
+def test_ddpm_samples_with_the_predicted_variance(kind):
+    """guided-diffusion's p_sample, on its own chain and on a respaced one, whose betas are recomputed."""
     x, z, raw = torch.randn(3, 2, 1, 4, 4, dtype=torch.float64)
     variance = Variance(VARIANCES[kind], raw if VARIANCES[kind].learned else None)
     for hi, lo in [(0.5, 0.499), (0.5, 0.4)]:
@@ -70,28 +68,8 @@ def test_ddpm_draws_with_the_variance_that_is_predicted(kind):
         torch.testing.assert_close(step.x, mean + (log / 2).exp() * z, rtol=1e-8, atol=1e-8)
 
 
-def doubled(x, t, y=None):
-    """A made-up network of 2C channels."""
-    shift = 0 if y is None else y.view(-1, 1, 1, 1).to(x) / 7
-    return torch.cat([torch.sin(x + shift), torch.cos(2 * x + shift)], dim=1)
-
-
-@pytest.mark.parametrize("kind", ["learned", "learned_range"])
-def test_the_second_half_of_the_channels_rides_along(kind):
-    row, level = PARAMETERISATIONS["eps"], PROCESS.level(0.4)
-    x, labels = torch.randn(3, 2, 4, 4), torch.tensor([1, 5, 10])
-    plain = Denoiser(lambda *a: doubled(*a).chunk(2, 1)[0], PROCESS, row)
-    learned = Denoiser(doubled, PROCESS, row, variance=VARIANCES[kind])
-    torch.testing.assert_close(learned(x, level, labels)[:2], plain(x, level, labels)[:2])
-    raw = torch.cos(2 * x + labels.view(-1, 1, 1, 1) / 7)
-    for through in (learned, clipped(learned), classifier_free(learned, 3.0, 10)):
-        variance = through(x, level, labels).variance  # with guidance: the labelled half's
-        assert variance.kind is VARIANCES[kind]
-        torch.testing.assert_close(variance.raw, raw)
-
-
 @each_kind
-def test_only_ddpm_reads_it(kind):
+def test_only_ddpm_uses_it(kind):
     x, raw = torch.randn(2, 2, 1, 4, 4, dtype=torch.float64)
     levels = PROCESS.levels(4, "lambda")
 
@@ -116,13 +94,17 @@ def test_the_bounds_are_right_at_the_two_extremes():
     assert math.log(step.small) < math.log(step.large)
 
 
-def test_a_learned_range_is_held_where_images_are_drawn():
+def test_clamping_keeps_a_learned_range_between_its_bounds():
     raw = torch.tensor([-20.0, -1.0, 0.3, 1.0, 20.0])
-    assert Variance(VARIANCES["learned_range"], raw).held().raw.tolist() == pytest.approx([-1, -1, 0.3, 1, 1])
-    for variance in (Variance(VARIANCES["learned"], raw), Variance(VARIANCES["large"]), Variance()):
-        assert variance.held() is variance
+    step = transition(PROCESS.level(0.6), PROCESS.level(0.5))
+    variance = Variance(VARIANCES["learned_range"], raw)
+    assert variance.clamped().raw.tolist() == pytest.approx([-1, -1, 0.3, 1, 1])
+    assert variance.clamped().log(step)[0].item() == pytest.approx(math.log(step.small), rel=1e-6)
+    assert variance.clamped().log(step)[-1].item() == pytest.approx(math.log(step.large), rel=1e-6)
+    for other in (Variance(VARIANCES["learned"], raw), Variance(VARIANCES["large"]), Variance()):
+        assert other.clamped() is other
 
 
-def test_the_bundled_model_draws_by_a_respacing():
+def test_the_bundled_model_samples_with_a_respacing():
     images = load_model("guided-unet").generate([5] * 4, respacing="10,15,20")
     assert (images < -0.9).float().mean() > 0.6  # mostly black, as digits are; with variances beyond the range, grey
