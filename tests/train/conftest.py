@@ -1,18 +1,18 @@
-"""What several of these tests need: the real MNIST, the bundled evaluator, and made-up digits."""
+"""Fixtures of several tests: the real MNIST, and the bundled evaluation classifier."""
 
 import os
 from pathlib import Path
 
 import pytest
 
-from train.evaluation.classifier import load_evaluator
+from train.evaluation.classifier import EvaluationClassifier, load_evaluation_classifier
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="session")
-def data_dir():
-    """Where the real MNIST is on this machine."""
+def data_dir() -> Path:
+    """The directory of the real MNIST on this machine."""
     places = [os.environ.get("DIGIT_DIFFUSION_DATA"), ROOT / "data"]
     for place in places:
         if place and (Path(place) / "MNIST" / "raw" / "t10k-images-idx3-ubyte").is_file():
@@ -21,6 +21,6 @@ def data_dir():
 
 
 @pytest.fixture(scope="session")
-def bundled():
-    """The bundled evaluator of digits."""
-    return load_evaluator()
+def bundled() -> EvaluationClassifier:
+    """The bundled evaluation classifier of digits."""
+    return load_evaluation_classifier()

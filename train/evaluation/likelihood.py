@@ -1,7 +1,9 @@
 """Bits per dimension: the variational bound of a model on images that it was not trained on.
 
-The bound over the whole reverse chain (Ho et al. 2020, eq. 5), with the predicted x0 clipped and the variances as the
-model was trained with them. Lower is better, and the true negative log-likelihood is at most this.
+The bound over the whole reverse chain (Ho et al. 2020, eq. 5): lower is better, and the negative log-likelihood is at
+most this. The chain is that of the training: every step of it, with learned variances as they are predicted, without
+guidance. (Sampling clamps a learned range of variances to its range, as it takes fewer and larger steps.) The predicted
+x0 is clipped to the pixels' range, as for the published values of Ho et al. 2020 and Nichol & Dhariwal 2021.
 """
 
 import math
@@ -22,6 +24,11 @@ from diffusion.process import Level
 from diffusion.respacing import respaced
 from diffusion.vlb import Bound, variational_bound
 from train.datasets import Dataset, convert
+
+MEANING = (
+    "An upper bound of the negative log-likelihood, by the chain of the training: predicted x0 clipped to the pixels' "
+    "range, variances as predicted, no guidance."
+)
 
 
 def bits_per_dim(
@@ -82,5 +89,5 @@ def summary(result: dict) -> str:
     error = "" if result["standard_error"] is None else f" ± {result['standard_error']:.3f}"
     return (
         f"{result['bits_per_dim']:.3f}{error} bits/dim over {result['n']:,} images and {result['steps']} steps: "
-        f"prior {result['prior']:.4f}, chain {result['chain']:.3f}, decoder {result['decoder']:.3f}"
+        f"prior {result['prior']:.4f}, chain {result['chain']:.3f}, decoder {result['decoder']:.3f}\n{MEANING}"
     )

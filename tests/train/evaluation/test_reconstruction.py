@@ -1,11 +1,10 @@
-"""DIRE's figures: the area under the curve by hand, and the errors that it is of."""
+"""DIRE: the area under the curve by hand, and that the reconstruction is the plain model's."""
 
 import pytest
 import torch
 
-from diffusion.dire import reconstruct
 from tests.tiny import tiny_model
-from train.evaluation.reconstruction import auc, dire, errors
+from train.evaluation.reconstruction import auc, dire_metrics, reconstruction_errors
 
 
 def test_auc_by_hand():
@@ -23,13 +22,29 @@ def test_auc_by_counting_pairs():
     assert auc(a, b) == pytest.approx((above.double() + equal.double() / 2).mean().item())
 
 
-def test_errors_are_those_of_the_reconstruction():
-    model = tiny_model()
-    images = torch.randint(256, (5, 1, 8, 8), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
-    x = images.float() / 127.5 - 1
-    expected = torch.cat([(reconstruct(model, part, 3) - part).abs().mean((1, 2, 3)) for part in x.split(2)]).double()
-    torch.testing.assert_close(errors(model, images, 2, 3), expected)  # in the same batches: no other rounding
-    result = dire(model, images[:2], images[2:], 2, 3)
-    assert result["generated"]["dire_error"] == pytest.approx(expected[:2].mean().item(), rel=1e-5)
-    assert result["real"]["dire_error"] == pytest.approx(expected[2:].mean().item(), rel=1e-5)
-    assert result["generated"]["dire_auc"] == auc(expected[2:], expected[:2])
+def some_images(count=5):
+    return torch.randint(256, (count, 1, 8, 8), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
+
+
+def test_the_metrics_are_those_of_the_errors():
+    model, images = tiny_model(), some_images()
+    errors = reconstruction_errors(model, images, 5, 3)
+    torch.testing.assert_close(reconstruction_errors(model, images, 2, 3), errors, rtol=1e-4, atol=1e-5)
+    result = dire_metrics(model, images[:2], images[2:], 5, 3)
+    assert result["generated"]["dire_error"] == pytest.approx(errors[:2].mean().item(), rel=1e-4)
+    assert result["real"]["dire_error"] == pytest.approx(errors[2:].mean().item(), rel=1e-4)
+    assert result["generated"]["dire_auc"] == auc(errors[2:], errors[:2])
+
+
+@pytest.mark.parametrize("own", [{"guidance_scale": 5.0}, {"sampler": "unipc", "steps": 7}])
+def test_the_models_own_sampling_settings_do_not_matter(own):
+    plain, with_own = tiny_model(sampling={}), tiny_model(sampling=own)
+    errors = [reconstruction_errors(model, some_images(), 5, 3) for model in (plain, with_own)]
+    assert torch.equal(*errors)
+
+
+def test_nor_does_the_skip_guidance_of_a_dit():
+    dit = {"kind": "dit", "patch": 4, "width": 32, "depth": 3, "heads": 2}
+    plain, guided = (tiny_model(network=dit, sampling=own) for own in ({}, {"skip_scale": 3.0}))
+    errors = [reconstruction_errors(model, some_images(), 5, 3) for model in (plain, guided)]
+    assert torch.equal(*errors)
