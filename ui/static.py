@@ -6,13 +6,14 @@ page, so that it may be served under any path. ``window.lab`` is the page's one 
 
 import json
 import mimetypes
+import os
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
-from starlette.routing import Mount
+from starlette.routing import Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
@@ -34,17 +35,21 @@ class Files(StaticFiles):
         response.headers["Cache-Control"] = "no-cache"
         return response
 
+    def get_path(self, scope: Scope) -> str:
+        # not by ``scope["root_path"]``: that of a proxy is no part of the path
+        return os.path.normpath(os.path.join(*scope["path_params"]["path"].split("/")))
+
     async def get_response(self, path: str, scope: Scope) -> Response:
         if Path(path).suffix not in SERVED:
             raise HTTPException(404)
         return await super().get_response(path, scope)
 
 
-def routes() -> list[Mount]:
+def routes() -> list[Route]:
     """For the ``app_kwargs`` of Gradio's ``launch``: they come before Gradio's own routes."""
     for suffix, kind in SERVED.items():
         mimetypes.add_type(kind, suffix)  # where the system says otherwise, browsers refuse modules
-    return [Mount(f"/lab/{name}", app=Files(directory=folder)) for name, folder in FOLDERS.items()]
+    return [Route(f"/lab/{name}/{{path:path}}", Files(directory=folder)) for name, folder in FOLDERS.items()]
 
 
 def head() -> str:

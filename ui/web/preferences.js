@@ -9,7 +9,8 @@ export class Preferences {
     this.storage = storage;
     this.values = {};
     try {
-      this.values = Object(JSON.parse(storage().getItem(KEY)));
+      const kept = JSON.parse(storage().getItem(KEY));
+      if (typeof kept === "object") this.values = { ...kept };
     } catch {
       // as for a first visit
     }

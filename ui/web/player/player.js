@@ -10,9 +10,9 @@ import { PlayerView } from "./view.js";
 
 export { link } from "./playback.js";
 
-// root: an empty element; words: see words.js.
-export function createPlayer(root, { words, calm = prefersCalm() }) {
-  const state = new PlayerState({ calm });
+// root: an empty element; words: see words.js; playback: of its own, unless it is given.
+export function createPlayer(root, { words, playback, calm = prefersCalm() }) {
+  const state = new PlayerState({ playback, calm });
   const view = new PlayerView(root, state, words);
   connectControls(view, state);
   return { state, view };

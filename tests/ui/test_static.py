@@ -1,0 +1,54 @@
+"""What the app serves to the browser beside Gradio's own files."""
+
+import re
+
+import fastapi
+import pytest
+from starlette.testclient import TestClient
+
+from ui.i18n import LANGUAGES
+from ui.static import FOLDERS, head, routes
+
+MODULES = [path.relative_to(FOLDERS["web"]).as_posix() for path in FOLDERS["web"].rglob("*.js")]
+
+
+@pytest.fixture(params=["", "/behind/a/proxy"], ids=["root", "proxy"])
+def client(request):
+    """As Gradio sets it up, alone or behind a proxy that takes a part of the path away."""
+    return TestClient(fastapi.FastAPI(routes=routes()), root_path=request.param)
+
+
+def test_modules_and_texts(client):
+    for path in (*(f"/lab/web/{name}" for name in MODULES), *(f"/lab/i18n/{code}.json" for code in LANGUAGES)):
+        response = client.get(path)
+        assert response.status_code == 200
+        kind = response.headers["content-type"].partition(";")[0]
+        assert kind in ("text/javascript" if path.endswith(".js") else "application/json", "application/javascript")
+
+
+def test_a_browser_asks_each_time_and_gets_only_what_is_new(client):
+    first = client.get("/lab/web/lab.js")
+    assert first.headers["cache-control"] == "no-cache"
+    again = client.get("/lab/web/lab.js", headers={"If-None-Match": first.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
+    assert again.headers["cache-control"] == "no-cache"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("i18n/__init__.py", "web", "web/", "web/player", "web/none.js", "web/../static.py", "web/%2e%2e/static.py"),
+        *("web/..%2f..%2fpyproject.toml", "i18n/../../app.py", "web//etc/passwd", "web/a%00.js"),
+    ],
+)
+def test_nothing_else_of_the_host(client, path):
+    response = client.get(f"/lab/{path}")
+    assert response.status_code in (404, 405)
+    assert "/" not in response.text  # no path of the host
+
+
+def test_the_head_names_all_modules_relative_to_the_page():
+    links = re.findall(r'rel="modulepreload" href="lab/web/(.*?)"', head())
+    assert sorted([*links, "boot.js"]) == sorted(MODULES)
+    assert not re.search(r'(href|src)="/', head())
+    assert '"zh": "简体中文"' in head()
