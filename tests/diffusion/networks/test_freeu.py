@@ -1,8 +1,9 @@
 import pytest
 import torch
+from diffusers.utils.torch_utils import fourier_filter
 
 from diffusion.networks import FreeU, UNetConfig
-from diffusion.networks.freeu import backbone_scaled, low_frequencies_scaled
+from diffusion.networks.freeu import low_frequency_gain, scale_backbone, scale_low_frequencies
 from tests.diffusion.networks.samples import DENOISERS, build, change, times, woken
 
 
@@ -26,7 +27,7 @@ def test_it_acts_at_the_deeper_half_of_the_levels():
 
 
 @pytest.mark.parametrize(("levels", "skips"), [(1, False), (2, False), (3, True), (4, True)])
-def test_it_wants_skips_where_it_acts(levels, skips):
+def test_it_needs_skips_where_it_acts(levels, skips):
     shape = {"channels": (16,) * levels, "attention": (False,) * levels}
     assert UNetConfig(**shape).freeu
     assert UNetConfig(**shape, skip_per="level").freeu == skips
@@ -36,29 +37,41 @@ def test_it_wants_skips_where_it_acts(levels, skips):
     assert (change(network(x, t), network(x, t, freeu=FreeU(1.3, 0.5))) > 1e-4) == skips
 
 
-def test_the_backbone_is_amplified_where_it_is_strong():
+def test_the_backbone_is_amplified_where_its_mean_is_large():
     h = torch.tensor([[0.0, 4.0], [2.0, 6.0], [4.0, 8.0]])  # 3 pixels of 2 channels; means 2, 4, 6
-    h = torch.stack([h, 10 * h]).transpose(1, 2).unsqueeze(2)  # two images (2, 2, 1, 3), of their own range each
-    out = backbone_scaled(h, 1.5)
+    h = torch.stack([h, 10 * h]).transpose(1, 2).unsqueeze(2)  # two images (2, 2, 1, 3), each normalised by itself
+    out = scale_backbone(h, 1.5)
     assert out[0, 0, 0].tolist() == pytest.approx([0, 2 * 1.25, 4 * 1.5])
     assert torch.equal(out[:, 1], h[:, 1])
     torch.testing.assert_close(out[1], 10 * out[0])
     flat = torch.ones(1, 2, 2, 2)
-    assert torch.equal(backbone_scaled(flat, 1.5), flat)
+    assert torch.equal(scale_backbone(flat, 1.5), flat)
 
 
-@pytest.mark.parametrize("size", [(7, 7), (8, 6), (2, 2), (1, 1)])
-def test_only_the_lowest_frequencies_of_a_skip_are_scaled(size):
+@pytest.mark.parametrize("size", [(7, 7), (8, 6), (5, 8), (2, 2), (1, 5), (1, 1)])
+def test_the_filter_is_the_published_one(size):
+    """Scale the frequencies -1 and 0 of both axes, and take the real part."""
     torch.manual_seed(0)
+    skip = torch.randn(2, 3, *size, dtype=torch.float64)
+    spectrum = torch.fft.fft2(skip)
+    for u in {0, size[0] - 1}:
+        for v in {0, size[1] - 1}:
+            spectrum[..., u, v] *= 0.2
+    expected = torch.fft.ifft2(spectrum).real
+    torch.testing.assert_close(scale_low_frequencies(skip, 0.2), expected, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("size", [(7, 7), (8, 8), (14, 14), (2, 4)])
+def test_the_filter_is_that_of_diffusers(size):
     skip = torch.randn(2, 3, *size)
-    spectrum = torch.fft.fft2(skip.double())
-    for u in range(size[0]):
-        for v in range(size[1]):
-            if min(u, size[0] - u) <= 1 and min(v, size[1] - v) <= 1:
-                spectrum[..., u, v] *= 0.2
-    expected = torch.fft.ifft2(spectrum)
-    assert expected.imag.abs().max() < 1e-12
-    torch.testing.assert_close(low_frequencies_scaled(skip, 0.2).double(), expected.real, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(scale_low_frequencies(skip, 0.2), fourier_filter(skip, 1, 0.2), rtol=0, atol=1e-5)
+
+
+def test_gains_of_the_low_frequencies():
+    rows_0_1_2_and_minus_1 = low_frequency_gain(8, 8, 0.2)[[0, 1, 2, 7]]
+    assert rows_0_1_2_and_minus_1[:, :3].tolist() == [
+        pytest.approx(row) for row in ([0.2, 0.6, 1], [0.6, 0.6, 1], [1, 1, 1], [0.6, 1, 1])
+    ]
 
 
 def test_half_precision_is_kept():
