@@ -1,11 +1,11 @@
-"""Distillation against closed forms on Gaussian data, and the preset's way through the training loop."""
+"""Distillation: against closed forms on Gaussian data, and through the training loop."""
 
 import json
 import math
 import os
 import signal
 import time
-from dataclasses import replace
+from functools import partial
 from itertools import pairwise
 
 import pytest
@@ -13,31 +13,38 @@ import torch
 from accelerate import Accelerator
 
 from diffusion import InputError, ModelConfig, load_model
+from diffusion.condition import Condition
 from diffusion.denoiser import Denoiser
 from diffusion.guidance import classifier_free
 from diffusion.networks import build_network
 from diffusion.parameterisation import PARAMETERISATIONS, Prediction
 from diffusion.samplers import SAMPLERS
 from tests.diffusion.gaussian import PROCESSES, Gaussian, last, no_noise
-from tests.tiny import DIGITS, NETWORK, assert_reaches_all, tiny_model
+from tests.tiny import DIGITS, ONE_PASS, assert_reaches_all, tiny_model
 from train.config import RunConfig, TrainConfig
 from train.datasets import Dataset
-from train.distillation import Distillation, aim, distillation, load_teacher, start_from, walk
+from train.distillation import (
+    Distillation,
+    ddim_target,
+    distillation,
+    initialise_from_teacher,
+    load_teacher,
+    teacher_levels,
+)
 from train.loop import TrainingStopped, train
-from train.weight_average import PowerAverage
+from train.optim.ema import PowerFunctionEMA
 
 DATA = Gaussian(mean=0.1, std=0.2)  # so narrow that nothing is clipped
 TURBO = SAMPLERS["turbo"]
-GUIDED = NETWORK | {"max_guidance": 4.0}
 each_process = pytest.mark.parametrize("process", PROCESSES.values(), ids=PROCESSES)
 
 
-def exact_jumps(levels):
-    """The perfect student for these segment ends: it aims where the flow of the data leaves the segment."""
+def exact_student(levels):
+    """The perfect student for these segment ends: its steps end where the flow of the data leaves the segment."""
 
     def denoise(x, level):
         end = next(end for end in levels if end.t < level.t)
-        x0 = aim(x, level, DATA.flow(x, level, end), end)
+        x0 = ddim_target(x, level, DATA.flow(x, level, end), end)
         return Prediction(x0, (x - level.alpha * x0) / level.sigma)
 
     return denoise
@@ -48,7 +55,7 @@ def exact_jumps(levels):
 def test_turbo_with_the_perfect_student_follows_the_exact_flow(process, steps):
     levels = process.levels(steps, TURBO.spacing)
     x = DATA.start(levels[0])
-    done = list(TURBO.function(exact_jumps(levels), x, levels, no_noise))
+    done = list(TURBO.function(exact_student(levels), x, levels, no_noise))
     for step, lo in zip(done, levels[1:], strict=True):
         torch.testing.assert_close(step.x, DATA.flow(x, levels[0], lo), rtol=1e-9, atol=1e-9)
 
@@ -58,83 +65,85 @@ def test_the_levels_of_fewer_steps_are_among_those_of_more():
     times = [[level.t for level in process.levels(steps, TURBO.spacing)] for steps in (1, 2, 4)]
     assert times[2] == pytest.approx([1, math.sqrt(3 / 4), math.sqrt(1 / 2), 1 / 2, 0])
     assert set(times[0]) < set(times[1]) < set(times[2])
-    walked = walk(process, 2, 4)
-    assert len(walked) == 9
-    assert {level.t for level in walked} > set(times[1])
-    assert all(hi.t > lo.t for hi, lo in pairwise(walked))
+    levels = teacher_levels(process, 2, 4)
+    assert len(levels) == 9
+    assert {level.t for level in levels} > set(times[1])
+    assert all(hi.t > lo.t for hi, lo in pairwise(levels))
 
 
 @each_process
-def test_a_step_to_where_one_stands_stays_there_whatever_the_network_says(process):
+def test_a_step_of_length_zero_changes_nothing_whatever_the_network(process):
     level = process.level(0.6)
     x, anything = torch.randn(2, 5, 1, 4, 4, dtype=torch.float64)
-    bare = Denoiser(lambda x, t, y: anything, process, PARAMETERISATIONS["v"], torch.float64)
+    bare = Denoiser(lambda x, t, condition: anything, process, PARAMETERISATIONS["v"], torch.float64)
     step = last(TURBO.function(bare, x, [level, level], no_noise))
     torch.testing.assert_close(step.x, x, rtol=1e-9, atol=1e-9)
 
 
 @pytest.mark.parametrize("name", ["cosine", "linear"])
-def test_at_the_clean_level_the_prediction_is_the_input_whatever_the_network_says(name):
+def test_at_the_clean_level_the_prediction_is_the_input_whatever_the_network(name):
     x, anything = torch.randn(2, 5, 1, 4, 4, dtype=torch.float64)
     process = PROCESSES[name]
-    bare = Denoiser(lambda x, t, y: anything, process, PARAMETERISATIONS["v"], torch.float64)
+    bare = Denoiser(lambda x, t, condition: anything, process, PARAMETERISATIONS["v"], torch.float64)
     torch.testing.assert_close(bare(x, process.level(0.0)).x0, x, rtol=1e-9, atol=1e-9)
 
 
-class Blend:
-    """A teacher whose labels shift the mean of the data: labelled images lie ``shift`` higher than the null ones, so
-    guided by a scale w they are N(mean + w shift, std^2), in closed form."""
+class LabelledGaussian:
+    """A teacher whose labels shift the mean of the data: guided by a scale w, its images are N(mean + w shift, std^2),
+    in closed form."""
 
-    def __init__(self, shift=0.05, null_label=3):
-        self.shift, self.null_label = shift, null_label
+    shift = 0.05
 
     def data(self, scale):
         return Gaussian(DATA.mean + scale * self.shift, DATA.std)
 
-    def __call__(self, x, level, labels):
-        pairs = [
-            self.data(float(label != self.null_label)).denoise(x[i : i + 1], level) for i, label in enumerate(labels)
-        ]
+    def __call__(self, x, level, condition):
+        labelled = (Condition.of(condition).labels >= 0).tolist()
+        pairs = [self.data(float(label)).denoise(x[i : i + 1], level) for i, label in enumerate(labelled)]
         return Prediction(torch.cat([p.x0 for p in pairs]), torch.cat([p.eps for p in pairs]))
 
 
-def lesson(process, substeps, offset=0.0, deaf=False):
-    """A loss, and what it takes: the student that is perfect for the guided Gaussian, its x0 shifted by an offset; a
-    deaf one takes every scale for 1."""
-    teacher, row = Blend(), PARAMETERISATIONS["v"]
+TEACHER = LabelledGaussian()
+
+
+def setup(process, substeps, offset=0.0, ignores_scale=False):
+    """A loss, and what it takes: the student that is perfect for the guided Gaussian, its x0 shifted by an offset; or
+    one that takes every scale for 1."""
+    row = PARAMETERISATIONS["v"]
     ends = process.levels(2, TURBO.spacing)
 
-    def network(x, t, y, guidance):
+    def network(x, t, condition):
         out = []
         for i in range(len(x)):
             time_ = round((t[i].item() + 1) / process.steps, 12)
             level = process.level(min(time_, 1.0))
             end = next(end for end in ends if end.t < level.t - 1e-9)
-            data = teacher.data(1.0 if deaf else guidance[i].item())
+            data = TEACHER.data(1.0 if ignores_scale else condition.guidance_scale[i].item())
             point = x[i : i + 1] * math.hypot(level.alpha, level.sigma)
-            x0 = aim(point, level, data.flow(point, level, end), end) + offset
+            x0 = ddim_target(point, level, data.flow(point, level, end), end) + offset
             out.append(row.target(x0, (point - level.alpha * x0) / level.sigma, level, process))
         return torch.cat(out)
 
     torch.manual_seed(0)
     eps = torch.randn(6, 1, 1, 1, dtype=torch.float64)
-    labels = torch.tensor([0, 1, 2, 0, 1, 2])
-    bare = Denoiser(network, process, row, torch.float64)
-    return Distillation(teacher, teacher.null_label, max_guidance=4.0, substeps=substeps), bare, eps, labels
+    condition = Condition(torch.tensor([0, 1, 2, 0, 1, 2]))
+    student = Denoiser(network, process, row, torch.float64)
+    loss = Distillation(partial(classifier_free, TEACHER), max_guidance=4.0, substeps=substeps)
+    return loss, student, eps, condition
 
 
 def student_loss(*what, **student):
     """The loss of that student, (N,)."""
-    loss, bare, eps, labels = lesson(*what, **student)
-    return loss(bare, torch.zeros_like(eps), labels, torch.zeros(6), eps)
+    loss, denoiser, eps, condition = setup(*what, **student)
+    return loss(denoiser, torch.zeros_like(eps), condition, torch.zeros(6), eps)
 
 
-def shown(*what, **student):
-    """What that student is shown when its loss is computed: x (M, 1, 1, 1) and t (M,)."""
-    loss, bare, eps, labels = lesson(*what, **student)
+def points(*what, **student):
+    """The points that student is trained on: x (M, 1, 1, 1) and t (M,); and the scales of the trajectories, (N,)."""
+    loss, denoiser, eps, condition = setup(*what, **student)
     scale = loss.max_guidance * torch.rand(len(eps))
-    x, t, _ = loss.lessons(replace(bare, guidance=scale), labels, eps, scale)
-    return x, t.flatten()
+    x, t, _ = loss.training_points(denoiser, condition, eps, scale)
+    return x, t.flatten(), scale
 
 
 def test_the_perfect_student_has_no_loss_but_the_error_of_the_teachers_solver():
@@ -142,91 +151,78 @@ def test_the_perfect_student_has_no_loss_but_the_error_of_the_teachers_solver():
     coarse, fine = (student_loss(process, substeps).mean().item() for substeps in (32, 64))
     assert fine < 1e-4
     assert coarse / fine > 3.5  # an error of at least first order, squared: 4
-    assert student_loss(process, 64, deaf=True).mean().item() > 50 * fine
-    weights = [process.level(t).sigma ** -2 for t in shown(process, 64)[1].tolist()]  # v is (alpha x - x0) / sigma
-    missed = 0.1**2 * sum(weights) / len(weights)
-    assert student_loss(process, 64, offset=0.1).mean().item() == pytest.approx(missed, rel=0.05)
+    assert student_loss(process, 64, ignores_scale=True).mean().item() > 50 * fine
+    weights = [process.level(t).sigma ** -2 for t in points(process, 64)[1].tolist()]  # v is (alpha x - x0) / sigma
+    expected = 0.1**2 * sum(weights) / len(weights)
+    assert student_loss(process, 64, offset=0.1).mean().item() == pytest.approx(expected, rel=0.05)
 
 
-def test_of_each_segment_the_beginning_is_shown_and_a_point_at_random():
+def test_of_each_segment_the_beginning_and_a_random_point_are_trained_on():
     process = PROCESSES["cosine"]
-    walked = [level.t for level in walk(process, 2, 8)]
-    t = shown(process, 8)[1].view(4, 6)
+    times = [level.t for level in teacher_levels(process, 2, 8)]
+    t = points(process, 8)[1].view(4, 6)
     assert torch.equal(t, t[:, :1].expand(4, 6))
-    first, among_first, second, among_second = t[:, 0].tolist()
-    assert (first, second) == (walked[0], walked[8])
-    assert among_first in walked[1:8]
-    assert among_second in walked[9:16]
+    first, inside_first, second, inside_second = t[:, 0].tolist()
+    assert (first, second) == (times[0], times[8])
+    assert inside_first in times[1:8]
+    assert inside_second in times[9:16]
 
 
 @pytest.mark.parametrize("offset", [0.0, 0.1])
-def test_a_segment_begins_where_the_student_lands(offset):
+def test_a_segment_begins_where_the_students_step_ends(offset):
     process = PROCESSES["cosine"]
     ends = process.levels(2, TURBO.spacing)
-    x, _ = shown(process, 64, offset=offset)
-    loss, _, eps, _ = lesson(process, 64, offset=offset)
-    scale = loss.max_guidance * torch.rand(len(eps))  # as in ``shown``
-    landed = torch.cat(
-        [
-            loss.teacher.data(w).flow(x_i, ends[0], ends[1])
-            for w, x_i in zip(scale.tolist(), (ends[0].sigma * eps).split(1), strict=True)
-        ]
+    x, _, scales = points(process, 64, offset=offset)
+    _, _, eps, _ = setup(process, 64, offset=offset)
+    starts = (ends[0].sigma * eps).split(1)
+    expected = torch.cat(
+        [TEACHER.data(w).flow(start, *ends[:2]) for w, start in zip(scales.tolist(), starts, strict=True)]
     )
-    landed += offset * (ends[1].alpha - ends[1].sigma / ends[0].sigma * ends[0].alpha)  # eps moves against x0
-    torch.testing.assert_close(x[12:18], landed, rtol=1e-6, atol=1e-6)
+    expected += offset * (ends[1].alpha - ends[1].sigma / ends[0].sigma * ends[0].alpha)  # eps moves against x0
+    torch.testing.assert_close(x[12:18], expected, rtol=1e-6, atol=1e-6)
 
 
-def test_the_loss_is_one_value_an_image_and_reaches_the_weights():
-    teacher, student = tiny_model(seed=1), tiny_model(network=GUIDED)
-    bare = Denoiser(student.network.train(), student.process, student.parameterisation)
-    loss_of = distillation(teacher, student.config)
+def test_the_gradient_reaches_every_weight_of_the_student_and_none_of_the_teacher():
+    teacher, student = tiny_model(seed=1), tiny_model(network=ONE_PASS)
+    denoiser = Denoiser(student.network.train(), student.process, student.parameterisation)
+    loss_fn = distillation(teacher, student.config)
     x0, eps = torch.randn(2, 5, 1, 8, 8)
-    loss = loss_of(bare, x0, torch.tensor([0, 1, 2, 9, 10]), torch.full((5,), 0.5), eps)
+    loss = loss_fn(denoiser, x0, Condition(torch.tensor([0, 1, 2, 9, -1])), torch.full((5,), 0.5), eps)
     assert loss.shape == (5,)
-    assert loss.dtype == torch.float32
     assert_reaches_all(loss.mean(), student.network)
     assert all(weight.grad is None for weight in teacher.network.parameters())
 
 
-def test_the_teacher_is_guided_as_it_is_drawn_from():
-    guided = {"guidance_t_min": 0.2, "guidance_t_max": 0.7, "guidance_power": 1.5}
-    loss_of = distillation(tiny_model(seed=1, **guided), tiny_model(network=GUIDED).config)
-    assert (loss_of.guidance_times, loss_of.guidance_power) == ((0.2, 0.7), 1.5)
-    loss, bare, eps, labels = lesson(PROCESSES["cosine"], 4)
+@pytest.mark.parametrize("own", [{"guidance_t_min": 0.6}, {"guidance_t_max": 0.6}, {"guidance_power": 1.5}])
+def test_the_teacher_is_guided_by_its_own_settings(own):
+    student = tiny_model(network=ONE_PASS)
+    denoiser = Denoiser(student.network, student.process, student.parameterisation)
+    eps, condition, scale = torch.randn(3, 1, 8, 8), Condition(torch.arange(3)), torch.tensor([2.0, 3.0, 4.0])
     targets = []
-    for power in (0.0, 1.0):
+    for settings in ({}, own):
         torch.manual_seed(0)
-        teacher = replace(loss, guidance_power=power)
-        *_, target = teacher.lessons(replace(bare, guidance=torch.full((6,), 3.0)), labels, eps, torch.full((6,), 3.0))
-        targets.append(target)
+        loss_fn = distillation(tiny_model(seed=1, **settings), student.config)
+        targets.append(loss_fn.training_points(denoiser, condition, eps, scale)[2])
     assert not torch.allclose(*targets)
-
-
-def test_scales_of_their_own_guide_each_image_as_alone():
-    model, x = tiny_model(), torch.randn(3, 1, 8, 8)
-    level, labels = model.process.level(0.5), torch.tensor([4, 7, 10])
-    together = classifier_free(model.denoiser(), torch.tensor([0.0, 1.0, 2.5]), 10)(x, level, labels)
-    for i, scale in enumerate([0.0, 1.0, 2.5]):
-        alone = classifier_free(model.denoiser(), scale, 10)(x[i : i + 1], level, labels[i : i + 1])
-        torch.testing.assert_close(together.x0[i : i + 1], alone.x0, rtol=1e-4, atol=1e-4)
 
 
 def test_a_student_starts_as_its_teacher_whatever_the_scale():
     teacher = tiny_model(seed=3)
-    student = tiny_model(seed=4, network=GUIDED)
+    student = tiny_model(seed=4, network=ONE_PASS)
     fresh = build_network(student.config.network, 1, 10)
     student.network.guidance.load_state_dict(fresh.guidance.state_dict())
-    start_from(teacher, student)
-    x, t, y = torch.randn(2, 1, 8, 8), torch.tensor([3.0, 700.0]), torch.tensor([1, 10])
+    initialise_from_teacher(teacher, student)
+    x, t, labels = torch.randn(2, 1, 8, 8), torch.tensor([3.0, 700.0]), torch.tensor([1, -1])
     for scale in (0.0, 3.0):
-        torch.testing.assert_close(student.network(x, t, y, guidance=torch.full((2,), scale)), teacher.network(x, t, y))
+        condition = Condition(labels, guidance_scale=torch.full((2,), scale))
+        torch.testing.assert_close(student.network(x, t, condition), teacher.network(x, t, labels))
 
 
 def test_what_does_not_fit_stays_fresh():
-    teacher, student = tiny_model(seed=3), tiny_model(seed=4, network=GUIDED | {"channels": (16,), "middle": False})
+    teacher, student = tiny_model(seed=3), tiny_model(seed=4, network=ONE_PASS | {"channels": (16,), "middle": False})
     before = {name: tensor.clone() for name, tensor in student.network.state_dict().items()}
     theirs = teacher.network.state_dict()
-    start_from(teacher, student)
+    initialise_from_teacher(teacher, student)
     for name, tensor in student.network.state_dict().items():
         fits = name in theirs and theirs[name].shape == tensor.shape
         assert torch.equal(tensor, theirs[name] if fits else before[name]), name
@@ -234,7 +230,7 @@ def test_what_does_not_fit_stays_fresh():
 
 @pytest.fixture
 def ref(tmp_path):
-    """A teacher's directory. What it says has a part that is soon learned."""
+    """A teacher's directory. A part of its output is quickly learned."""
     teacher = tiny_model(seed=1)
     with torch.no_grad():
         teacher.network.output[-1].bias += 1
@@ -245,31 +241,33 @@ def ref(tmp_path):
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"process": {"kind": "linear_vp"}}, "its process must be"),
-        ({"image_size": 16}, "its image size must be the student's 16, not 8"),
-        ({"black_margin": 0.5}, "its black margin must be the student's 0.5, not 0"),
-        ({"channels": 3}, "its channels must be the student's 3, not 1"),
-        ({"label_names": ("cat", "dog")}, "its label names must be"),
+        ({"process": {"kind": "linear_vp"}}, "its process must be LinearVP"),
+        ({"image_size": 16}, "its image size must be 16, as in the model to be trained, not 8"),
+        ({"black_margin": 0.5}, "its black margin must be 0.5, as in the model to be trained, not 0"),
+        ({"channels": 3}, "its channels must be 3, as in the model to be trained, not 1"),
+        ({"label_names": ("cat", "dog")}, r"its label names must be \('cat', 'dog'\)"),
     ],
 )
 def test_a_teacher_of_something_else_is_refused(ref, changes, words):
     with pytest.raises(InputError, match=words):
-        load_teacher(ref, tiny_model(network=GUIDED, **changes).config, torch.device("cpu"))
+        load_teacher(ref, tiny_model(network=ONE_PASS, **changes).config, torch.device("cpu"))
 
 
 def test_a_distilled_model_is_no_teacher_and_an_ordinary_one_no_student(tmp_path):
-    tiny_model(network=GUIDED).save(tmp_path)
+    tiny_model(network=ONE_PASS).save(tmp_path)
     with pytest.raises(InputError, match="itself distilled"):
-        load_teacher(str(tmp_path), tiny_model(network=GUIDED).config, torch.device("cpu"))
+        load_teacher(str(tmp_path), tiny_model(network=ONE_PASS).config, torch.device("cpu"))
     with pytest.raises(InputError, match="no max_guidance"):
         distillation(tiny_model(), tiny_model().config)
 
 
-def test_the_teacher_is_asked_for_where_it_is_needed_and_only_there():
-    with pytest.raises(InputError, match="--teacher must name the model to distil"):
-        TrainConfig.checked(preset="turbo", steps=1, loss="distillation")
-    with pytest.raises(InputError, match="is for no other"):
-        TrainConfig.checked(preset="unet", steps=1, teacher="unet")
+@pytest.mark.parametrize(
+    "training", [{"preset": "turbo", "loss": "distillation"}, {"preset": "unet", "teacher": "unet"}]
+)
+def test_distillation_needs_a_teacher_and_nothing_else_takes_one(training):
+    with pytest.raises(InputError, match="teacher names the model to distil") as error:
+        TrainConfig.checked(steps=1, **training)
+    assert error.value.code == "training.teacher_needed"
 
 
 def test_distilling_lowers_the_loss_and_resuming_equals_not_stopping(ref, tmp_path, monkeypatch):
@@ -280,10 +278,8 @@ def test_distilling_lowers_the_loss_and_resuming_equals_not_stopping(ref, tmp_pa
         name="tiny",
         image_size=8,
         label_names=DIGITS,
-        network=GUIDED | {"channels": (16,)},  # so that it has everything to learn
-        sampler="turbo",
-        steps=2,
-        guidance_scale=2.0,
+        network=ONE_PASS | {"channels": (16,)},  # so that it has everything to learn
+        sampling={"sampler": "turbo", "steps": 2, "guidance_scale": 2.0},
     )
     config = RunConfig(training=TrainConfig.checked(**training), model=model)
 
@@ -296,17 +292,17 @@ def test_distilling_lowers_the_loss_and_resuming_equals_not_stopping(ref, tmp_pa
     whole = run("whole")
     assert whole[-1][1] < 0.7 * whole[0][1]
 
-    update = PowerAverage.update
+    update = PowerFunctionEMA.update
 
     def stopping(self, step):
         update(self, step)
         if step == 13:
             os.kill(os.getpid(), signal.SIGINT)
 
-    monkeypatch.setattr(PowerAverage, "update", stopping)
+    monkeypatch.setattr(PowerFunctionEMA, "update", stopping)
     with pytest.raises(TrainingStopped):
         run("parts")
-    monkeypatch.setattr(PowerAverage, "update", update)
+    monkeypatch.setattr(PowerFunctionEMA, "update", update)
     assert run("parts") == whole
     weights = [(tmp_path / name / "model/model.safetensors").read_bytes() for name in ("whole", "parts")]
     assert weights[0] == weights[1]
@@ -315,25 +311,17 @@ def test_distilling_lowers_the_loss_and_resuming_equals_not_stopping(ref, tmp_pa
     assert load_model(tmp_path / "whole/model").generate([1, -1]).shape == (2, 1, 8, 8)
 
 
-def test_a_scale_that_is_an_input_guides_in_one_pass_and_is_held_at_the_most(monkeypatch):
-    model, batches = tiny_model(network=GUIDED), []
+def test_a_scale_that_is_an_input_guides_each_image_in_one_pass(monkeypatch):
+    model, batch_sizes = tiny_model(network=ONE_PASS), []
     forward = model.network.forward
     monkeypatch.setattr(
-        model.network, "forward", lambda x, *rest, **beside: batches.append(len(x)) or forward(x, *rest, **beside)
+        model.network, "forward", lambda x, *rest, **options: batch_sizes.append(len(x)) or forward(x, *rest, **options)
     )
-    weak, strong, most, beyond = (model.generate([3, 7], steps=2, guidance_scale=scale) for scale in (0.5, 3, 4, 9))
-    assert batches == [2] * 8
+    weak, strong = (model.generate([3, 7], steps=2, guidance_scale=scale) for scale in (0.5, 3))
+    assert batch_sizes == [2] * 4
     assert (weak - strong).abs().max() > 1e-3
-    assert not torch.equal(strong, most)
-    assert torch.equal(most, beyond)
-    x, level, labels = torch.randn(2, 1, 8, 8), model.process.level(0.5), torch.tensor([3, 10])
-    together = replace(model.denoiser(), guidance=torch.tensor([0.5, 3.0]))(x, level, labels)
-    for i, scale in enumerate([0.5, 3.0]):
-        alone = model.denoiser(guidance_scale=scale)(x[i : i + 1], level, labels[i : i + 1])
+    x, level, labels, scales = torch.randn(2, 1, 8, 8), model.process.level(0.5), torch.tensor([3, -1]), [0.5, 3.0]
+    together = model.denoiser()(x, level, Condition(labels, guidance_scale=torch.tensor(scales)))
+    for i, scale in enumerate(scales):
+        alone = model.denoiser()(x[i : i + 1], level, model.condition(labels[i : i + 1], None, scale))
         torch.testing.assert_close(together.x0[i : i + 1], alone.x0, rtol=1e-4, atol=1e-5)
-    with pytest.raises(ValueError, match="guidance must be given"):
-        model.network(x, torch.tensor([3.0, 4.0]), labels)
-    with pytest.raises(ValueError, match="guidance must be given"):
-        tiny_model().network(x, torch.tensor([3.0, 4.0]), labels, guidance=torch.ones(2))
-    with pytest.raises(ValueError, match="max_guidance must go with label_names"):
-        tiny_model(network=GUIDED, label_names=())
