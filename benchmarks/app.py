@@ -4,6 +4,8 @@ start       ``python app.py`` to the first page, beside a bare program that impo
 memory      of the serving process after 5 and after 200 generations
 streaming   from the click in a headless Chromium to the last frame on its screen, beside sampling alone
 live        new sheets a second while the guidance slider is dragged (`benchmarks/live.py`)
+
+Browser and server share the machine's cores.
 """
 
 import os
@@ -31,10 +33,10 @@ BARE = "import sys, torch, gradio as gr\nwith gr.Blocks() as page: pass\npage.la
 FEW, MANY = 5, 200  # generations
 DIGITS, STEPS, SAMPLER = 16, (20, 100, 1000), "ddim"
 LIVE_ROUNDS = 3
-FINISHED = "An independent classifier reads"
+FINISHED = "An independent network classifies"
 
-# From the click on Generate to the last step's picture on the screen. The page tells when it is there: to ask it again
-# and again, as Playwright's own waiting does, would slow down what is measured.
+# From the click on Generate to the last step's picture on the screen. The page reports it: polling, as
+# Playwright's own waiting does, would slow down what is measured.
 RUN = """(steps) => new Promise((tell) => {
   const player = document.querySelector(".digit-player");
   const start = performance.now();
@@ -100,7 +102,7 @@ def memory(address: str, process: psutil.Process) -> dict[str, float]:
 
 def streaming(page: Page, repetitions: int) -> dict[str, dict]:
     """Seconds in the browser and alone, for each number of steps, in turn."""
-    model, figures = load_model("unet", device="cpu"), {}
+    model, results = load_model("unet", device="cpu"), {}
     page.get_by_label("Sampler").click()
     page.get_by_role("option", name="DDIM", exact=True).click()
     for steps in STEPS:
@@ -115,14 +117,14 @@ def streaming(page: Page, repetitions: int) -> dict[str, dict]:
             if round_number:
                 seconds["browser"].append(in_browser)
                 seconds["alone"].append(time.perf_counter() - start)
-        figures[str(steps)] = {name: summary(values) for name, values in seconds.items()} | {
+        results[str(steps)] = {name: summary(values) for name, values in seconds.items()} | {
             "browser over alone": ratio(seconds["browser"], seconds["alone"])
         }
-    return figures
+    return results
 
 
 def measure(repetitions: int = 9) -> dict:
-    """The figures, as a dictionary that can be written as JSON."""
+    """The results, as a dictionary that can be written as JSON."""
     start = starts(repetitions)
     with serving("app.py", "--port") as (address, process, _):
         held = memory(address, process)
@@ -143,9 +145,9 @@ def measure(repetitions: int = 9) -> dict:
     }
 
 
-def report(figures: dict) -> str:
-    """The figures as a Markdown table."""
-    start, held = figures["start"], figures["memory"]
+def report(results: dict) -> str:
+    """The results as a Markdown table."""
+    start, held = results["start"], results["memory"]
     rows = [
         ("`python app.py` to the first page", f"{start['app']['median']:.1f} s"),
         ("a bare program with torch and an empty page", f"{start['bare']['median']:.1f} s"),
@@ -153,11 +155,11 @@ def report(figures: dict) -> str:
         (f"memory after {FEW} generations of {DIGITS} digits", f"{held[str(FEW)]:.0f} MB"),
         (f"memory after {MANY}", f"{held[str(MANY)]:.0f} MB ({held['growth']:.2f}x)"),
     ]
-    for steps, row in figures["streaming"].items():
+    for steps, row in results["streaming"].items():
         alone, browser = row["alone"]["median"], row["browser"]["median"]
         what = f"{DIGITS} digits, {steps} steps: click to last frame, beside sampling alone"
         rows.append((what, f"{browser:.2f} s, {alone:.2f} s ({row['browser over alone']:.2f}x)"))
-    live = figures["live"]
+    live = results["live"]
     rows.append(
         (
             f"Live: new sheets of {DIGITS} digits a second while the guidance slider moves",

@@ -1,4 +1,4 @@
-"""Many at once: eight people who ask for digits at the same time, beside the same eight one after another; and twenty.
+"""Many at once: eight requests at the same time, beside the same eight one after another; and twenty at once.
 
 network     the bare network on the CPU, by the size of the batch: what sharing a batch can gain there
 engine      the requests in threads of one process
@@ -18,15 +18,16 @@ from benchmarks.app import serving
 from benchmarks.sampling import bare
 from benchmarks.timing import interleaved, summary
 from diffusion import load_model
-from diffusion.runtime.precision import keep_to_one_core
-from diffusion.settings import Request
+from diffusion.runtime import configure
+from diffusion.runtime.threads import use_one_core
 from ui.engine import Engine
+from ui.request import Request
 
 SOME, ALL = 8, 20  # people
 DIGITS, STEPS = 4, 20  # of each one's request
-BATCHES = (8, 16, 32, 64)  # images that the network is asked about at once
+BATCHES = (8, 16, 32, 64)  # images
 
-Ask = Callable[[int], Iterator[object]]  # the updates of one person's request
+Call = Callable[[int], Iterator[object]]  # the updates of one person's request
 
 
 class Wait(NamedTuple):
@@ -40,12 +41,12 @@ def request(person: int) -> dict:
     return {"label": str(person % 10), "num_images": DIGITS, "steps": STEPS, "seed": person}
 
 
-def ask_engine(engine: Engine, person: int) -> Iterator[object]:
+def call_engine(engine: Engine, person: int) -> Iterator[object]:
     return engine.run(Request(**request(person)))
 
 
-def ask_app(http: httpx.Client, person: int) -> Iterator[object]:
-    """The endpoint's events as they come. Raises RuntimeError where it answers with an error."""
+def call_app(http: httpx.Client, person: int) -> Iterator[object]:
+    """The endpoint's events as they come. Raises RuntimeError where it returns an error."""
     asked = request(person)
     values = [asked["label"], asked["num_images"], "", asked["steps"], None, asked["seed"], ""]
     event = http.post("/gradio_api/call/generate", json={"data": values}).json()["event_id"]
@@ -57,10 +58,10 @@ def ask_app(http: httpx.Client, person: int) -> Iterator[object]:
                 yield line
 
 
-def wait(ask: Ask, person: int) -> Wait:
+def wait(call: Call, person: int) -> Wait:
     """One person's request, to its end."""
     start = time.perf_counter()
-    updates = ask(person)
+    updates = call(person)
     next(updates)
     first = time.perf_counter() - start
     for _ in updates:
@@ -68,24 +69,24 @@ def wait(ask: Ask, person: int) -> Wait:
     return Wait(first, time.perf_counter() - start)
 
 
-def one_after_another(ask: Ask, people: int) -> list[Wait]:
-    return [wait(ask, person) for person in range(people)]
+def one_after_another(call: Call, people: int) -> list[Wait]:
+    return [wait(call, person) for person in range(people)]
 
 
-def at_once(ask: Ask, people: int) -> list[Wait]:
+def at_once(call: Call, people: int) -> list[Wait]:
     with ThreadPoolExecutor(people) as pool:
-        return list(pool.map(partial(wait, ask), range(people)))
+        return list(pool.map(partial(wait, call), range(people)))
 
 
-def shared(ask: Ask, repetitions: int) -> dict:
-    """The figures of the engine or of the app."""
+def shared(call: Call, repetitions: int) -> dict:
+    """The results of the engine or of the app."""
     work: dict[str, Callable[[], object]] = {
-        "one after another": partial(one_after_another, ask, SOME),
-        "at once": partial(at_once, ask, SOME),
+        "one after another": partial(one_after_another, call, SOME),
+        "at once": partial(at_once, call, SOME),
     }
     seconds = interleaved(work, repetitions)
     ratios = [a / b for a, b in zip(seconds["at once"], seconds["one after another"], strict=True)]
-    rounds = [at_once(ask, ALL) for _ in range(repetitions)]
+    rounds = [at_once(call, ALL) for _ in range(repetitions)]
     return {
         **{name: summary(values) for name, values in seconds.items()},
         "at once over one after another": summary(ratios),
@@ -104,19 +105,20 @@ def network(repetitions: int) -> dict[str, float]:
 
 
 def measure(repetitions: int = 9) -> dict:
-    """The figures, as a dictionary that can be written as JSON."""
+    """The results, as a dictionary that can be written as JSON."""
     with ThreadPoolExecutor(1) as pool:  # its helpers end with it: where threads outnumber the cores, OpenMP is slower
-        figures: dict = {"network": pool.submit(network, repetitions).result()}
-    keep_to_one_core(main_too=True)  # as in the app: with helpers of its own, who asks alone would be slowed down
-    figures["engine"] = shared(partial(ask_engine, Engine()), repetitions)
+        results: dict = {"network": pool.submit(network, repetitions).result()}
+    configure()
+    use_one_core(main_thread=True)  # as in the app: with OpenMP helpers of its own, a lone request would be slowed down
+    results["engine"] = shared(partial(call_engine, Engine()), repetitions)
     with serving("app.py", "--port") as (address, _, _), httpx.Client(base_url=address, timeout=600) as http:
-        figures["app"] = shared(partial(ask_app, http), repetitions)
-    return figures
+        results["app"] = shared(partial(call_app, http), repetitions)
+    return results
 
 
-def report(figures: dict) -> str:
-    """The figures as Markdown tables."""
-    speeds = figures["network"]
+def report(results: dict) -> str:
+    """The results as Markdown tables."""
+    speeds = results["network"]
     table = [
         f"| network alone, images in a batch | {' | '.join(speeds)} |",
         "|---|" + "---|" * len(speeds),
@@ -133,7 +135,7 @@ def report(figures: dict) -> str:
         f"{ALL} at once: the last to finish over the first": (f"last of {ALL} over first", "x"),
     }
     for words, (name, unit) in rows.items():
-        values = [figures[where][name] for where in ("engine", "app")]
+        values = [results[where][name] for where in ("engine", "app")]
         cells = [f"{value['median']:.2f}{unit} ({value['min']:.2f} to {value['max']:.2f})" for value in values]
         table.append(f"| {words} | {' | '.join(cells)} |")
     return "\n".join(table)

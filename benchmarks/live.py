@@ -1,4 +1,4 @@
-"""Live drawing in a headless Chromium: how many new sheets a second does a hand see that drags the guidance slider?
+"""Live sampling in a headless Chromium: how many new sheets a second does a hand see that drags the guidance slider?
 
 A sheet counts once it is on the canvas. The slider has steps of 0.1, so the hand goes to and fro.
 """
@@ -8,11 +8,11 @@ import time
 from playwright.sync_api import Page
 
 SECONDS, SWEEP = 8.0, 1.2  # of dragging; of one way along the slider
-SHOWN = "window.digitPlayer.live.shown"
+SHOWN = "window.lab.live.shown"
 
 
 def sheets_a_second(page: Page) -> float:
-    """Of a page on which the example has been drawn: switches Live on and drags."""
+    """Of a page on which the example is shown: switches Live on and drags."""
     page.get_by_role("checkbox", name="Live").check()
     page.wait_for_function(f"{SHOWN} >= 1")
     page.wait_for_timeout(1500)  # the controls of the few-step model have settled

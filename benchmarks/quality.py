@@ -32,13 +32,13 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def measure(model: str = "unet", num_images: int = 500, steps: list[int] = STEPS, samplers: Any = SAMPLERS) -> dict:
-    """The figures, as a dictionary that can be written as JSON; a row for each sampler and number of steps."""
-    drawing = load_model(model, device="cpu")
+    """The results, as a dictionary that can be written as JSON; a row for each sampler and number of steps."""
+    sampled = load_model(model, device="cpu")
     rows = []
     for sampler in samplers:
         for count in steps:
-            settings = SamplingSettings(sampler=sampler, steps=count).resolve(drawing.config)
-            result, _ = evaluate_generation(drawing, num_images, 100, settings)
+            settings = SamplingSettings(sampler=sampler, steps=count).resolve(sampled.config)
+            result, _ = evaluate_generation(sampled, num_images, 100, settings)
             row = {"sampler": sampler, "steps": count, "evaluations": SAMPLERS[sampler].evaluations(count)}
             row["seconds"] = DIGITS * result["seconds"] / num_images
             row |= {name: result["generated"][name] for name in ("accuracy", "frechet_distance")}
@@ -48,23 +48,23 @@ def measure(model: str = "unet", num_images: int = 500, steps: list[int] = STEPS
     return {"model": model, "num_images": num_images, "digits": DIGITS, "real": real, "rows": rows}
 
 
-def report(figures: dict) -> str:
-    """The figures as a Markdown table."""
+def report(results: dict) -> str:
+    """The results as a Markdown table."""
     lines = [
-        f"{figures['num_images']} digits each; seconds are for {figures['digits']}.\n",
+        f"{results['num_images']} digits each; seconds are for {results['digits']}.\n",
         "| sampler | steps | network evaluations | seconds | class accuracy | Fréchet distance |",
         "|---|---|---|---|---|---|",
     ]
-    for row in figures["rows"]:
+    for row in results["rows"]:
         lines.append(
             f"| {SAMPLERS[row['sampler']].title} | {row['steps']} | {row['evaluations']} | {row['seconds']:.2f} | "
             f"{row['accuracy']:.2%} | {row['frechet_distance']:.2f} |"
         )
-    real = figures["real"]
+    real = results["real"]
     return "\n".join([*lines, f"| real digits | | | | {real['accuracy']:.2%} | {real['frechet_distance']:.2f} |"])
 
 
-def plot(figures: dict, path: Path) -> None:
+def plot(results: dict, path: Path) -> None:
     """Accuracy and Fréchet distance against the number of steps, and Fréchet distance against seconds."""
     matplotlib.use("agg")
     from matplotlib import pyplot
@@ -75,13 +75,13 @@ def plot(figures: dict, path: Path) -> None:
         panels = [
             ("steps", "accuracy", "steps", "class accuracy"),
             ("steps", "frechet_distance", "steps", "Fréchet distance"),
-            ("seconds", "frechet_distance", f"seconds for {figures['digits']} digits", "Fréchet distance"),
+            ("seconds", "frechet_distance", f"seconds for {results['digits']} digits", "Fréchet distance"),
         ]
         for ax, (x, y, x_words, y_words) in zip(axes, panels, strict=True):
-            for sampler in dict.fromkeys(row["sampler"] for row in figures["rows"]):
-                rows = [row for row in figures["rows"] if row["sampler"] == sampler]
+            for sampler in dict.fromkeys(row["sampler"] for row in results["rows"]):
+                rows = [row for row in results["rows"] if row["sampler"] == sampler]
                 ax.plot([row[x] for row in rows], [row[y] for row in rows], "o-", ms=3, label=SAMPLERS[sampler].title)
-            ax.axhline(figures["real"][y], color="black", lw=1, ls=":", label="real digits")
+            ax.axhline(results["real"][y], color="black", lw=1, ls=":", label="real digits")
             ax.set(xlabel=x_words, ylabel=y_words, xscale="log", yscale="linear" if y == "accuracy" else "log")
             for axis in (ax.xaxis, ax.yaxis)[: 1 if y == "accuracy" else 2]:
                 axis.set_major_locator(LogLocator(subs=(1, 2, 5)))

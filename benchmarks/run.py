@@ -1,9 +1,13 @@
-"""``python -m benchmarks.run NAME``: prints a table for the README and writes benchmarks/results/NAME.json; a benchmark
-that has a plot writes assets/NAME.svg, too."""
+"""``python -m benchmarks.run NAME``: measures, prints a table, and writes benchmarks/results/NAME.json, its section of
+docs/benchmarks.md and, where there is a plot, assets/NAME.svg."""
 
 import argparse
 import json
+import re
+from datetime import date
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 try:
     from benchmarks import app, concurrency, quality, sampling, speedrun, training
@@ -13,27 +17,53 @@ except ModuleNotFoundError as missing:
     ) from None
 from benchmarks.timing import machine
 
-BENCHMARKS = {
+BENCHMARKS: dict[str, ModuleType] = {
     "sampling": sampling,
-    "training": training,
     "app": app,
     "concurrency": concurrency,
-    "quality": quality,
+    "training": training,
     "speedrun": speedrun,
+    "quality": quality,
 }
 PLOTS = {"quality": quality.plot, "speedrun": speedrun.plot}
-RESULTS = Path(__file__).parent / "results"
-ASSETS = Path(__file__).parents[1] / "assets"
+ROOT = Path(__file__).parents[1]
+RESULTS, ASSETS, PAGE = ROOT / "benchmarks" / "results", ROOT / "assets", ROOT / "docs" / "benchmarks.md"
+INTRODUCTION = """# Benchmarks
+
+Each section is the last run of its command, which also wrote it: `python -m benchmarks.run NAME` (`make test` installs
+what benchmarks need). What is compared is measured in turn in one run, so ratios are steadier than times: the same
+machine differs by a fifth and more from hour to hour. How good the samples are: [quality](quality.md).
+"""
 
 
 def add_repetitions(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--repetitions", type=int, default=9, metavar="N", help="rounds that count (default 9)")
 
 
-OPTIONS = {
-    "quality": quality.add_options,
-    "speedrun": speedrun.add_options,
-}  # where they are others than the repetitions
+OPTIONS = {"quality": quality.add_options, "speedrun": speedrun.add_options}  # others than the repetitions
+
+
+def page() -> str:
+    """docs/benchmarks.md, from the results that there are."""
+    sections = [INTRODUCTION]
+    for name, benchmark in BENCHMARKS.items():
+        path = RESULTS / f"{name}.json"
+        if path.exists():
+            sections.append(section(name, benchmark, json.loads(path.read_text())))
+    return "\n".join(sections)
+
+
+def section(name: str, benchmark: ModuleType, results: dict[str, Any]) -> str:
+    """A benchmark's part of that page."""
+    title, _, more = (benchmark.__doc__ or "").strip().partition("\n\n")
+    plot = f"\n![{name}](../assets/{name}.svg)\n" if name in PLOTS else ""
+    rounds = f", medians of {results['rounds']}" if "rounds" in results else ""
+    day = results.get("date", "an earlier day")
+    circumstances = f"`python -m benchmarks.run {name}` on {day}{rounds}: {results['machine']}."
+    more = more.replace("``", "`")
+    details = f"```text\n{more}\n```" if re.search(r"\w {3,}\w", more) else more  # a list of terms
+    parts = [f"## {name.capitalize()}", title.replace("``", "`"), details, circumstances, benchmark.report(results)]
+    return "\n\n".join(parts) + f"\n{plot}"
 
 
 def main() -> None:
@@ -44,13 +74,15 @@ def main() -> None:
     options = vars(parser.parse_args())
     name = options.pop("name")
     rounds = {"rounds": options["repetitions"]} if "repetitions" in options else {}
-    figures = {"machine": machine(), **rounds, **BENCHMARKS[name].measure(**options)}
+    about = {"machine": machine(), "date": date.today().isoformat(), **rounds}
+    results = about | BENCHMARKS[name].measure(**options)
     RESULTS.mkdir(exist_ok=True)
-    (RESULTS / f"{name}.json").write_text(json.dumps(figures, indent=2) + "\n")
+    (RESULTS / f"{name}.json").write_text(json.dumps(results, indent=2) + "\n")
     if name in PLOTS:
-        PLOTS[name](figures, ASSETS / f"{name}.svg")
-    medians = f"; medians of {figures['rounds']}" if rounds else ""
-    print(f"{figures['machine']}{medians}\n\n{BENCHMARKS[name].report(figures)}")
+        PLOTS[name](results, ASSETS / f"{name}.svg")
+    PAGE.parent.mkdir(exist_ok=True)
+    PAGE.write_text(page(), encoding="utf-8")
+    print(section(name, BENCHMARKS[name], results))
 
 
 if __name__ == "__main__":

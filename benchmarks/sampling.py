@@ -10,7 +10,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.timing import interleaved, ratio, summary
-from diffusion import Model, load_model
+from diffusion import Model, SamplingSettings, load_model
 from diffusion.runtime.precision import use_bfloat16
 from train.datasets import import_torchvision
 
@@ -57,7 +57,7 @@ def peer(network: torch.nn.Module, steps: int = 50) -> torch.Tensor:
 
 
 def calls(model: Model, labels: list[int]) -> list[int]:
-    """How many images the network is asked about in each of its calls, when the model draws these at its defaults."""
+    """The batch size of each network call when the model samples these labels at its own settings."""
     sizes: list[int] = []
     hook = model.network.register_forward_pre_hook(lambda network, inputs: sizes.append(len(inputs[0])))
     model.generate(labels)
@@ -67,12 +67,12 @@ def calls(model: Model, labels: list[int]) -> list[int]:
 
 @torch.no_grad()
 def bare(model: Model, sizes: list[int]) -> None:
-    """Network calls of such sizes, in the precision that the model draws in, and nothing else."""
-    network = model.denoiser().network
-    beside = {} if model.config.max_guidance is None else {"guidance": torch.full((max(sizes),), 2.0)}
-    x, t, y = torch.randn(max(sizes), 1, 28, 28), torch.full((max(sizes),), 500.0), torch.arange(max(sizes)) % 10
+    """Network calls of such batch sizes, in the precision that the model samples in, and nothing else."""
+    network, most = model.denoiser().network, max(sizes)
+    x, t = torch.randn(most, 1, 28, 28), torch.full((most,), 500.0)
+    condition = model.condition(torch.arange(most) % 10, None, 2.0)
     for n in sizes:
-        network(x[:n], t[:n], y[:n], **{name: value[:n] for name, value in beside.items()})
+        network(x[:n], t[:n], condition.rows(slice(n)))
 
 
 def operations(model: Model, sizes: list[int]) -> int:
@@ -83,7 +83,7 @@ def operations(model: Model, sizes: list[int]) -> int:
 
 
 class Convolution:
-    """The machine's limit: a 3x3 convolution like most of the default network's, in the precision that it draws in."""
+    """The machine's limit: a 3x3 convolution like most of the default network's, in the precision of sampling."""
 
     def __init__(self, repetitions: int = 20):
         dtype = torch.bfloat16 if use_bfloat16(torch.device("cpu")) else torch.float32
@@ -99,9 +99,9 @@ class Convolution:
 
 
 def measure(repetitions: int = 9) -> dict:
-    """The figures, as a dictionary that can be written as JSON."""
+    """The results, as a dictionary that can be written as JSON."""
     model, turbo = (load_model(name, device="cpu") for name in ("unet", "turbo"))
-    labels = [i % 10 for i in range(DIGITS)]
+    labels, own = [i % 10 for i in range(DIGITS)], SamplingSettings().resolve(model.config)
     sizes, convolution = calls(model, labels), Convolution()
     seconds = interleaved(
         {
@@ -120,9 +120,9 @@ def measure(repetitions: int = 9) -> dict:
     return {
         "settings": {
             "digits": DIGITS,
-            "sampler": model.config.sampler,
-            "steps": model.config.steps,
-            "guidance": model.config.guidance_scale,
+            "sampler": own.sampler,
+            "steps": own.steps,
+            "guidance": own.guidance_scale,
             "evaluations": sum(sizes) / DIGITS,
         },
         "seconds": {name: summary(values) for name, values in seconds.items()},
@@ -134,9 +134,9 @@ def measure(repetitions: int = 9) -> dict:
     }
 
 
-def report(figures: dict) -> str:
-    """The figures as a Markdown table."""
-    settings, seconds, rates = figures["settings"], figures["seconds"], figures["operations a second"]
+def report(results: dict) -> str:
+    """The results as a Markdown table."""
+    settings, seconds, rates = results["settings"], results["seconds"], results["operations a second"]
     drawing = f"{settings['sampler']}, {settings['steps']} steps, guidance {settings['guidance']:g}"
     rows = {
         f"{DIGITS} digits: {drawing}, {settings['evaluations']:g} network evaluations a digit": "ours",
@@ -149,10 +149,10 @@ def report(figures: dict) -> str:
     for words, name in rows.items():
         values = seconds[name]
         table.append(f"| {words} | {values['median']:.3f} s | {values['min']:.3f} to {values['max']:.3f} s |")
-    table.append(f"| sampling over bare network calls | {figures['ours over bare network']:.2f}x | |")
-    share = figures["bare network's share of the rate"]
+    table.append(f"| sampling over bare network calls | {results['ours over bare network']:.2f}x | |")
+    share = results["bare network's share of the rate"]
     limit = f"medians: {rates['bare network'] / 1e9:.0f} and {rates['convolution'] / 1e9:.0f} GFLOP/s"
     table.append(f"| the bare network's share of the machine's convolution rate | {share:.0%} ({limit}) | |")
-    table.append(f"| `turbo` over the default | {figures['turbo over ours']:.1%} | |")
-    table.append(f"| peer over ours | {figures['peer over ours']:.1f}x | |")
+    table.append(f"| `turbo` over the default | {results['turbo over ours']:.1%} | |")
+    table.append(f"| peer over ours | {results['peer over ours']:.1f}x | |")
     return "\n".join(table)

@@ -1,7 +1,7 @@
-"""How well does a model draw that began to learn a minute ago?  The preset ``speedrun``, from random weights.
+"""How good is a model after a minute of training?  The preset ``speedrun``, from random weights.
 
 Each point is a whole run of so many seconds of wall time, imports and loading included, with a learning rate that
-decays to 0 at its end; the seeds are different runs. Then 1,000 digits are drawn at the preset's own settings, which
+decays to 0 at its end; the seeds are different runs. Then 1,000 digits are sampled at the preset's own settings, which
 is not part of the time.
 """
 
@@ -32,7 +32,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def measure(data_dir: str = "data", seconds: str = "25,30,40,50,60", seeds: int = 3) -> dict:
-    """The figures, as a dictionary that can be written as JSON; a row for each run."""
+    """The results, as a dictionary that can be written as JSON; a row for each run."""
     rows = []
     for budget in map(int, seconds.split(",")):
         for seed in range(seeds):
@@ -62,39 +62,39 @@ def one_run(data_dir: str, budget: int, seed: int, directory: Path) -> dict:
     }
 
 
-def medians(figures: dict) -> dict[int, float]:
+def medians(results: dict) -> dict[int, float]:
     """The median accuracy for each length of run, in seconds."""
-    budgets = dict.fromkeys(row["budget"] for row in figures["rows"])
+    budgets = dict.fromkeys(row["budget"] for row in results["rows"])
     return {
-        budget: statistics.median(row["accuracy"] for row in figures["rows"] if row["budget"] == budget)
+        budget: statistics.median(row["accuracy"] for row in results["rows"] if row["budget"] == budget)
         for budget in budgets
     }
 
 
-def report(figures: dict) -> str:
-    """The figures as a Markdown table."""
+def report(results: dict) -> str:
+    """The results as a Markdown table."""
     lines = ["| seconds | images seen | class accuracy, each seed | median |", "|---|---|---|---|"]
-    for budget, median in medians(figures).items():
-        rows = [row for row in figures["rows"] if row["budget"] == budget]
+    for budget, median in medians(results).items():
+        rows = [row for row in results["rows"] if row["budget"] == budget]
         images = statistics.median(row["images"] for row in rows)
         each = ", ".join(f"{row['accuracy']:.1%}" for row in rows)
         lines.append(f"| {budget} | {images:,.0f} | {each} | {median:.1%} |")
     for aim in AIMS:
-        enough = [budget for budget, median in medians(figures).items() if median >= aim]
+        enough = [budget for budget, median in medians(results).items() if median >= aim]
         reached = f"in {min(enough)} seconds" if enough else "not reached"
         lines.append(f"\n{aim:.0%} of the digits right (median of the seeds): {reached}.")
     return "\n".join(lines)
 
 
-def plot(figures: dict, path: Path) -> None:
+def plot(results: dict, path: Path) -> None:
     """Accuracy against the seconds of training: each run a point, their medians a line."""
     matplotlib.use("agg")
     from matplotlib import pyplot
 
     with pyplot.rc_context({"svg.fonttype": "none", "svg.hashsalt": "speedrun", "font.size": 9, "axes.grid": True}):
         canvas, ax = pyplot.subplots(figsize=(5, 3.2), layout="constrained")
-        ax.plot([row["budget"] for row in figures["rows"]], [row["accuracy"] for row in figures["rows"]], "o", ms=4)
-        ax.plot(list(medians(figures)), list(medians(figures).values()), "-", lw=1.5)
+        ax.plot([row["budget"] for row in results["rows"]], [row["accuracy"] for row in results["rows"]], "o", ms=4)
+        ax.plot(list(medians(results)), list(medians(results).values()), "-", lw=1.5)
         ax.set(xlabel="seconds from the start of the program", ylabel="class accuracy", ylim=(None, 1))
         canvas.savefig(path, metadata={"Date": None})
         pyplot.close(canvas)

@@ -86,7 +86,7 @@ class Peer:
 
 
 def measure(repetitions: int = 9) -> dict:
-    """The figures, as a dictionary that can be written as JSON."""
+    """The results, as a dictionary that can be written as JSON."""
     ours = Ours()
     peer = Peer(ours.training.batch_size)
     seconds = interleaved({"ours": ours.train, "data": ours.load, "peer": peer.train}, repetitions)
@@ -101,14 +101,14 @@ def measure(repetitions: int = 9) -> dict:
     }
 
 
-def report(figures: dict) -> str:
-    """The figures as a Markdown table."""
-    speed, settings = figures["images a second"], figures["settings"]
+def report(results: dict) -> str:
+    """The results as a Markdown table."""
+    speed, settings = results["images a second"], results["settings"]
     batch = settings["batch size"]
     rows = [
         (f"training `{settings['preset']}`, batch {batch}, {settings['precision']}", f"{speed['ours']:.0f} images/s"),
         (f"peer: the course's UNet2DModel, batch {batch}, fp32", f"{speed['peer']:.0f} images/s"),
-        ("ours over peer", f"{figures['peer over ours']:.1f}x"),
-        ("share of a step that is data loading", f"{figures['data over ours']:.1%}"),
+        ("ours over peer", f"{results['peer over ours']:.1f}x"),
+        ("share of a step that is data loading", f"{results['data over ours']:.1%}"),
     ]
     return "\n".join(["| what | median |", "|---|---|", *(f"| {what} | {value} |" for what, value in rows)])

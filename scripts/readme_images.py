@@ -10,11 +10,12 @@ from playwright.sync_api import sync_playwright
 
 from benchmarks.app import FINISHED, ROOT, serving
 from diffusion import load_classifier, load_model
+from diffusion.io.files import write_atomically
 from diffusion.io.hub import BUNDLED
 from diffusion.io.images import png_bytes, sheet, to_uint8
-from diffusion.io.model_directory import read_config, write_atomically
+from diffusion.io.model_directory import read_config
 from tests import browser as chromium
-from ui.example_digits import small_digits
+from ui.example_digits import low_res_digits
 
 ASSETS = ROOT / "assets"
 
@@ -46,8 +47,8 @@ def page() -> None:
 
 def denoising() -> None:
     """Ten digits becoming themselves."""
-    draw = [sys.executable, "-m", "diffusion.generate", "--label", "all", "--num-images", "10", "--steps", "30"]
-    subprocess.run([*draw, "--seed", "1", "--output", str(ASSETS / "denoising.gif")], cwd=ROOT, check=True)
+    sample = [sys.executable, "-m", "diffusion.generate", "--label", "all", "--num-images", "10", "--steps", "30"]
+    subprocess.run([*sample, "--seed", "1", "--output", str(ASSETS / "denoising.gif")], cwd=ROOT, check=True)
 
 
 def systems() -> None:
@@ -58,26 +59,28 @@ def systems() -> None:
 
 
 def row(name: str) -> np.ndarray:
-    """Ten images: of each label in turn where there are labels; of what a classifier steers to, below what it starts
-    from; of what super-resolution makes, below what it is given."""
+    """Ten images: of each label in turn where there are labels; guided by a classifier, below the same without; of
+    super-resolution, below its input."""
     config = read_config(BUNDLED / name)
     if config.task == "classification":
         model, classifier = load_model("dit", device="cpu"), load_classifier(name, device="cpu")
         free = model.generate(num_images=10, seed=1, **STOCHASTIC)
-        steered = model.generate(range(10), classifier=classifier, classifier_scale=STEERING, seed=1, **STOCHASTIC)
-        return sheet(np.concatenate([to_uint8(free), to_uint8(steered)]), columns=10)
+        guided = model.generate(
+            range(10), classifier=classifier, classifier_scale=CLASSIFIER_SCALE, seed=1, **STOCHASTIC
+        )
+        return sheet(np.concatenate([to_uint8(free), to_uint8(guided)]), columns=10)
     model = load_model(name, device="cpu")
     if config.task == "super-resolution":
-        small, _ = small_digits(config, "", 10)
-        drawn = to_uint8(model.generate(num_images=10, low_res=small, seed=1))
+        small, _ = low_res_digits(config, "", 10)
+        sampled = to_uint8(model.generate(num_images=10, low_res=small, seed=1))
         pixels = to_uint8(small).repeat(4, axis=1).repeat(4, axis=2)
-        return sheet(np.concatenate([pixels, drawn]), columns=10)
+        return sheet(np.concatenate([pixels, sampled]), columns=10)
     labels = {"labels": range(10)} if config.num_classes else {"num_images": 10}
     return sheet(to_uint8(model.generate(**labels, seed=1)), columns=10)
 
 
 PICTURES = {"page": page, "denoising": denoising, "systems": systems}
-STEERING = 12.0  # classifier scale
+CLASSIFIER_SCALE = 12.0  # classifier scale
 STOCHASTIC: dict[str, Any] = {"sampler": "ddim", "steps": 25, "eta": 1.0}  # fresh noise gives the classifier its way
 
 
