@@ -1,7 +1,5 @@
 import csv
 import json
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -10,39 +8,35 @@ from PIL import Image
 
 from diffusion import Model, ModelConfig, dire
 from diffusion.dire import reconstruct
+from tests.programs import run_python
 from tests.tiny import NETWORK, tiny_model
 
 
 class Memory(torch.nn.Module):
-    """The exact eps of a world that holds but a few pictures: it can draw these and nothing else. Nothing to train."""
+    """The exact eps for a data set of a few images: it can sample these and nothing else. Nothing to train."""
 
-    def __init__(self, pictures, process):
+    def __init__(self, images, process):
         super().__init__()
-        self.pictures, self.process = pictures, process
+        self.images, self.process = images, process
 
-    def forward(self, x, t, y=None):
+    def forward(self, x, t, condition):
         alpha, sigma = (c.float().view(-1, 1, 1, 1) for c in self.process.alpha_sigma((t.double() + 1) / 1000))
-        known = self.pictures.flatten(1)
+        known = self.images.flatten(1)
         distance = (x.flatten(1)[:, None] - alpha.flatten()[:, None, None] * known).square().sum(2)
         weights = (-distance / (2 * sigma.flatten()[:, None] ** 2)).softmax(1)
         return (x - alpha * (weights @ known).view_as(x)) / sigma
 
 
-def memory(pictures):
-    config = ModelConfig(name="memory", image_size=8, network=NETWORK, prediction="eps")
-    return Model(config, Memory(pictures, config.process))
-
-
-def test_what_the_model_can_draw_comes_back_and_what_it_cannot_does_not():
+def test_what_the_model_can_sample_comes_back_and_what_it_cannot_does_not():
     generator = torch.Generator().manual_seed(0)
-    pictures = torch.rand(4, 1, 8, 8, generator=generator) * 2 - 1
-    model = memory(pictures)
-    drawn = model.generate(num_images=12, sampler="ddim", steps=20, seed=3)
+    config = ModelConfig(name="memory", image_size=8, network=NETWORK, prediction="eps")
+    model = Model(config, Memory(torch.rand(4, 1, 8, 8, generator=generator) * 2 - 1, config.process))
+    sampled = model.generate(num_images=12, sampler="ddim", steps=20, seed=3)
     others = torch.rand(12, 1, 8, 8, generator=generator) * 2 - 1
-    of_drawn, of_others = (
-        (reconstruct(model, images, steps=20) - images).abs().flatten(1).mean(1) for images in (drawn, others)
+    of_sampled, of_others = (
+        (reconstruct(model, images, steps=20) - images).abs().flatten(1).mean(1) for images in (sampled, others)
     )
-    assert of_drawn.max() < 0.02
+    assert of_sampled.max() < 0.02
     assert of_others.min() > 0.2
 
 
@@ -55,17 +49,17 @@ def model_dir(tmp_path_factory):
 
 @pytest.fixture
 def images(tmp_path):
-    """Five pictures of several kinds in sub-folders, two files that are none, and a hidden one."""
-    root, draw = tmp_path / "images", np.random.default_rng(0)
+    """Five images of several kinds in sub-folders, two files that are none, and a hidden one."""
+    root, random = tmp_path / "images", np.random.default_rng(0)
     (root / "a" / "deep").mkdir(parents=True)
     (root / "b").mkdir()
-    Image.fromarray(draw.integers(0, 256, (8, 8), np.uint8)).save(root / "a" / "one.png")
-    Image.fromarray(draw.integers(0, 256, (30, 20, 3), np.uint8)).save(root / "a" / "two.jpg")
-    Image.fromarray(draw.integers(0, 256, (8, 8), np.uint8)).save(root / "a" / "two.gif")
-    Image.fromarray(draw.integers(0, 256, (9, 9, 4), np.uint8)).save(root / "a" / "deep" / "three.PNG")
-    Image.fromarray(draw.integers(0, 256, (8, 8), np.uint8)).save(root / "top.bmp")
+    Image.fromarray(random.integers(0, 256, (8, 8), np.uint8)).save(root / "a" / "one.png")
+    Image.fromarray(random.integers(0, 256, (30, 20, 3), np.uint8)).save(root / "a" / "two.jpg")
+    Image.fromarray(random.integers(0, 256, (8, 8), np.uint8)).save(root / "a" / "two.gif")
+    Image.fromarray(random.integers(0, 256, (9, 9, 4), np.uint8)).save(root / "a" / "deep" / "three.PNG")
+    Image.fromarray(random.integers(0, 256, (8, 8), np.uint8)).save(root / "top.bmp")
     (root / "b" / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n not really")
-    (root / "b" / "notes.txt").write_text("no picture")
+    (root / "b" / "notes.txt").write_text("no image")
     (root / ".DS_Store").write_bytes(b"hidden")
     return root
 
@@ -97,9 +91,9 @@ def test_a_folder(model_dir, images, tmp_path, capsys):
     for folder in ("reconstruction", "error"):
         found = {path.relative_to(output / folder).as_posix() for path in (output / folder).rglob("*.*")}
         assert found == names
-    assert "passed over: b/broken.png (" in err
-    assert "passed over: b/notes.txt (" in err
-    assert "5 images, 2 files passed over" in err
+    assert "skipped: b/broken.png (" in err
+    assert "skipped: b/notes.txt (" in err
+    assert "5 images, 2 files skipped" in err
 
     x = torch.from_numpy(np.asarray(Image.open(images / "a" / "one.png")).copy())[None, None].float() / 127.5 - 1
     difference = (x - reconstruct(tiny_model(), x, steps=5)).abs()
@@ -111,22 +105,12 @@ def test_a_folder(model_dir, images, tmp_path, capsys):
     assert np.abs(np.abs(back - original) - shown).max() <= 1
 
 
-def test_a_stopped_run_goes_on_where_it_was(model_dir, images, tmp_path, capsys, monkeypatch):
-    output = tmp_path / "out"
-    arguments = [
-        "--model",
-        model_dir,
-        "--images",
-        images,
-        "--output",
-        output,
-        "--respacing",
-        "ddim5",
-        "--batch-size",
-        2,
-    ]
-    whole = tmp_path / "whole"
-    assert run(capsys, *[whole if a == output else a for a in arguments])[0] == 0
+def test_a_stopped_run_resumes_where_it_was(model_dir, images, tmp_path, capsys, monkeypatch):
+    output, whole = tmp_path / "out", tmp_path / "whole"
+    folders = ["--model", model_dir, "--images", images, "--output"]
+    chain = ["--respacing", "ddim5", "--batch-size", 2]
+    arguments = [*folders, output, *chain]
+    assert run(capsys, *folders, whole, *chain)[0] == 0
     calls = []
 
     def interrupted(model, x, **chain):
@@ -148,7 +132,7 @@ def test_a_stopped_run_goes_on_where_it_was(model_dir, images, tmp_path, capsys,
         assert float(mine[1]) == pytest.approx(float(theirs[1]), abs=1e-4)
     assert run(capsys, *arguments)[0] == 0
     assert len(calls) == 4  # nothing was left
-    code, err = run(capsys, *arguments[:-4], "--steps", 9)
+    code, err = run(capsys, *folders, output, "--steps", 9)
     assert code == 2
     assert "must be a new folder" in err
     assert json.loads((output / "settings.json").read_text())["respacing"] == "ddim5"
@@ -161,7 +145,7 @@ def test_the_output_may_lie_among_the_images(model_dir, images, capsys):
     assert [path for path, _ in rows(images / "out")[1:]] == DONE
 
 
-def test_each_picture_has_a_file_of_its_own(model_dir, images, tmp_path, capsys):
+def test_each_image_has_a_file_of_its_own(model_dir, images, tmp_path, capsys):
     (images / "a" / "two.jpg.png").write_bytes((images / "a" / "one.png").read_bytes())
     long = "字" * 80 + ".png"  # 244 bytes
     (images / "b" / long).write_bytes((images / "a" / "one.png").read_bytes())
@@ -186,21 +170,21 @@ def test_rgb_models_get_rgb(tmp_path, images, capsys):
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["--images", "nowhere"], "images must be a folder; nowhere is not there."),
+        (["--images", "nowhere"], "--images must be a folder; nowhere is not there."),
         (["--images", "IMAGES/top.bmp"], "is a file."),
-        (["--images", "EMPTY"], "images must be a folder with pictures in it"),
+        (["--images", "EMPTY"], "--images must be a folder with images in it"),
         (["--images", "IMAGES/b"], "has 2 files and none."),
-        (["--images", "IMAGES", "--output", "IMAGES"], "output must not be the folder of the images"),
-        (["--images", "IMAGES", "--steps", "0"], "steps must be a whole number from 1 to 1000, not '0'."),
-        (["--images", "IMAGES", "--batch-size", "many"], "batch_size must be a whole number from 1 to 4096"),
-        (["--images", "IMAGES", "--respacing", "1"], "there is no way from an image to noise by levels that end at"),
-        (["--images", "IMAGES", "--model", "super-resolution"], "model must be one that draws from noise alone"),
+        (["--images", "IMAGES", "--output", "IMAGES"], "--output must not be the folder of the images"),
+        (["--images", "IMAGES", "--steps", "0"], "--steps must be a whole number from 1 to 1000, not '0'."),
+        (["--images", "IMAGES", "--batch-size", "many"], "--batch-size must be a whole number from 1 to 4096"),
+        (["--images", "IMAGES", "--respacing", "1"], "no way from an image to noise by levels that end at"),
+        (["--images", "IMAGES", "--model", "super-resolution"], "--model must be one that generates from noise alone"),
         (["--images", "IMAGES", "--output", "LOOP"], "is a link that leads nowhere"),
         (["--images", "IMAGES", "--output", "DAMAGED"], "errors.csv cannot be read (field larger"),
-        (["--images", "IMAGES", "--respacing", "fast"], 'respacing must be like "100"'),
-        (["--images", "IMAGES", "--respacing", "ddim5", "--steps", "9"], "leave steps out."),
+        (["--images", "IMAGES", "--respacing", "fast"], '--respacing must be like "100"'),
+        (["--images", "IMAGES", "--respacing", "ddim5", "--steps", "9"], "leave --steps out."),
         (["--images", "IMAGES", "--model", "no/such/model"], "no/such/model"),
-        (["--images", "IMAGES", "--device", "abacus"], "device 'abacus' cannot be used here"),
+        (["--images", "IMAGES", "--device", "abacus"], "--device 'abacus' cannot be used here"),
         ([], "required: --images"),
     ],
 )
@@ -223,8 +207,7 @@ def test_bad_input_is_one_line_and_exit_code_2(arguments, sentence, model_dir, i
 
 
 def test_by_subprocess(model_dir, images, tmp_path):
-    command = [sys.executable, "-m", "diffusion.dire", "--model", model_dir, "--images", str(images), "--steps", "3"]
-    done = subprocess.run([*command, "--output", str(tmp_path / "out")], capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0, done.stderr
+    arguments = ["--model", model_dir, "--images", str(images), "--steps", "3", "--output", str(tmp_path / "out")]
+    done = run_python("-m", "diffusion.dire", *arguments, check=True)
     assert done.stdout == ""
     assert len(rows(tmp_path / "out")) == 6
