@@ -1,9 +1,9 @@
-"""DiT, the diffusion transformer (Peebles & Xie 2023), without labels, with classes, or with a context to look at."""
+"""DiT, the diffusion transformer (Peebles & Xie 2023): unconditional, class-conditional or with cross-attention."""
 
-from typing import Literal
+from typing import Any, Literal
 
 import torch
-from pydantic import Field
+from pydantic import Field, ValidationInfo, model_validator
 from torch import Tensor, nn
 
 from diffusion.condition import Condition
@@ -14,7 +14,7 @@ from diffusion.networks.trunk_config import MaxGuidance, Settings, Width
 
 
 class DiTConfig(Settings):
-    """Settings of a ``DiT``. A model without labels has neither form of condition."""
+    """Settings of a ``DiT``. For a model without labels, ``condition`` and the context have no effect."""
 
     kind: Literal["dit"] = "dit"
     patch: Literal[1, 2, 4, 7, 8] = 4  # a token is patch x patch pixels
@@ -22,11 +22,12 @@ class DiTConfig(Settings):
     depth: int = Field(6, ge=1, le=32)
     heads: int = Field(4, ge=1, le=64)
     mlp_ratio: int = Field(4, ge=1, le=8)
-    condition: Literal["class", "cross"] = "class"  # the label is added to the time, or a context to cross-attend to
+    condition: Literal["class", "cross"] = "class"  # the label is added to the time, or attended to
     context_tokens: int = Field(4, ge=1, le=64)
     context_width: Width = 64
     time: TimeKind = "sinusoidal"
     fourier_scale: float = Field(30.0, gt=0, le=1000)
+    norm_eps: float = Field(1e-6, gt=0, le=1e-2)  # of every layer norm, as published
     max_guidance: MaxGuidance = None
 
     @property
@@ -34,40 +35,49 @@ class DiTConfig(Settings):
         """Image height and width must be divisible by this."""
         return self.patch
 
+    @model_validator(mode="before")
+    @classmethod
+    def _norm_eps_before_it_was_a_setting(cls, values: Any, info: ValidationInfo) -> Any:
+        """Files are written with every setting; those without ``norm_eps`` are of models trained with torch's 1e-5."""
+        if info.mode == "json" and isinstance(values, dict):
+            return {"norm_eps": 1e-5} | values
+        return values
+
     def model_post_init(self, _) -> None:
         if self.width % self.heads:
             raise ValueError(f"heads {self.heads} must divide the width {self.width}")
 
 
 def sincos_positions(height: int, width: int, channels: int, device: torch.device) -> Tensor:
-    """Fixed positions of a grid's tokens, row by row: (height * width, channels), half row, half column.
+    """Fixed position embeddings of a grid's tokens, row by row: (height * width, channels), half row, half column.
 
-    A grid has few rows and columns, so the slowest wave is short: all of them tell its places apart.
+    The largest period is short, since a grid has few rows and columns.
     """
     rows, columns = torch.meshgrid(
         torch.arange(height, device=device), torch.arange(width, device=device), indexing="ij"
     )
-    return torch.cat([sinusoidal(place.flatten(), channels // 2, max_period=10.0) for place in (rows, columns)], dim=1)
+    return torch.cat([sinusoidal(index.flatten(), channels // 2, max_period=10.0) for index in (rows, columns)], dim=1)
 
 
 def modulate(x: Tensor, scale: Tensor, shift: Tensor) -> Tensor:
-    """x (N, L, C) scaled and shifted by (N, C) each."""
+    """x (N, L, C) scaled by 1 + scale and shifted, both (N, C)."""
     return torch.addcmul(shift[:, None], x, 1 + scale[:, None])
 
 
 class DiTBlock(nn.Module):
-    """Self-attention and an MLP, each under adaLN-Zero: the embedding scales and shifts what goes in and gates what
-    comes out. With a context, cross-attention stands between them, residual as it is (section 3.2)."""
+    """Self-attention and an MLP with adaLN-Zero: the embedding scales and shifts the input of each, and gates its
+    output. With a context there is cross-attention between them, without a gate (section 3.2)."""
 
-    def __init__(self, width: int, heads: int, mlp_ratio: int, context_width: int | None):
+    def __init__(self, config: DiTConfig, context_width: int | None):
         super().__init__()
+        width, heads, eps = config.width, config.heads, config.norm_eps
         self.modulation = nn.Linear(width, 6 * width)
-        self.norm1 = nn.LayerNorm(width, elementwise_affine=False)
+        self.norm1 = nn.LayerNorm(width, eps, elementwise_affine=False)
         self.attention = TokenAttention(width, heads)
-        self.cross_norm = nn.LayerNorm(width) if context_width else None
+        self.cross_norm = nn.LayerNorm(width, eps) if context_width else None
         self.cross = TokenAttention(width, heads, context_width) if context_width else None
-        self.norm2 = nn.LayerNorm(width, elementwise_affine=False)
-        self.mlp = MLP(width, mlp_ratio)
+        self.norm2 = nn.LayerNorm(width, eps, elementwise_affine=False)
+        self.mlp = MLP(width, config.mlp_ratio)
 
     def forward(self, x: Tensor, embedding: Tensor, context: Tensor | None) -> Tensor:
         """x (N, L, C), embedding (N, C), context (N, M, D) -> (N, L, C)."""
@@ -79,7 +89,7 @@ class DiTBlock(nn.Module):
 
 
 class DiT(Conditioned):
-    """``forward(x, t, condition)``: a denoising network. Computes in its weights' dtype and answers in that of x."""
+    """``forward(x, t, condition)``: a denoising network. Computes in the dtype of its weights and returns that of x."""
 
     def __init__(self, config: DiTConfig, channels: int, num_classes: int, learned_variance: bool = False):
         crosses = config.condition == "cross"
@@ -91,40 +101,36 @@ class DiT(Conditioned):
 
         self.input = nn.Conv2d(channels, width, patch, stride=patch)
         self.blocks = nn.ModuleList(
-            DiTBlock(width, config.heads, config.mlp_ratio, context_width if num_classes and crosses else None)
-            for _ in range(config.depth)
+            DiTBlock(config, context_width if num_classes and crosses else None) for _ in range(config.depth)
         )
-        self.norm = nn.LayerNorm(width, elementwise_affine=False)
+        self.norm = nn.LayerNorm(width, config.norm_eps, elementwise_affine=False)
         self.modulation = nn.Linear(width, 2 * width)
         self.output = nn.Linear(width, out * patch**2)
         self.initialise()
 
     def initialise(self) -> None:
-        # 1. every linear map, the patches' too: Xavier, zero bias
+        """As published (``initialize_weights``), and cross-attention like the gated branches."""
+        # 1. linear layers and the patch embedding: Xavier, zero bias
         for module in self.modules():
             if isinstance(module, nn.Linear | nn.Conv2d):
                 nn.init.xavier_uniform_(module.weight.view(len(module.weight), -1))
                 nn.init.zeros_(module.bias)
-        # 2. what makes the embedding: small, so that time and label start out as hints
+        # 2. the embeddings of time and label: small
         for linear in (self.time[0], self.time[2]):
             normal_(linear.weight, std=0.02)
         if self.label is not None and not self.tokens:
             normal_(self.label.weight, std=0.02)
-        # 3. adaLN-Zero: every gate is shut and every block the identity; so is each cross-attention
+        # 3. adaLN-Zero: every gate and every cross-attention is zero, so a block is the identity
         for block in self.blocks:
             zero_module(block.modulation)
             if block.cross is not None:
                 zero_module(block.cross.out)
-        # 4. the network's own output is zero
+        # 4. the output is zero
         zero_module(self.modulation)
         zero_module(self.output)
 
     def forward(
-        self,
-        x: Tensor,
-        t: Tensor,
-        condition: Condition | Tensor | None = None,
-        skip_middle: bool = False,
+        self, x: Tensor, t: Tensor, condition: Condition | Tensor | None = None, skip_middle: bool = False
     ) -> Tensor:
         """x (N, C, H, W), t (N,) as ``Process.embed_time`` gives it -> (N, C, H, W), or (N, 2C, H, W) with a learned
         variance. ``skip_middle`` leaves out the middle block: a weaker network to guide away from.
@@ -139,8 +145,8 @@ class DiT(Conditioned):
         height, width = patches.shape[-2:]
         positions = sincos_positions(height, width, self.config.width, x.device)
         h = to_tokens(patches) + positions.to(patches.dtype)  # (N, hw, width)
-        for place, block in enumerate(self.blocks):
-            if not (skip_middle and place == len(self.blocks) // 2):
+        for index, block in enumerate(self.blocks):
+            if not (skip_middle and index == len(self.blocks) // 2):
                 h = block(h, embedding, context)
         scale, shift = self.modulation(embedding).chunk(2, dim=1)
         h = self.output(modulate(self.norm(h), scale, shift))  # (N, hw, out patch^2)

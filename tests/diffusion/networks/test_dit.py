@@ -9,7 +9,7 @@ from diffusion.networks.dit import DiTConfig, modulate, sincos_positions
 from tests.diffusion.networks.samples import DENOISERS, build, times, woken
 
 
-def test_positions_tell_row_and_column():
+def test_positions_encode_row_and_column():
     positions = sincos_positions(2, 3, 8, torch.device("cpu"))
     assert positions.shape == (6, 8)
     for row in range(2):
@@ -40,10 +40,13 @@ def test_a_block_is_its_gated_residuals():
     embedding, context = network.embed(times(network, 2), Condition(torch.tensor([1, 2])))
     made = torch.nn.functional.linear(embedding, block.modulation.weight, block.modulation.bias)
     scale1, shift1, gate1, scale2, shift2, gate2 = (made[:, None, 32 * i : 32 * (i + 1)] for i in range(6))
-    normed = torch.nn.functional.layer_norm
-    h = x + gate1 * block.attention(normed(x, (32,)) * (1 + scale1) + shift1)
+
+    def normed(h):
+        return (h - h.mean(-1, keepdim=True)) / (h.var(-1, unbiased=False, keepdim=True) + 1e-6).sqrt()
+
+    h = x + gate1 * block.attention(normed(x) * (1 + scale1) + shift1)
     h = h + block.cross(block.cross_norm(h), context)
-    h = h + gate2 * block.mlp(normed(h, (32,)) * (1 + scale2) + shift2)
+    h = h + gate2 * block.mlp(normed(h) * (1 + scale2) + shift2)
     torch.testing.assert_close(block(x, embedding, context), h)
 
 
@@ -57,6 +60,16 @@ def test_patches_go_back_to_where_they_came_from():
     touched = (network(x, t, y) != network(changed, t, y))[0, 0].nonzero()
     assert touched.min(dim=0).values.tolist() == [4, 8]
     assert touched.max(dim=0).values.tolist() == [7, 11]
+
+
+def test_files_without_an_epsilon_are_of_networks_trained_with_torchs():
+    assert DiTConfig().norm_eps == 1e-6
+    assert DiTConfig.model_validate_json('{"kind": "dit"}').norm_eps == 1e-5
+    for config in (DiTConfig(), DiTConfig(norm_eps=1e-5)):
+        assert DiTConfig.model_validate_json(config.model_dump_json()) == config
+    settings = {**DENOISERS["dit-cross"], "norm_eps": 0.01}
+    norms = [layer.eps for layer in build(settings).modules() if isinstance(layer, torch.nn.LayerNorm)]
+    assert norms == [0.01] * 7
 
 
 def test_stride_is_the_patch():
