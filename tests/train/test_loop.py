@@ -1,4 +1,4 @@
-"""The training loop in this process: it learns, it resumes bit for bit, and what goes wrong leaves a good model."""
+"""The training loop in this process: it learns, it resumes bit for bit, and no failure damages the saved model."""
 
 import errno
 import json
@@ -13,19 +13,18 @@ import torch
 from accelerate import Accelerator
 from PIL import Image
 
-import diffusion.io.model_directory
+import diffusion.io.files
 from diffusion import InputError, ModelConfig, load_classifier, load_model
 from diffusion.io.images import downscaled
 from tests.train.tiny_run import TINY
 from train import loop
-from train.batches import Batches, image_order
-from train.checkpoints import checkpoints
 from train.config import RunConfig, TrainConfig
 from train.datasets import Dataset
 from train.loop import TrainingStopped, train
+from train.optim.ema import PowerFunctionEMA
+from train.output.checkpoints import checkpoints
 from train.presets import PRESETS
-from train.schedule import Chore, Pace
-from train.weight_average import PowerAverage
+from train.schedule import PeriodicTask
 
 
 @pytest.fixture(autouse=True)
@@ -39,12 +38,12 @@ def _one_thread():
 
 @pytest.fixture
 def data() -> Dataset:
-    """24 images of 8x8: a bright left or a bright top half, with some grain."""
-    grain = torch.randint(0, 60, (24, 1, 8, 8), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    """24 images of 8x8: a bright left or a bright top half, with noise."""
+    noise = torch.randint(0, 60, (24, 1, 8, 8), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
     labels = torch.arange(24) % 2
-    grain[labels == 0, :, :, :4] += 180
-    grain[labels == 1, :, :4, :] += 180
-    return Dataset(grain, labels, ["left", "top"])
+    noise[labels == 0, :, :, :4] += 180
+    noise[labels == 1, :, :4, :] += 180
+    return Dataset(noise, labels, ["left", "top"])
 
 
 OTHER_TASKS = {  # settings for ``start``
@@ -60,6 +59,7 @@ OTHER_TASKS = {  # settings for ``start``
         "model": {
             "network": TINY["model"]["network"]
             | {"kind": "unet_encoder", "pool_size": 8, "head_channels": 8, "resample": "residual"},
+            "sampling": {},
         },
         "loss": "cross_entropy",
         "label_dropout": 0.0,
@@ -69,14 +69,14 @@ OTHER_TASKS = {  # settings for ``start``
 
 @pytest.fixture
 def start(tmp_path, data, monkeypatch):
-    """Train the tiny preset in a directory; the settings given take the place of the preset's."""
+    """Train the tiny preset in a directory, with other settings where they are given."""
     monkeypatch.setitem(PRESETS, "tiny", TINY)
 
     def run(name: str = "run", model: dict | None = None, **settings) -> Path:
         training = {"preset": "tiny"} | TINY["training"] | {"sheet_seconds": 1000} | settings
         if "minutes" in settings:
             training.pop("steps")
-        network = TINY["model"]["network"] | {"dropout": 0.1}  # which draws numbers, too
+        network = TINY["model"]["network"] | {"dropout": 0.1}  # which takes random numbers, too
         fields = {"name": "tiny", "image_size": 8, "label_names": ("left", "top"), **TINY["model"], "network": network}
         (tmp_path / name).mkdir(exist_ok=True)
         config = RunConfig(training=TrainConfig.checked(**training), model=ModelConfig(**fields | (model or {})))
@@ -93,15 +93,15 @@ def metrics(run_dir: Path, *names: str) -> list[tuple]:
 
 
 def after(monkeypatch, step: int, do) -> None:
-    """Call ``do`` once, in the course of a step."""
-    update, done = PowerAverage.update, []
+    """Call ``do`` once, during a step."""
+    update, done = PowerFunctionEMA.update, []
 
     def updated(self, number):
         update(self, number)
         if number == step and not done:
             done.append(do())
 
-    monkeypatch.setattr(PowerAverage, "update", updated)
+    monkeypatch.setattr(PowerFunctionEMA, "update", updated)
 
 
 def test_a_hundred_steps_lower_the_loss(start):
@@ -116,12 +116,12 @@ def test_super_resolution_learns_to_enlarge(start, data):
     real = data.images.float() / 127.5 - 1
     model = load_model(run_dir / "model", "cpu")
     small = downscaled(real, 2)
-    drawn = model.generate(low_res=small)
-    assert (drawn - real).abs().mean() < 0.7 * (drawn - real.flip(0)).abs().mean()  # of the other class
+    enlarged = model.generate(low_res=small)
+    assert (enlarged - real).abs().mean() < 0.7 * (enlarged - real.flip(0)).abs().mean()  # of the other class
     assert Image.open(run_dir / "samples/step-00000100.png").width > 4 * 56
 
 
-def test_a_classifier_learns_to_read_noisy_images(start, data):
+def test_a_classifier_learns_to_classify_noisy_images(start, data):
     run_dir = start(steps=100, **OTHER_TASKS["classifier"])
     classifier = load_classifier(run_dir / "model", "cpu")
     assert classifier.label_names == ("left", "top")
@@ -129,12 +129,12 @@ def test_a_classifier_learns_to_read_noisy_images(start, data):
     real = data.images.float() / 127.5 - 1
     level = classifier.process.level(0.3)
     noise = torch.randn(real.shape, generator=torch.Generator().manual_seed(0))
-    read = classifier.logits(level.alpha * real + level.sigma * noise, level).argmax(1)
-    assert (read == data.labels).float().mean() > 0.9
+    predicted = classifier.logits(level.alpha * real + level.sigma * noise, level).argmax(1)
+    assert (predicted == data.labels).float().mean() > 0.9
     assert Image.open(run_dir / "samples/step-00000100.png").height > 6 * 56
 
 
-def test_metrics_are_one_line_for_each_so_many_steps(start):
+def test_metrics_have_a_row_for_every_five_steps_and_the_last(start):
     run_dir = start(steps=12)
     assert metrics(run_dir, "step", "images") == [(5, 80), (10, 160), (12, 192)]
     for line in (run_dir / "metrics.jsonl").read_text().splitlines():
@@ -165,12 +165,12 @@ def test_resuming_equals_not_stopping(settings, start, monkeypatch):
         assert (parts / name).read_bytes() == (whole / name).read_bytes()
 
 
-def test_a_finished_run_is_left_alone_unless_it_is_given_more(start, capsys):
+def test_a_complete_run_is_left_as_it_is_unless_it_gets_more_steps(start, capsys):
     run_dir = start(steps=10)
     before = (run_dir / "model/model.safetensors").read_bytes()
     start(steps=10)
     assert (run_dir / "model/model.safetensors").read_bytes() == before
-    assert "is finished" in capsys.readouterr().err
+    assert "run complete" in capsys.readouterr().err
     start(steps=20)
     assert metrics(run_dir, "step") == [(5,), (10,), (15,), (20,)]
 
@@ -186,7 +186,7 @@ def test_a_damaged_checkpoint_gives_way_to_the_one_before(start, monkeypatch, ca
         start(steps=20)
     assert "cannot be read" in capsys.readouterr().err
     there = checkpoints(tmp_path / "run/checkpoints")
-    assert newest not in there  # nor does it push out those that can be read
+    assert newest not in there  # nor does it replace those that can be read
     assert len(there) == 2
     run_dir = start(steps=20)
     assert metrics(run_dir, "step") == [(5,), (10,), (15,), (20,)]
@@ -197,23 +197,23 @@ def test_a_run_without_a_readable_checkpoint_is_left_as_it_is(start):
     before = {path: path.read_bytes() for path in run_dir.rglob("*.safetensors") if path.parent.name == "model"}
     for path in checkpoints(run_dir / "checkpoints"):
         path.write_bytes(b"damaged")
-    with pytest.raises(InputError, match=r"has no checkpoint that can be read.* --init-from .*run/model"):
+    with pytest.raises(InputError, match=r"has no readable checkpoint.* init_from .*run/model"):
         start(steps=20)
     for path in checkpoints(run_dir / "checkpoints"):
         path.unlink()
-    with pytest.raises(InputError, match="has no checkpoint that can be read"):
+    with pytest.raises(InputError, match="has no readable checkpoint"):
         start(steps=20)
     assert {path: path.read_bytes() for path in before} == before
     assert metrics(run_dir, "step") == [(5,), (10,)]
 
 
-def test_a_run_that_was_killed_before_its_first_checkpoint_begins_anew(start, tmp_path):
+def test_a_run_killed_before_its_first_checkpoint_starts_again(start, tmp_path):
     (tmp_path / "run/checkpoints").mkdir(parents=True)
     (tmp_path / "run/checkpoints/.half.tmp").write_bytes(b"half")
     assert metrics(start(steps=10), "step") == [(5,), (10,)]
 
 
-def test_a_run_that_says_it_is_finished_has_its_model(start, monkeypatch, tmp_path):
+def test_a_run_that_counts_as_finished_has_its_model(start, monkeypatch, tmp_path):
     real, wrote = loop.save_checkpoint, []
 
     def killed(*arguments):
@@ -240,7 +240,7 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_last_good_model(s
         return real_loss(*arguments) * (math.nan if len(calls) == 18 else 1)
 
     monkeypatch.setitem(loop.LOSSES, "mse", broken_loss)
-    monkeypatch.setattr(Chore, "due", lambda self: self.interval == 0)  # a checkpoint each step
+    monkeypatch.setattr(PeriodicTask, "due", lambda self: self.interval == 0)  # a checkpoint each step
     with pytest.raises(TrainingStopped, match="no longer finite") as stopped:
         start(steps=100)
     assert stopped.value.code == 1
@@ -257,8 +257,8 @@ def test_a_full_disk_stops_the_run_and_keeps_the_last_good_model(start, monkeypa
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         real_fsync(number)
 
-    monkeypatch.setattr(diffusion.io.model_directory.os, "fsync", fsync)
-    monkeypatch.setattr(Chore, "due", lambda self: self.interval == 0)
+    monkeypatch.setattr(diffusion.io.files.os, "fsync", fsync)
+    monkeypatch.setattr(PeriodicTask, "due", lambda self: self.interval == 0)
     after(monkeypatch, 13, lambda: full.append(1))
     with pytest.raises(OSError, match="No space left") as error:
         start(steps=100)
@@ -279,69 +279,6 @@ def test_a_run_in_minutes_ends_in_time_with_its_learning_rate_decayed(start):
     assert rate < 0.1 * TINY["training"]["learning_rate"]
 
 
-def test_every_image_comes_once_a_pass():
-    seen = torch.cat([image_order(10, 4, step, seed=3) for step in range(5)])
-    assert seen[:10].sort().values.equal(torch.arange(10))
-    assert seen[10:].sort().values.equal(torch.arange(10))
-    assert not seen[:10].equal(seen[10:])
-
-
-@pytest.mark.parametrize("enlarging", [False, True])
-def test_processes_share_the_batch_of_one(enlarging, data):
-    fields = TINY["model"] | (OTHER_TASKS["super-resolution"]["model"] if enlarging else {})
-    model = diffusion.Model(ModelConfig(**{"name": "tiny", "image_size": 8, "label_names": ("left", "top"), **fields}))
-    training = TrainConfig.checked(preset="tiny", **TINY["training"])
-    whole = Batches(data, model, training)(7)
-    shares = [Batches(data, model, training, index, 2)(7) for index in range(2)]
-    names = [name for name in whole._fields if getattr(whole, name) is not None]
-    assert {"x0", "t", "eps", "low_res" if enlarging else "labels"} == {*names}
-    for name in names:
-        together = torch.stack([getattr(share, name) for share in shares], 1).flatten(0, 1)
-        assert together.equal(getattr(whole, name)), name
-
-
-@pytest.mark.parametrize(("times", "shares"), [("1:1", [0.2, 0.5, 0.3]), ("0.2:0.5,0.7:0.1,1:0.4", [0.5, 0.1, 0.4])])
-def test_times_get_their_shares(times, shares, data):
-    model = diffusion.Model(ModelConfig(name="tiny", image_size=8, label_names=("left", "top"), **TINY["model"]))
-    settings = {**TINY["training"], "batch_size": 1000, "times": times}
-    t = Batches(data, model, TrainConfig.checked(preset="tiny", **settings))(0).t
-    parts = [t[(lo < t) & (t <= hi)] for lo, hi in ((0, 0.2), (0.2, 0.7), (0.7, 1))]
-    assert [len(part) / 1000 for part in parts] == pytest.approx(shares, abs=0.003)
-    for part, lo, hi in zip(parts, (model.process.t_min, 0.2, 0.7), (0.2, 0.7, 1), strict=True):
-        assert part.mean().item() == pytest.approx((lo + hi) / 2, abs=0.005)  # even within each
-        assert lo <= part.min() < lo + 0.02
-        assert hi - 0.02 < part.max() <= hi
-
-
-def test_the_average_is_the_weighted_mean_of_the_steps():
-    source, average = torch.nn.Linear(1, 1, bias=False), torch.nn.Linear(1, 1, bias=False)
-    ema = PowerAverage(source, average, width=0.1)
-    values = torch.rand(20, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
-    for step, value in enumerate(values, 1):
-        torch.nn.init.constant_(source.weight, value.item())
-        ema.update(step)
-    # what (1 - 1/k)^(gamma + 1) unrolls to
-    weights = torch.arange(21, dtype=torch.float64) ** (ema.gamma + 1)
-    expected = (weights.diff() * values).sum() / weights[-1]
-    assert average.weight.item() == pytest.approx(expected.item(), rel=1e-5)
-    assert ema.gamma == pytest.approx(6.94, abs=0.01)  # Karras et al. 2024, table 4: sigma_rel 0.10
-
-
-@pytest.mark.parametrize(("steps", "top"), [(1000, 10), (100, 5)], ids=["as asked", "a twentieth of a short run"])
-def test_the_learning_rate_warms_up_and_decays(steps, top):
-    training = TrainConfig.checked(preset="tiny", **TINY["training"] | {"warmup_steps": 10, "learning_rate": 1.0})
-    pace = Pace(training, steps, time.monotonic(), Accelerator(cpu=True))
-    rates = []
-    for step in range(steps):
-        pace.update(step)
-        rates.append(pace.learning_rate(step))
-    assert rates[0] == pytest.approx(1 / 11)
-    assert max(rates) == rates[top] == pytest.approx((1 + math.cos(math.pi * top / steps)) / 2)
-    assert rates[: top + 1] == sorted(rates[: top + 1])
-    assert rates[top:] == sorted(rates[top:], reverse=True)
-    assert rates[-1] < 1e-3
-
-
-def test_minutes_that_are_over_before_the_first_step_are_refused(start):
-    with pytest.raises(InputError, match="give more --minutes"):
+def test_too_few_minutes_for_the_start_up_are_refused(start):
+    with pytest.raises(InputError, match="raise minutes"):
         start(minutes=1e-9)

@@ -1,18 +1,17 @@
-"""``python -m train.run`` with one more preset, ``tiny``, that trains in seconds; for tests that need a process."""
+"""``python -m train.run`` with another preset, ``tiny``, that trains in seconds: for tests that need a process."""
 
 import os
 import sys
 import time
 
-from train import schedule as pace
+from train import schedule
 from train.presets import PRESETS
 from train.run import main
 
 TINY = {
     "model": {
         "network": {"kind": "unet", "channels": (8,), "blocks": 1, "attention": (False,)},
-        "steps": 2,
-        "guidance_scale": 2.0,
+        "sampling": {"steps": 2, "guidance_scale": 2.0},
     },
     "training": {
         "dataset": "mnist",
@@ -29,15 +28,15 @@ TINY = {
 
 
 def slow_down(seconds: float) -> None:
-    """Let each step take so long, and a checkpoint follow each: for tests that must catch a run half-way."""
-    update = pace.Pace.update
+    """Make each step take so long, with a checkpoint after each: for tests that must catch a run half-way."""
+    update = schedule.Schedule.update
 
-    def slow_update(self: pace.Pace, step: int) -> None:
+    def slow_update(self: schedule.Schedule, step: int) -> None:
         time.sleep(seconds)
         update(self, step)
 
-    pace.Pace.update = slow_update  # type: ignore[method-assign]
-    pace.SHARE = 1.0
+    schedule.Schedule.update = slow_update  # type: ignore[method-assign]
+    schedule.MAX_TASK_SHARE = 1.0
 
 
 if __name__ == "__main__":
@@ -45,5 +44,5 @@ if __name__ == "__main__":
     if seconds := os.environ.get("TINY_STEP_SECONDS"):
         slow_down(float(seconds))
     code = main()
-    assert "gradio" not in sys.modules, "training must not wait for the web page"
+    assert "gradio" not in sys.modules, "training must not import the web page"
     sys.exit(code)
