@@ -10,7 +10,7 @@ from types import ModuleType
 from typing import Any
 
 try:
-    from benchmarks import app, concurrency, quality, sampling, speedrun, training
+    from benchmarks import app, concurrency, quality, sampling, speedrun, training, workarounds
 except ModuleNotFoundError as missing:
     raise SystemExit(
         f"The benchmarks need more than the app ({missing.name}): pip install -r requirements-dev.txt"
@@ -24,6 +24,7 @@ BENCHMARKS: dict[str, ModuleType] = {
     "training": training,
     "speedrun": speedrun,
     "quality": quality,
+    "workarounds": workarounds,
 }
 PLOTS = {"quality": quality.plot, "speedrun": speedrun.plot}
 ROOT = Path(__file__).parents[1]

@@ -1,0 +1,75 @@
+"""What the page's own ways gain beside the usual ones; a way that gains less than a tenth is not worth its code.
+
+png    a sheet of noise as PNG: `ui/fast_png.py`, beside Pillow at its fastest
+idle   share of a core that a server without visitors takes: with `poll_queue_less` (`ui/gradio_workarounds.py`), and
+       with Gradio's own interval
+"""
+
+import time
+from functools import partial
+
+import numpy as np
+
+from benchmarks.app import serving
+from benchmarks.timing import interleaved, ratio, summary
+from diffusion.io.images import png_bytes, sheet
+from ui.fast_png import fast_png
+
+SHEETS = 200  # in one measurement
+IDLE_SECONDS = 10.0
+PROGRAM = "benchmarks/idle_server.py"
+
+
+def encode(function, picture: np.ndarray) -> None:
+    for _ in range(SHEETS):
+        function(picture)
+
+
+def idle_share(poll: str) -> float:
+    """Of a core, while nobody visits."""
+    with serving(PROGRAM, poll) as (_, process, _):
+        time.sleep(8)  # the example and the thumbnails
+        before, start = process.cpu_times(), time.perf_counter()
+        time.sleep(IDLE_SECONDS)
+        after = process.cpu_times()
+        return (after.user + after.system - before.user - before.system) / (time.perf_counter() - start)
+
+
+def measure(repetitions: int = 5) -> dict:
+    """The results, as a dictionary that can be written as JSON."""
+    noise = np.random.default_rng(0).integers(0, 256, (16, 28, 28, 1), dtype=np.uint8)
+    picture = sheet(noise)
+    png = interleaved(
+        {"ours": partial(encode, fast_png, picture), "pillow": partial(encode, png_bytes, picture)}, repetitions
+    )
+    idle = {poll: [idle_share(poll) for _ in range(min(3, repetitions))] for poll in ("ours", "gradio")}
+    return {
+        "png": {name: summary([s / SHEETS for s in seconds]) for name, seconds in png.items()}
+        | {
+            "pillow over ours": ratio(png["pillow"], png["ours"]),
+            "bytes": len(fast_png(picture)) / len(png_bytes(picture)),
+        },
+        "idle": {name: summary(shares) for name, shares in idle.items()}
+        | {"gradio over ours": ratio(idle["gradio"], idle["ours"])},
+    }
+
+
+def report(results: dict) -> str:
+    """The results as a Markdown table."""
+    png, idle = results["png"], results["idle"]
+    rows = [
+        (
+            "a sheet of 16 noisy digits as PNG",
+            f"{1000 * png['ours']['median']:.2f} ms",
+            f"{1000 * png['pillow']['median']:.2f} ms",
+            png["pillow over ours"],
+        ),
+        (
+            "an idle server, share of a core",
+            f"{idle['ours']['median']:.1%}",
+            f"{idle['gradio']['median']:.1%}",
+            idle["gradio over ours"],
+        ),
+    ]
+    lines = ["| what | ours | usual | usual over ours |", "|---|---|---|---|"]
+    return "\n".join([*lines, *(f"| {what} | {ours} | {usual} | {times:.2f}x |" for what, ours, usual, times in rows)])
