@@ -1,4 +1,4 @@
-"""The command ``python -m train.run``, as a person starts, stops, kills and resumes it."""
+"""The command ``python -m train.run``, as people start, stop, kill and resume it."""
 
 import json
 import os
@@ -19,11 +19,10 @@ from PIL import Image
 from diffusion import load_model
 from tests.hub_server import HubServer
 from tests.train.tiny_run import TINY
-from train import run_setup as setup
-from train.model_card import with_figures
+from train import run_setup
+from train.output.run_directory import locked, new_run_directory
 from train.presets import PRESETS
 from train.run import main
-from train.run_directory import claimed, new_run_directory
 
 ROOT = Path(__file__).resolve().parents[2]
 ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
@@ -31,16 +30,16 @@ TRAIN = [sys.executable, "-m", "tests.train.tiny_run", "tiny"]
 
 
 @pytest.fixture(scope="module")
-def pictures(tmp_path_factory) -> Path:
+def image_folder(tmp_path_factory) -> Path:
     """A folder of 8 colour images of 12x12 in each of two classes."""
-    root = tmp_path_factory.mktemp("pictures")
-    draw = np.random.default_rng(0)
+    root = tmp_path_factory.mktemp("images")
+    rng = np.random.default_rng(0)
     for name, channel in (("red", 0), ("green", 1)):
         (root / name).mkdir()
         for number in range(8):
-            picture = draw.integers(0, 80, (12, 12, 3), dtype=np.uint8)
-            picture[..., channel] += 150
-            Image.fromarray(picture).save(root / name / f"{number}.png")
+            image = rng.integers(0, 80, (12, 12, 3), dtype=np.uint8)
+            image[..., channel] += 150
+            Image.fromarray(image).save(root / name / f"{number}.png")
     return root
 
 
@@ -69,10 +68,10 @@ def losses(run_dir: Path) -> list[tuple[int, float]]:
 
 
 @pytest.fixture(scope="module")
-def unbroken(pictures, tmp_path_factory) -> Path:
-    """A run of 60 steps that nothing disturbs."""
+def unbroken(image_folder, tmp_path_factory) -> Path:
+    """A run of 60 steps without interruption."""
     cwd = tmp_path_factory.mktemp("unbroken")
-    done = command(cwd, *TRAIN, "--dataset", f"folder:{pictures}", "--steps", 60)
+    done = command(cwd, *TRAIN, "--dataset", f"folder:{image_folder}", "--steps", 60)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == str(Path("runs/tiny/model"))
     return cwd / "runs/tiny"
@@ -87,35 +86,24 @@ def test_a_folder_of_images_becomes_a_model_of_its_own(unbroken):
     assert list((unbroken / "tensorboard").glob("events.*"))
 
 
-def test_it_draws_what_it_was_trained_on(unbroken):
+def test_its_samples_are_like_the_images_of_their_label(unbroken):
     red = load_model(unbroken / "model").generate([1] * 8, steps=20)
     assert red[:, 0].mean() > red[:, 1].mean() + 0.3
 
 
-def test_the_card_is_as_the_hub_wants_it(unbroken, pictures):
+def test_the_card_has_what_the_hub_expects(unbroken, image_folder):
     text = (unbroken / "model/README.md").read_text()
     card = ModelCard(text)
     assert card.data.license == "mit"
     assert card.data.pipeline_tag == "unconditional-image-generation"
     assert "960" in text  # images seen: 60 x 16
-    assert f"python -m train.run tiny --dataset folder:{pictures.name} --steps 60\n" in text
-    assert str(pictures) not in text
-
-    row = {"n": 5000, "accuracy": 0.995, "confidence": 0.99, "frechet_distance": 1.5}
-    result = {"model": "runs/tiny/model", "sampler": "ddim", "steps": 20, "guidance_scale": 2.0, "eta": None, "seed": 0}
-    result |= {"dataset": "mnist", "generated": row, "real": row | {"confidence": None}}
-    text = with_figures(with_figures(text, "tiny", result), "tiny", result)
-    assert text.count("## Figures") == 1
-    found = {each.metric_type: each.metric_value for each in ModelCard(text).data.eval_results}
-    assert ModelCard(text).data.model_name == "tiny"
-    assert "runs/tiny" not in text
-    assert found == {"accuracy": 0.995, "confidence": 0.99, "frechet_distance": 1.5}
-    assert "| mean confidence | 99.00% | - |\n" in text
-    assert "ddim, 20 steps, guidance scale 2, seed 0" in text
+    assert f"python -m train.run tiny --dataset folder:{image_folder.name} --steps 60\n" in text
+    assert str(image_folder) not in text
+    assert "| Sampling | ddim, 2 steps, guidance scale 2 |" in text
 
 
-def test_killed_and_resumed_it_ends_as_if_nothing_had_happened(pictures, unbroken, tmp_path, here, capsys):
-    options = ["--dataset", f"folder:{pictures}", "--steps", "60"]
+def test_killed_stopped_and_resumed_it_ends_as_if_uninterrupted(image_folder, unbroken, tmp_path, here, capsys):
+    options = ["--dataset", f"folder:{image_folder}", "--steps", "60"]
     slow = ENVIRONMENT | {"TINY_STEP_SECONDS": "0.1"}  # or the 60 steps may be over before the kill
     process = subprocess.Popen([*TRAIN, *options], cwd=tmp_path, env=slow, stderr=subprocess.DEVNULL)
     run_dir, loaded = tmp_path / "runs/tiny", 0
@@ -146,17 +134,17 @@ def test_killed_and_resumed_it_ends_as_if_nothing_had_happened(pictures, unbroke
     assert process.returncode == 130
 
     assert main(["tiny", *options, "--output-dir", "runs/tiny"]) == 2
-    assert "go on with it by --resume" in capsys.readouterr().err
+    assert "continue it with --resume" in capsys.readouterr().err
     assert main(["tiny", *options, "--output-dir", "runs/tiny", "--resume"]) == 0
     assert losses(run_dir) == losses(unbroken)
     ours, theirs = (path / "model/model.safetensors" for path in (run_dir, unbroken))
     assert ours.read_bytes() == theirs.read_bytes()
 
 
-def test_two_processes_train_as_one(pictures, unbroken, tmp_path):
+def test_two_processes_train_as_one(image_folder, unbroken, tmp_path):
     launch = [sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", "2", "--quiet"]
     settings = ["--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", "0"]
-    options = ["--dataset", f"folder:{pictures}", "--steps", "60"]
+    options = ["--dataset", f"folder:{image_folder}", "--steps", "60"]
     done = command(tmp_path, *launch, *settings, *TRAIN[1:], *options)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == str(Path("runs/tiny/model"))
@@ -167,7 +155,7 @@ def test_two_processes_train_as_one(pictures, unbroken, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         ([], "PRESET"),
         (["nope"], "nope"),
@@ -186,46 +174,49 @@ def test_two_processes_train_as_one(pictures, unbroken, tmp_path):
         (["tiny", "--image-size", "3"], "--image-size must be"),
         (["tiny", "--dataset", "nope"], "nope"),
         (["tiny", "--dataset", "folder:nowhere"], "nowhere"),
-        (["tiny", "--push-to-hub", "no owner"], "OWNER/NAME"),
+        (["tiny", "--push-to-hub", "no owner"], "--push-to-hub must be OWNER/NAME"),
         (["tiny", "--push-to-hub", "someone/tiny"], "HF_TOKEN"),
-        (["tiny", "--init-from", "nowhere", "--dataset", "{pictures}"], "nowhere"),
-        (["tiny", "--away-from", "unet"], "--away-from must come with --init-from"),
-        (["tiny", "--away-scale", "2"], "--away-scale belongs to --away-from"),
+        (["tiny", "--init-from", "nowhere", "--dataset", "{images}"], "nowhere"),
+        (["tiny", "--away-from", "unet"], "--away-from needs --init-from"),
+        (["tiny", "--away-scale", "2"], "--away-scale applies only together with --away-from"),
         (["tiny", "--init-from", "unet", "--away-from", "unet", "--away-scale", "0"], "--away-scale must be"),
-        (["tiny", "--init-from", "{run}/model", "--away-from", "unet", "--dataset", "{pictures}"], "unet does not fit"),
-        (["turbo", "--teacher", "unet", "--init-from", "unet", "--away-from", "unet"], "mean squared error alone"),
+        (["tiny", "--init-from", "{run}/model", "--away-from", "unet", "--dataset", "{images}"], "unet does not fit"),
+        (
+            ["turbo", "--teacher", "unet", "--init-from", "unet", "--away-from", "unet"],
+            "whose loss is the mean squared error",
+        ),
         (["tiny", "--output-dir", "file"], "not an empty directory"),
-        (["tiny", "--output-dir", "file/below", "--dataset", "{pictures}"], "cannot be made"),
-        (["tiny", "--resume"], "no run"),
+        (["tiny", "--output-dir", "file/below", "--dataset", "{images}"], "cannot be created"),
+        (["tiny", "--resume"], "no run of 'tiny' in runs/ to resume"),
         (["tiny", "--resume", "--output-dir", "nowhere"], "not a training run"),
         (["tiny", "--resume", "--output-dir", "{run}", "--seed", "3"], "cannot change"),
         (["tiny", "--unknown"], "--unknown"),
     ],
 )
-def test_bad_input_is_answered_in_one_line(words, said, here, tmp_path, capsys, pictures, unbroken):
+def test_bad_input_is_reported_in_one_line(words, message, here, tmp_path, capsys, image_folder, unbroken):
     (tmp_path / "file").write_text("")
-    words = [word.format(pictures=f"folder:{pictures}", run=unbroken) for word in words]
+    words = [word.format(images=f"folder:{image_folder}", run=unbroken) for word in words]
     try:
         code = main(words)
     except SystemExit as error:  # argparse's way
         code = error.code
     assert code == 2
-    told = capsys.readouterr().err.strip()
-    assert said in told.splitlines()[-1]
-    assert "Traceback" not in told
+    reported = capsys.readouterr().err.strip()
+    assert message in reported.splitlines()[-1]
+    assert "Traceback" not in reported
     left = [path for path in tmp_path.rglob("*") if path.name not in ("file", "runs")]
     assert not left  # another run may be started there
 
 
-def test_a_run_is_for_one_process_alone(unbroken, pictures, here, tmp_path, capsys):
+def test_a_run_is_trained_by_one_process_at_a_time(unbroken, image_folder, here, tmp_path, capsys):
     shutil.copytree(unbroken, "runs/tiny")
-    with claimed(Path("runs/tiny"), new=False):
+    with locked(Path("runs/tiny"), new=False):
         assert main(["tiny", "--resume", "--steps", "70"]) == 2
     assert "runs/tiny is being trained by another process" in capsys.readouterr().err
     assert losses(Path("runs/tiny")) == losses(unbroken)
 
-    def ended_by(error):  # before anything was learned
-        with claimed(new_run_directory("tiny", "mine"), new=True):
+    def ended_by(error):  # before the first checkpoint
+        with locked(new_run_directory("tiny", "mine"), new=True):
             Path("mine/config.json").write_text("{}")
             raise error
 
@@ -241,14 +232,16 @@ def test_a_run_is_for_one_process_alone(unbroken, pictures, here, tmp_path, caps
     assert {path.name for path in paths} == {f"tiny-{number}" for number in range(2, 10)}
 
 
-def test_a_run_goes_on_with_the_same_pixels(pictures, here, monkeypatch):
-    monkeypatch.setattr(setup, "LARGEST_OWN_SIZE", 8)
-    config, data = setup.fitted(setup.new_config({"preset": "tiny", "dataset": f"folder:{pictures}"}))
+def test_a_resumed_run_has_the_same_pixels(image_folder, here, monkeypatch):
+    monkeypatch.setattr(run_setup, "MAX_FOLDER_SIZE", 8)
+    config, data = run_setup.new_run(
+        run_setup.new_training_config({"preset": "tiny", "dataset": f"folder:{image_folder}"})
+    )
     assert data.images.shape == (16, 3, 8, 8)
-    assert torch.equal(setup.same_data(config).images, data.images)
+    assert torch.equal(run_setup.resumed_dataset(config).images, data.images)
 
 
-def test_what_no_model_can_be_of_is_refused(here, tmp_path, capsys):
+def test_labels_that_no_model_can_have_are_refused(here, tmp_path, capsys):
     (tmp_path / "far" / ("x" * 61)).mkdir(parents=True)
     Image.new("RGB", (8, 8)).save(tmp_path / "far" / ("x" * 61) / "one.png")
     assert main(["tiny", "--dataset", "folder:far", "--steps", "2"]) == 2
@@ -257,8 +250,8 @@ def test_what_no_model_can_be_of_is_refused(here, tmp_path, capsys):
     )
 
 
-def test_training_may_start_from_another_model(unbroken, pictures, here):
-    words = ["tiny", "--dataset", f"folder:{pictures}", "--steps", "5", "--learning-rate", "1e-6"]
+def test_training_may_start_from_another_model(unbroken, image_folder, here):
+    words = ["tiny", "--dataset", f"folder:{image_folder}", "--steps", "5", "--learning-rate", "1e-6"]
     shutil.copytree(unbroken / "model", "first")
     assert main([*words, "--init-from", "first", "--output-dir", "tuned"]) == 0
     shutil.rmtree("first")
@@ -269,13 +262,13 @@ def test_training_may_start_from_another_model(unbroken, pictures, here):
     assert losses(Path("tuned"))[0][1] < 0.8 * losses(unbroken)[0][1]
 
 
-def test_it_starts_as_a_file_too():
+def test_it_starts_as_a_file_from_any_folder():
     started = command(Path("/"), sys.executable, ROOT / "train/run.py", "--help")
     assert started.returncode == 0
     assert "PRESET" in started.stdout
 
 
-def test_a_finished_run_goes_to_the_hub(unbroken, here, monkeypatch, capsys):
+def test_a_complete_run_is_uploaded_to_the_hub(unbroken, here, monkeypatch, capsys):
     shutil.copytree(unbroken, "runs/tiny")
     for variable, value in {"HF_TOKEN": "hf_x", "NO_PROXY": "127.0.0.1"}.items():
         monkeypatch.setenv(variable, value)
