@@ -1,12 +1,12 @@
 """Attention: softmax(Q K^T / sqrt(d)) V (Vaswani et al. 2017, eq. 1), over pixels or tokens.
 
-    layer               asks          looks at                used by
-    SelfAttention       pixels        the same pixels         U-Nets, as guided-diffusion has it
-    TokenAttention      tokens        the tokens, a context   DiT, and the two below
-    CrossAttention      pixels        the label's context     U-Nets that are told the label by context
-    SpatialTransformer  pixels        both, then an MLP       score-unet
+    layer               queries   keys and values           used by
+    SelfAttention       pixels    the pixels                U-Nets, as in guided-diffusion
+    TokenAttention      tokens    the tokens or a context   DiT, and the two layers below
+    CrossAttention      pixels    the label's context       U-Nets conditioned by a context
+    SpatialTransformer  pixels    both, then an MLP         score-unet
 
-A context is (N, M, D): M tokens of a label. All layers here are residual but ``TokenAttention``, which its caller adds.
+A context is (N, M, D): M tokens of a label. All layers are residual, except ``TokenAttention``.
 """
 
 from collections.abc import Iterator
@@ -19,14 +19,14 @@ from torch import Tensor, nn
 from diffusion.networks.layers import MLP, group_norm, zero_module
 
 QKVOrder = Literal["qkv_first", "heads_first"]
-SHORT = 64  # tokens
+SHORT = 64  # keys, up to which attention on a CPU is computed without the fused kernel
 
 
 def split_qkv(qkv: Tensor, heads: int, order: QKVOrder) -> tuple[Tensor, Tensor, Tensor]:
     """qkv (N, 3C, L) -> q, k, v, each (N, heads, L, C / heads).
 
-    guided-diffusion has two layouts of the 3C channels: its newer one is first all of Q, then K, then V, each by heads
-    ("qkv_first"); its legacy one has for each head that head's Q, K and V ("heads_first").
+    guided-diffusion has two layouts of the 3C channels: "qkv_first" has all heads of Q, then those of K, then those of
+    V; "heads_first", its legacy one, has the Q, K and V of the first head, then those of the second, and so on.
     """
     n, channels, length = qkv.shape
     if order == "qkv_first":
@@ -42,8 +42,8 @@ def attention_maps(q: Tensor, k: Tensor) -> Tensor:
 def attention(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     """softmax(Q K^T / sqrt(d)) V: q (N, heads, L, d), k and v (N, heads, M, d) -> (N, heads, L, d).
 
-    torch's fused kernel is made for long sequences. On a CPU the formula as it stands is twice as fast for short ones,
-    and in training in bfloat16 five times.
+    torch's fused kernel is slow for short sequences on a CPU: the plain formula takes half the time for up to ``SHORT``
+    keys, and a fifth when training in bfloat16.
     """
     if q.device.type == "cpu" and k.shape[-2] <= SHORT:
         return attention_maps(q, k).to(v.dtype) @ v
@@ -61,6 +61,7 @@ class SelfAttention(nn.Module):
         self.out = zero_module(nn.Conv2d(channels, channels, 1))
 
     def forward(self, x: Tensor) -> Tensor:
+        """x (N, C, H, W) -> the same."""
         n, c, h, w = x.shape
         q, k, v = split_qkv(self.qkv(self.norm(x)).flatten(2), self.heads, self.order)
         attended = attention(q, k, v)  # (N, heads, HW, C / heads)
@@ -68,7 +69,7 @@ class SelfAttention(nn.Module):
 
 
 class TokenAttention(nn.Module):
-    """Multi-head attention of tokens, to themselves or, with a ``context_width``, to a context; not residual."""
+    """Multi-head attention of tokens to themselves or, with a ``context_width``, to a context; not residual."""
 
     def __init__(self, width: int, heads: int, context_width: int | None = None):
         super().__init__()
@@ -105,8 +106,8 @@ class CrossAttention(nn.Module):
 class SpatialTransformer(nn.Module):
     """Self-attention, cross-attention and an MLP over pixels, each after a layer norm and residual.
 
-    The block of latent diffusion (Rombach et al. 2022). ``context_width`` None is without labels
-    and cross-attention.
+    The block of latent diffusion (Rombach et al. 2022). ``context_width`` None, for networks without labels: there is
+    no cross-attention.
     """
 
     def __init__(self, channels: int, heads: int, context_width: int | None, mlp_ratio: int = 3):
@@ -142,11 +143,11 @@ def to_pixels(tokens: Tensor, like: Tensor) -> Tensor:
 
 @contextmanager
 def recorded_attention(network: nn.Module) -> Iterator[dict[str, list[Tensor]]]:
-    """Collect the maps of every cross-attention while the network runs; its output is untouched.
+    """Record the attention maps of every cross-attention layer; the network's output is unchanged.
 
-    Yields a dictionary: layer name -> one tensor a call, (N, heads, pixels, M), float32, each pixel's weights over the
-    M tokens of its label summing to 1. Pixels run row by row. Lists only grow: clear them where steps are many. Empty
-    for a network without cross-attention. Whatever runs the network meanwhile, another thread too, is recorded.
+    Yields a dictionary: layer name -> a tensor for each call, (N, heads, pixels, M) float32, the weights over the M
+    tokens of the label, which sum to 1. Pixels are in row-major order. Lists grow with every call: clear them in long
+    runs. The dictionary is empty for a network without cross-attention. Calls from other threads are recorded, too.
     """
     maps: dict[str, list[Tensor]] = {}
 

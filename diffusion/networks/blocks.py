@@ -1,4 +1,4 @@
-"""The blocks of a U-Net: residual blocks told the time, their attention, and what goes between levels."""
+"""The blocks of a U-Net: residual blocks, their attention, downsampling and upsampling."""
 
 from collections.abc import Callable
 
@@ -11,8 +11,11 @@ from diffusion.networks.trunk_config import Attends, TrunkConfig
 
 
 class ResBlock(nn.Module):
-    """Two convolutions with time and label between them, each norm-activation-convolution ("norm_first", Dhariwal &
-    Nichol 2021) or convolution-norm-activation ("conv_first"). ``resample`` halves or doubles the size on the way."""
+    """Two convolutions and a residual connection, conditioned on the embedding of time and label.
+
+    The order is norm, activation, convolution ("norm_first", Dhariwal & Nichol 2021) or convolution, norm, activation
+    ("conv_first"). ``resample`` halves or doubles height and width of both branches.
+    """
 
     def __init__(
         self,
@@ -31,39 +34,39 @@ class ResBlock(nn.Module):
         self.norm2 = group_norm(out_channels, config.groups)
         self.dropout = nn.Dropout(config.dropout)
         self.conv2 = nn.Conv2d(out_channels, out_channels, 3, padding=1)
-        zero_module(self.norm2 if self.conv_first else self.conv2)  # what ends the branch
+        zero_module(self.norm2 if self.conv_first else self.conv2)  # the branch's last layer
         self.skip = nn.Conv2d(in_channels, out_channels, 1) if in_channels != out_channels else nn.Identity()
         self.fourier = FrequencyBranch(out_channels) if config.fourier_branch else None
 
     def forward(self, x: Tensor, embedding: Tensor) -> Tensor:
-        """x (N, C, H, W), embedding (N, E) -> (N, C', H, W), or the size that ``resample`` makes of it."""
+        """x (N, C, H, W), embedding (N, E) -> (N, C', H, W), with ``resample`` of half or twice the size."""
         silu = nn.functional.silu
         if self.conv_first:
             x = self.resample(x)
             h = silu(self.norm1(self.conv1(x)))
-            inner = self.dropout(self.told(h, embedding))
+            inner = self.dropout(self.condition(h, embedding))
             h = silu(self.norm2(self.conv2(inner)))
         else:
             h = self.conv1(self.resample(silu(self.norm1(x))))
             x = self.resample(x)
-            inner = self.dropout(silu(self.told(h, embedding, self.norm2)))
+            inner = self.dropout(silu(self.condition(h, embedding, self.norm2)))
             h = self.conv2(inner)
         out = self.skip(x) + h
         return out if self.fourier is None else out + self.fourier(inner)
 
-    def told(self, h: Tensor, embedding: Tensor, norm: Callable[[Tensor], Tensor] = lambda h: h) -> Tensor:
-        """The features, told the embedding: scaled and shifted after the norm, or added to before it."""
-        told = self.embed(embedding)[:, :, None, None]
+    def condition(self, h: Tensor, embedding: Tensor, norm: Callable[[Tensor], Tensor] = lambda h: h) -> Tensor:
+        """Apply the embedding (N, E) to h (N, C, H, W): scale-shift after the norm, or addition before it."""
+        embedded = self.embed(embedding)[:, :, None, None]
         if not self.scale_shift:
-            return norm(h + told)
-        scale, shift = told.chunk(2, dim=1)
+            return norm(h + embedded)
+        scale, shift = embedded.chunk(2, dim=1)
         return torch.addcmul(shift, norm(h), 1 + scale)
 
 
 class Block(nn.Module):
-    """A residual block and, where asked for, attention to the pixels, to the label's context, or to both.
+    """A residual block, followed by self-attention, cross-attention or both as ``attends`` says.
 
-    ``context_width`` None is a network without labels: what would look at them is left out.
+    ``context_width`` None, in a network without labels: there is no cross-attention.
     """
 
     def __init__(
@@ -94,7 +97,7 @@ class Block(nn.Module):
 
 
 def downsampler(width: int, embedding: int, config: TrunkConfig) -> nn.Module:
-    """From one level to the next: half the size."""
+    """Halves height and width, from one level to the next coarser one."""
     if config.resample == "residual":
         return ResBlock(width, width, embedding, config, nn.AvgPool2d(2))
     if config.resample == "transposed":
@@ -103,7 +106,7 @@ def downsampler(width: int, embedding: int, config: TrunkConfig) -> nn.Module:
 
 
 def upsampler(in_channels: int, out_channels: int, embedding: int, config: TrunkConfig) -> nn.Module:
-    """From one level back to the one before: twice the size."""
+    """Doubles height and width, from one level to the next finer one."""
     if config.resample == "residual":
         return ResBlock(in_channels, out_channels, embedding, config, nn.Upsample(scale_factor=2.0, mode="nearest"))
     if config.resample == "transposed":

@@ -1,4 +1,4 @@
-"""What a network is told beside the image: the time, the label if there are any, and how strongly to follow it."""
+"""Embeddings of what a network is conditioned on: time, label and guidance scale."""
 
 import math
 from typing import Literal
@@ -20,7 +20,7 @@ def sinusoidal(t: Tensor, width: int, max_period: float = 10_000.0) -> Tensor:
 
 
 class Sinusoidal(nn.Module):
-    """DDPM's features of a time in 0 to about 1000: (N,) -> (N, width)."""
+    """Sinusoidal features of a time from 0 to about 1000, as in DDPM: (N,) -> (N, width)."""
 
     def __init__(self, width: int):
         super().__init__()
@@ -31,11 +31,11 @@ class Sinusoidal(nn.Module):
 
 
 class GaussianFourier(nn.Module):
-    """Random Fourier features (Tancik et al. 2020; Song et al. 2021) of a time in 0 to 1: (N,) -> (N, width).
+    """Random Fourier features (Tancik et al. 2020; Song et al. 2021) of a time from 0 to 1: (N,) -> (N, width).
 
-    The frequencies W are drawn once, with standard deviation ``scale``, never trained, and saved with the weights.
-    They are rounded to what every floating-point format holds exactly: rounded later, when weights are stored in half
-    precision, a frequency of 60 would turn its feature by a tenth of a radian.
+    The frequencies W are sampled once with standard deviation ``scale``, not trained, and saved with the weights. They
+    are rounded to values that float16 and bfloat16 represent exactly: rounding a frequency of 60 later, when weights
+    are stored in half precision, would change the phase by a tenth of a radian.
     """
 
     W: Tensor
@@ -51,7 +51,7 @@ class GaussianFourier(nn.Module):
 
 
 class Scalar(nn.Module):
-    """The time itself as the one feature, 0 to 1000 brought to -1 to 1: raw, it would swamp the layer that reads it."""
+    """The time itself as the only feature, scaled from 0 to 1000 to -1 to 1: (N,) -> (N, 1)."""
 
     width = 1
 
@@ -60,17 +60,17 @@ class Scalar(nn.Module):
 
 
 def time_features(kind: TimeKind, width: int, fourier_scale: float) -> nn.Module:
-    """Features of the time, (N,) -> (N, features.width), as ``kind`` names them."""
+    """The module for a ``TimeKind``: times (N,) -> features (N, module.width)."""
     if kind == "fourier":
         return GaussianFourier(width, fourier_scale)
     return Sinusoidal(width) if kind == "sinusoidal" else Scalar()
 
 
 class GuidanceScale(nn.Module):
-    """What a guidance scale adds to the embedding: (N,) in 0 to ``most``, where larger ones are held -> (N, width).
+    """The embedding of a guidance scale, to be added to that of the time: (N,), clamped to 0 to ``most`` -> (N, width).
 
-    Zero when fresh, so that a network which starts from another's weights starts as that other (Meng et al. 2023, "On
-    distillation of guided diffusion models", section 3.1).
+    Zero when fresh, so that a student initialised with its teacher's weights has the teacher's output (Meng et al.
+    2023, "On distillation of guided diffusion models", section 3.1).
     """
 
     def __init__(self, width: int, most: float):
@@ -84,11 +84,11 @@ class GuidanceScale(nn.Module):
 
 
 class Conditioned(nn.Module):
-    """A network with a time and labels. ``num_classes`` 0 is without labels; else it is the index of the null label.
+    """A network conditioned on time and labels. Without labels ``num_classes`` is 0; else it is the null label's index.
 
-    A label is a vector added to the time's or, with ``tokens`` above 0, a context of so many tokens of
-    ``context_width``, for cross-attention to look at. (With a single token cross-attention would be a constant.)
-    With ``max_guidance`` a guidance scale is one more input.
+    The embedding of a label is added to that of the time or, with ``tokens`` > 0, a context of that many tokens of
+    ``context_width`` for cross-attention. (With a single token cross-attention would be constant.) With
+    ``max_guidance`` the guidance scale is an input, too.
     """
 
     def __init__(
@@ -109,7 +109,7 @@ class Conditioned(nn.Module):
 
     @property
     def dtype(self) -> torch.dtype:
-        """What the network computes in: float32, or what ``half()`` or ``bfloat16()`` made of it."""
+        """The dtype that the network computes in: float32, unless ``half()`` or ``bfloat16()`` was called."""
         return self.time[0].weight.dtype
 
     def embed(self, t: Tensor, condition: Condition) -> tuple[Tensor, Tensor | None]:

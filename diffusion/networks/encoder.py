@@ -1,4 +1,4 @@
-"""The U-Net's downward half with a pooling head: a classifier of noisy images (Dhariwal & Nichol 2021, section 4)."""
+"""The down path of a U-Net with a pooling head: a classifier of noisy images (Dhariwal & Nichol 2021, section 4)."""
 
 from typing import Literal
 
@@ -23,7 +23,7 @@ class UNetEncoderConfig(TrunkConfig):
     def model_post_init(self, _) -> None:
         super().model_post_init(_)
         if any(attends in TO_CONTEXT for attends in self.attention):
-            raise ValueError("an encoder is told no label: its attention is true or false")
+            raise ValueError("an encoder has no labels to attend to: its attention must be true or false")
         divisor = self.heads or self.head_channels
         if self.pool == "attention" and self.channels[-1] % divisor:
             raise ValueError(
@@ -32,13 +32,13 @@ class UNetEncoderConfig(TrunkConfig):
 
 
 class UNetEncoder(Trunk):
-    """``forward(x, t)``: what is on a noisy image, as logits."""
+    """``forward(x, t)``: the logits of the classes of noisy images."""
 
     def __init__(self, config: UNetEncoderConfig, channels: int, num_classes: int):
         super().__init__(config, channels, 0)
         if num_classes < 1:
-            raise ValueError("an encoder needs at least one class to tell")
-        last, reads_all = config.channels[-1], sum(self.skip_channels) + config.channels[-1]
+            raise ValueError("an encoder needs at least one class")
+        last, all_channels = config.channels[-1], sum(self.skip_channels) + config.channels[-1]
         self.pool: nn.Module
         if config.pool == "adaptive":
             self.pool = AdaptivePool(last, num_classes, config.groups)
@@ -47,8 +47,8 @@ class UNetEncoder(Trunk):
             self.pool = nn.Sequential(group_norm(last, config.groups), nn.SiLU(), attention)
         else:
             normed = nn.Sequential(group_norm(config.pool_width, 32), nn.SiLU())
-            between = normed if config.pool == "spatial_v2" else nn.ReLU()
-            self.pool = SpatialPool(reads_all, config.pool_width, num_classes, between)
+            activation = normed if config.pool == "spatial_v2" else nn.ReLU()
+            self.pool = SpatialPool(all_channels, config.pool_width, num_classes, activation)
 
     def forward(self, x: Tensor, t: Tensor) -> Tensor:
         """x (N, C, H, W), t (N,) as ``Process.embed_time`` gives it -> logits (N, num_classes) in x's dtype."""

@@ -1,12 +1,12 @@
-"""How an encoder turns feature maps into logits: guided-diffusion's four heads.
+"""Pooling heads of an encoder, from feature maps to logits: guided-diffusion's four.
 
-    pool         reads                                       then
-    adaptive     the middle's output, averaged over pixels   norm, activation, one linear map
-    attention    the middle's output, by attention           norm, activation; the mean asks all pixels (after CLIP)
-    spatial      the means of all layers' outputs            linear, ReLU, linear
-    spatial_v2   the means of all layers' outputs            linear, norm, SiLU, linear
+    pool         input                              layers
+    adaptive     the output of the middle           norm, SiLU, mean over pixels, linear
+    attention    the output of the middle           norm, SiLU, attention with the mean as query (as in CLIP), linear
+    spatial      the means of all layers' outputs   linear, ReLU, linear
+    spatial_v2   the means of all layers' outputs   linear, norm, SiLU, linear
 
-The last map of each starts at zero: a fresh classifier finds all classes alike.
+The last linear layer is zero in a fresh network, so all classes are equally probable.
 """
 
 from typing import Literal
@@ -21,7 +21,7 @@ PoolKind = Literal["adaptive", "attention", "spatial", "spatial_v2"]
 
 
 class AdaptivePool(nn.Sequential):
-    """The mean over pixels, then a linear map: (N, C, H, W) -> (N, outputs)."""
+    """Norm, SiLU, mean over pixels and a linear layer: (N, C, H, W) -> (N, outputs)."""
 
     def __init__(self, channels: int, outputs: int, groups: int):
         linear = zero_module(nn.Conv2d(channels, outputs, 1))
@@ -29,9 +29,9 @@ class AdaptivePool(nn.Sequential):
 
 
 class AttentionPool2d(nn.Module):
-    """The mean of the pixels, as one more token, attends to them and itself (guided-diffusion's AttentionPool2d).
+    """The mean of the pixels, as one more token, attends to the pixels and itself (guided-diffusion's AttentionPool2d).
 
-    Each token has a learned position, so height and width are ``size``.
+    Each token has a learned position embedding, so height and width must be ``size``.
     """
 
     def __init__(self, channels: int, size: int, heads: int, outputs: int):
@@ -55,11 +55,11 @@ class AttentionPool2d(nn.Module):
 
 
 class SpatialPool(nn.Module):
-    """A small MLP on the means of every layer's output: list of (N, C_i, H_i, W_i) -> (N, outputs)."""
+    """An MLP on the means of all layers' outputs: a list of (N, C_i, H_i, W_i) -> (N, outputs)."""
 
-    def __init__(self, channels: int, hidden: int, outputs: int, between: nn.Module):
+    def __init__(self, channels: int, hidden: int, outputs: int, activation: nn.Module):
         super().__init__()
-        self.layers = nn.Sequential(nn.Linear(channels, hidden), between, zero_module(nn.Linear(hidden, outputs)))
+        self.layers = nn.Sequential(nn.Linear(channels, hidden), activation, zero_module(nn.Linear(hidden, outputs)))
 
     def forward(self, maps: list[Tensor]) -> Tensor:
         return self.layers(torch.cat([features.mean(dim=(2, 3)) for features in maps], dim=1))

@@ -1,4 +1,4 @@
-"""The downward half of a U-Net and its middle: what the U-Net and the encoder have in common."""
+"""The down path of a U-Net and its middle, which the U-Net and the encoder share."""
 
 import torch
 from torch import Tensor, nn
@@ -10,7 +10,7 @@ from diffusion.networks.trunk_config import Attends, TrunkConfig
 
 
 class Trunk(Conditioned):
-    """``descend(x, ...)``: images (N, channels, H, W) to the feature maps of every layer and of the middle."""
+    """``descend(x, ...)``: images (N, channels, H, W) -> feature maps of the middle and of all layers before it."""
 
     def __init__(
         self,
@@ -43,11 +43,11 @@ class Trunk(Conditioned):
         self.middle = nn.ModuleList(middle)
 
     def block(self, in_channels: int, out_channels: int, attends: Attends) -> Block:
-        """A block of this network's settings."""
+        """A block with this network's settings."""
         return Block(in_channels, out_channels, self.embedding_width, attends, self.config, self.context_width)
 
     def descend(self, x: Tensor, embedding: Tensor, context: Tensor | None) -> tuple[Tensor, list[Tensor]]:
-        """x (N, C, H, W) -> the middle's output, and what each layer before it put out in their order."""
+        """x (N, C, H, W) -> the output of the middle, and those of the layers before it, in their order."""
         h = self.input(nn.functional.pixel_unshuffle(x.to(self.dtype), self.config.patch))
         skips = [h]
         for layer in self.down:
@@ -58,7 +58,7 @@ class Trunk(Conditioned):
         return h, skips
 
     def run(self, layer: nn.Module, h: Tensor, embedding: Tensor, context: Tensor | None) -> Tensor:
-        """One layer, with as much beside h as it takes; in training, checkpointed where the settings ask for it."""
+        """Call one layer with the inputs that it takes; in training with gradient checkpointing, if set."""
         if not isinstance(layer, Block | ResBlock):
             return layer(h)
         inputs = (h, embedding, context) if isinstance(layer, Block) else (h, embedding)

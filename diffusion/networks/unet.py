@@ -1,4 +1,4 @@
-"""The U-Net (Ronneberger et al. 2015; Ho et al. 2020; Dhariwal & Nichol 2021), one for all presets."""
+"""The U-Net of all presets (Ronneberger et al. 2015; Ho et al. 2020; Dhariwal & Nichol 2021)."""
 
 from typing import Literal
 
@@ -15,16 +15,16 @@ from diffusion.networks.trunk_config import TO_CONTEXT, MaxGuidance, TrunkConfig
 
 
 class UNetConfig(TrunkConfig):
-    """Settings of a ``UNet``. Where any level attends to the label's context, that is how the label is told; where
-    none does, its embedding is added to the time's."""
+    """Settings of a ``UNet``. It is conditioned on the label by cross-attention if any level has that; else the label's
+    embedding is added to that of the time."""
 
     kind: Literal["unet"] = "unet"
     context_tokens: int = Field(4, ge=1, le=64)  # of a label's context
     context_width: Width = 64
-    # handed across to the way up: what every layer going down puts out (Ho et al. 2020), or only what comes out of each
-    # level but the lowest (Ronneberger et al. 2015), which is faster
+    # skip connections from every layer of the down path (Ho et al. 2020), or only from the last block of each level but
+    # the coarsest (Ronneberger et al. 2015), which is faster
     skip_per: Literal["layer", "level"] = "layer"
-    low_res: Literal["bilinear", "bicubic"] | None = None  # super-resolution: how the small image is enlarged
+    low_res: Literal["bilinear"] | None = None  # super-resolution: how the small image is resized to the large one
     max_guidance: MaxGuidance = None
 
     @property
@@ -33,16 +33,13 @@ class UNetConfig(TrunkConfig):
 
     @property
     def freeu(self) -> bool:
-        """Whether there are skips at the levels that FreeU acts at."""
+        """Whether there are skip connections at the levels at which FreeU acts."""
         levels = len(self.channels)
         return self.skip_per == "layer" or any(FreeU.applies(level, levels) for level in range(levels - 1))
 
 
 class UNet(Trunk):
-    """``forward(x, t, condition)``: a denoising network.
-
-    Computes in its weights' dtype (``half()`` and ``bfloat16()`` work as they are) and answers in that of x.
-    """
+    """``forward(x, t, condition)``: a denoising network. Computes in the dtype of its weights and returns that of x."""
 
     config: UNetConfig
 
@@ -52,14 +49,14 @@ class UNet(Trunk):
         super().__init__(config, inputs, num_classes, tokens, config.context_width, config.max_guidance)
 
         self.up = nn.ModuleList()
-        self.sources = sources(config)
-        handed = iter(self.sources)
+        self.sources = skip_sources(config)
+        sources = iter(self.sources)
         for level in reversed(range(len(config.channels))):
             width, attends = config.channels[level], config.attention[level]
             for _ in range(config.blocks + 1):
-                source = next(handed)
-                beside = 0 if source is None else self.skip_channels[source]
-                self.up.append(self.block(width + beside, width, attends))
+                source = next(sources)
+                skip_width = 0 if source is None else self.skip_channels[source]
+                self.up.append(self.block(width + skip_width, width, attends))
             if level > 0:
                 self.up.append(upsampler(width, config.channels[level - 1], self.embedding_width, config))
 
@@ -68,15 +65,11 @@ class UNet(Trunk):
         self.output = nn.Sequential(group_norm(first, config.groups), nn.SiLU(), last)
 
     def forward(
-        self,
-        x: Tensor,
-        t: Tensor,
-        condition: Condition | Tensor | None = None,
-        freeu: FreeU | None = None,
+        self, x: Tensor, t: Tensor, condition: Condition | Tensor | None = None, freeu: FreeU | None = None
     ) -> Tensor:
         """x (N, C, H, W), t (N,) as ``Process.embed_time`` gives it, condition with low_res (N, C, h, w) of any size
-        for super-resolution -> (N, C, H, W), or (N, 2C, H, W) with a learned variance. ``freeu`` changes the weights of
-        backbone and skips.
+        for super-resolution -> (N, C, H, W), or (N, 2C, H, W) with a learned variance. ``freeu`` scales backbone and
+        skips.
 
         Raises ValueError where low_res or guidance_scale is missing, or given to a network that does not take it.
         """
@@ -89,10 +82,10 @@ class UNet(Trunk):
             h = torch.cat([x, large], dim=1)  # (N, 2C, H, W)
         embedding, context = self.embed(t, condition)
         h, skips = self.descend(h, embedding, context)
-        level, handed = len(self.config.channels) - 1, iter(self.sources)
+        level, sources = len(self.config.channels) - 1, iter(self.sources)
         for layer in self.up:
             if isinstance(layer, Block):
-                if (source := next(handed)) is not None:
+                if (source := next(sources)) is not None:
                     skip = skips[source]
                     if freeu is not None and freeu.applies(level, len(self.config.channels)):
                         h, skip = freeu(h, skip)
@@ -103,15 +96,16 @@ class UNet(Trunk):
         return nn.functional.pixel_shuffle(self.output(h), self.config.patch).to(x.dtype)
 
 
-def sources(config: UNetConfig) -> list[int | None]:
-    """For each block going up, the layer going down whose output it is handed, 0 being the first convolution; or None.
+def skip_sources(config: UNetConfig) -> list[int | None]:
+    """For each block of the up path, the layer of the down path that its skip connection is from, or None.
 
-    A level has one layer more than blocks, going down: what leads to it comes first.
+    Layer 0 is the first convolution. A level of the down path has one layer more than blocks: the downsampling to it is
+    the first of its layers.
     """
     layers, levels = config.blocks + 1, len(config.channels)
     if config.skip_per == "layer":
         return list(reversed(range(layers * levels)))
-    handed: list[int | None] = [None] * (layers * levels)
+    sources: list[int | None] = [None] * (layers * levels)
     for level in range(levels - 1):
-        handed[layers * (levels - 1 - level)] = layers * level + config.blocks
-    return handed
+        sources[layers * (levels - 1 - level)] = layers * level + config.blocks
+    return sources

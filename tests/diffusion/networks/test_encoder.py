@@ -42,9 +42,9 @@ def test_the_attention_pool_by_hand():
     assert pool(x)[0].tolist() == pytest.approx([pooled, 1 - pooled], abs=1e-5)
 
 
-@pytest.mark.parametrize(("between", "act"), [(torch.nn.ReLU(), lambda x: max(x, 0)), (torch.nn.SiLU(), silu)])
-def test_the_spatial_pool_by_hand(between, act):
-    pool = SpatialPool(3, 2, 1, between)
+@pytest.mark.parametrize(("activation", "act"), [(torch.nn.ReLU(), lambda x: max(x, 0)), (torch.nn.SiLU(), silu)])
+def test_the_spatial_pool_by_hand(activation, act):
+    pool = SpatialPool(3, 2, 1, activation)
     set_to(pool.layers[0].weight, [1, 0, 2, 0, -1, 1])
     set_to(pool.layers[0].bias, [0, 0.5])
     set_to(pool.layers[2].weight, [10, 1])
@@ -53,7 +53,7 @@ def test_the_spatial_pool_by_hand(between, act):
     assert pool(maps).item() == pytest.approx(10 * act(hidden[0]) + act(hidden[1]), abs=1e-5)
 
 
-def test_spatial_pools_read_every_layer_and_differ_in_what_stands_between():
+def test_spatial_pools_take_every_layer_and_differ_in_their_activation():
     network = woken(build(ENCODERS["spatial"]))
     seen = []
     network.pool.register_forward_hook(lambda _layer, inputs, _out: seen.extend(inputs[0]))
@@ -73,7 +73,7 @@ def test_the_attention_pool_is_made_for_one_size():
 @pytest.mark.parametrize(
     ("settings", "complaint"),
     [
-        ({"attention": (False, "cross")}, "told no label"),
+        ({"attention": (False, "cross")}, "no labels to attend to"),
         ({"attention": (False, False), "heads": 5}, "must divide the channels 24"),
         ({"pool": "max"}, "Input should be"),
         ({"pool_width": 10**9}, "less than or equal to 4096"),
