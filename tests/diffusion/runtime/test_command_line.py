@@ -1,11 +1,13 @@
-import subprocess
-import sys
+import argparse
 
 import pytest
 
 import diffusion
 from diffusion import InputError
-from diffusion.runtime.command_line import Parser, answer
+from diffusion.errors import option_name
+from diffusion.runtime.command_line import Parser, add_options, run_command
+from diffusion.settings import SETTINGS
+from tests.programs import run_program
 
 
 @pytest.fixture
@@ -15,17 +17,21 @@ def parser():
     return p
 
 
+BAD_INPUT = InputError("settings.at_least", setting="num_images", low=1, given=0)
+NO_FILE = FileNotFoundError(2, "No such file or directory", "a/b")
+
+
 @pytest.mark.parametrize(
-    ("raised", "status", "said"),
+    ("raised", "status", "written"),
     [
         (None, 0, ""),
-        (InputError("size must be 1."), 2, "thing: size must be 1.\n"),
-        (FileNotFoundError(2, "No such file or directory", "a/b"), 2, "thing: a/b: No such file or directory.\n"),
+        (BAD_INPUT, 2, "thing: --num-images must be a whole number of at least 1, not 0.\n"),
+        (NO_FILE, 2, "thing: a/b: No such file or directory.\n"),
         (KeyboardInterrupt, 130, "stopped; all is lost\n"),
     ],
     ids=["well", "bad input", "the system refuses", "Ctrl-C"],
 )
-def test_a_command_answers_with_a_status_and_at_most_one_line(parser, raised, status, said, capsys):
+def test_a_command_ends_with_a_status_and_at_most_one_line(parser, raised, status, written, capsys):
     seen = []
 
     def run(options):
@@ -33,25 +39,38 @@ def test_a_command_answers_with_a_status_and_at_most_one_line(parser, raised, st
         if raised:
             raise raised
 
-    assert answer(parser, run, ["--size", "3"], "all is lost") == status
+    assert run_command(parser, run, ["--size", "3"], "all is lost") == status
     assert seen == [3]
-    assert capsys.readouterr().err == said
+    assert capsys.readouterr().err == written
 
 
 def test_a_line_that_cannot_be_parsed_ends_the_program(parser, capsys):
     with pytest.raises(SystemExit) as stopped:
-        answer(parser, print, ["--size", "big"], "")
+        run_command(parser, print, ["--size", "big"], "")
     assert stopped.value.code == 2
     assert capsys.readouterr().err == "thing: argument --size: invalid int value: 'big'\n"
 
 
-def test_a_command_line_is_read_without_torch():
-    program = "import app, sys, train.run; train.run.parser(); print('torch' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
-    assert done.stdout == "False\n"
+def test_options_are_made_from_the_settings(capsys):
+    everything, some = argparse.ArgumentParser(), Parser(prog="thing")
+    add_options(everything)
+    add_options(some, ("steps", "sampler"))
+    assert vars(everything.parse_args([])) == dict.fromkeys(SETTINGS)
+    for name in SETTINGS:
+        assert getattr(everything.parse_args([option_name(name), "7"]), name) == "7"
+    assert vars(some.parse_args(["--steps", "9"])) == {"steps": "9", "sampler": None}
+    with pytest.raises(SystemExit):
+        some.parse_args(["--help"])
+    assert "--steps N" in (shown := " ".join(capsys.readouterr().out.split()))
+    assert "Sampling steps; a whole number from 1 to 1000" in shown
+    assert "The sampler; one of ddpm, ddim, " in shown
 
 
-def test_the_package_offers_what_it_says():
+def test_a_command_line_is_parsed_without_torch():
+    assert run_program("parse_command_lines", timeout=60) == "False\n"
+
+
+def test_the_package_offers_what_it_names():
     assert all(getattr(diffusion, name).__class__ for name in diffusion.__all__)
     with pytest.raises(AttributeError, match="has no attribute 'load_modle'"):
         _ = diffusion.load_modle

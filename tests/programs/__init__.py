@@ -1,4 +1,4 @@
-"""Programs that tests run in a process of their own."""
+"""Programs that tests run in a process of their own: one a file, and the commands."""
 
 import subprocess
 import sys
@@ -9,3 +9,10 @@ def run_python(*arguments: str, timeout: float = 120, check: bool = False, **opt
     done = subprocess.run([sys.executable, *arguments], capture_output=True, text=True, timeout=timeout, **options)
     assert not check or done.returncode == 0, done.stderr
     return done
+
+
+def run_program(name: str, **options) -> str:
+    """What the program of this name, beside this file, writes to stdout; it must succeed, without a word on stderr."""
+    done = run_python("-m", f"tests.programs.{name}", check=True, **options)
+    assert done.stderr == ""
+    return done.stdout
