@@ -270,6 +270,7 @@ def test_distillation_needs_a_teacher_and_nothing_else_takes_one(training):
     assert error.value.code == "training.teacher_needed"
 
 
+@pytest.mark.slow
 def test_distilling_lowers_the_loss_and_resuming_equals_not_stopping(ref, tmp_path, monkeypatch):
     data = Dataset(torch.zeros(20, 1, 8, 8, dtype=torch.uint8), torch.arange(20) % 10, list(DIGITS))
     training = {"preset": "turbo", "loss": "distillation", "teacher": ref, "steps": 40, "batch_size": 8}

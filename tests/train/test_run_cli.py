@@ -102,6 +102,7 @@ def test_the_card_has_what_the_hub_expects(unbroken, image_folder):
     assert "| Sampling | ddim, 2 steps, guidance scale 2 |" in text
 
 
+@pytest.mark.slow
 def test_killed_stopped_and_resumed_it_ends_as_if_uninterrupted(image_folder, unbroken, tmp_path, here, capsys):
     options = ["--dataset", f"folder:{image_folder}", "--steps", "60"]
     slow = ENVIRONMENT | {"TINY_STEP_SECONDS": "0.1"}  # or the 60 steps may be over before the kill
@@ -141,6 +142,7 @@ def test_killed_stopped_and_resumed_it_ends_as_if_uninterrupted(image_folder, un
     assert ours.read_bytes() == theirs.read_bytes()
 
 
+@pytest.mark.slow
 def test_two_processes_train_as_one(image_folder, unbroken, tmp_path):
     launch = [sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", "2", "--quiet"]
     settings = ["--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", "0"]

@@ -22,11 +22,13 @@ def gaussians(count, seed, mean=128.0):
     return (mean + 40 * noise).round().clamp(0, 255).byte()
 
 
+@pytest.mark.slow
 def test_another_distribution_is_nearly_always_recognised():
     result = two_sample_test(gaussians(400, 1, mean=150.0), gaussians(900, 2))
     assert result["generated"]["two_sample"] > 0.95
 
 
+@pytest.mark.slow
 def test_the_same_distribution_is_recognised_by_chance():
     result = two_sample_test(gaussians(500, 1), gaussians(900, 2))
     chance = 0.5 / (len(module.SEEDS) * 400) ** 0.5  # standard error: each seed tests on 400 images
