@@ -6,8 +6,10 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Timer
 
 import huggingface_hub
 import numpy as np
@@ -107,12 +109,13 @@ def test_killed_stopped_and_resumed_it_ends_as_if_uninterrupted(image_folder, un
     options = ["--dataset", f"folder:{image_folder}", "--steps", "60"]
     slow = ENVIRONMENT | {"TINY_STEP_SECONDS": "0.1"}  # or the 60 steps may be over before the kill
     process = subprocess.Popen([*TRAIN, *options], cwd=tmp_path, env=slow, stderr=subprocess.DEVNULL)
-    run_dir, loaded = tmp_path / "runs/tiny", 0
-    # a checkpoint after step 0, and a line of metrics that is later than it
+    run_dir, loaded, deadline = tmp_path / "runs/tiny", 0, time.monotonic() + 120
+    # a checkpoint after step 0, and a row of metrics that is later than it
     while not (
         reached := [path for path in run_dir.glob("checkpoints/step-*.safetensors") if "00000000" not in path.name]
     ):
         assert process.poll() is None
+        assert time.monotonic() < deadline
         if (run_dir / "model/model.safetensors").exists():
             load_model(run_dir / "model")
             loaded += 1
@@ -128,8 +131,11 @@ def test_killed_stopped_and_resumed_it_ends_as_if_uninterrupted(image_folder, un
     process = subprocess.Popen([*TRAIN, "--resume"], cwd=tmp_path, env=slow, stderr=subprocess.PIPE, text=True)
     signal.signal(signal.SIGINT, before)
     assert process.stderr
+    limit = Timer(120, process.kill)
+    limit.start()
     while "Training tiny" not in process.stderr.readline():
         assert process.poll() is None
+    limit.cancel()
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=60)
     assert process.returncode == 130

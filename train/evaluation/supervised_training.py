@@ -3,7 +3,7 @@
 import math
 import sys
 import time
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import torch
 import torch.nn.functional as F
@@ -20,6 +20,7 @@ WARMUP_SHARE = 0.05  # of the training
 EMA_DECAY = 0.998
 
 Network = TypeVar("Network", bound=nn.Module)
+Tensors = list[Tensor] | tuple[Tensor, ...]
 
 
 def train_supervised(
@@ -63,11 +64,11 @@ def train_supervised(
         if seen % (20 * batch_size) == 0:
             bar.set_postfix(loss=f"{loss.item():.3f}")
     bar.close()
-    return averaged.module.eval(), seen
+    return cast(Network, averaged.module.eval()), seen
 
 
 @torch.no_grad()
-def update_average(averaged: list[Tensor], current: list[Tensor], num_updates: Tensor) -> None:
+def update_average(averaged: Tensors, current: Tensors, num_updates: Tensor | int) -> None:
     """Exponential moving average of weights and batch statistics, over fewer steps at first: for short trainings.
     Tensors of integers (batch norm's count of batches) are copied."""
     weight = max(1 - EMA_DECAY, 10 / (11 + int(num_updates)))

@@ -74,7 +74,7 @@ class Muon(torch.optim.Optimizer):
 
     def orthogonal_step(self, weights: list[Tensor], group: dict[str, Any]) -> None:
         """Nesterov momentum, orthogonalised."""
-        gradients = [weight.grad for weight in weights]
+        gradients = [weight.grad for weight in weights if weight.grad is not None]
         for weight in weights:
             if "momentum" not in self.state[weight]:
                 self.state[weight]["momentum"] = torch.zeros_like(weight)

@@ -123,8 +123,8 @@ def with_metrics(card: str, name: str, result: dict[str, Any], neighbours: str |
     parsed = parse_card(card)
     generated, columns, names = result["generated"], available_columns(result), available_metrics(result)
     settings = settings_text(result)
-    parsed.data.model_name = name
-    parsed.data.eval_results = [
+    parsed.data["model_name"] = name
+    parsed.data["eval_results"] = [
         EvalResult(
             task_type=parsed.data.get("pipeline_tag", "unconditional-image-generation"),
             dataset_type=HUB_DATASETS.get(result["dataset"], result["dataset"]),
