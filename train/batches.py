@@ -53,8 +53,8 @@ class Batches:
         return Batch(self.model.encode(x0), Condition(labels, low_res), t, eps)
 
     def times(self, u: Tensor) -> Tensor:
-        """Numbers u (n,), uniform in [0, 1], mapped to times from t_min to 1 that are distributed as
-        ``TrainConfig.times`` says."""
+        """Numbers u (n,), uniform in [0, 1], mapped to times from t_min to 1 with the distribution of
+        ``TrainConfig.times``."""
         t_min = self.model.process.t_min
         knots, passed = (torch.tensor(values, dtype=u.dtype) for values in time_knots(self.training.times))
         knots = t_min + (1 - t_min) * knots

@@ -143,7 +143,7 @@ def initialise_from_teacher(teacher: Model, student: Model) -> None:
 
 
 def distillation(teacher: Model, student: ModelConfig) -> Distillation:
-    """The loss that distils a teacher, guided as its own settings say, into such a student. Raises ``InputError`` where
+    """The loss that distils a teacher, guided by its own settings, into such a student. Raises ``InputError`` where
     the student's network takes no scale."""
     if student.max_guidance is None:
         raise InputError("training.student_takes_no_scale", model=student.name)

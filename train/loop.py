@@ -37,7 +37,7 @@ INITIAL_STATE: dict[str, Any] = {"step": 0, "seconds": 0.0, "loss": None, "pendi
 
 
 class TrainingStopped(Exception):
-    """The run ended early. ``str(error)`` says why and what was saved; ``code`` is the exit status."""
+    """The run ended early. ``str(error)`` is why, and what was saved; ``code`` is the exit status."""
 
     def __init__(self, message: str, code: int):
         super().__init__(message)

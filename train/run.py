@@ -3,8 +3,8 @@
 Examples:
 
     python -m train.run unet --minutes 2                          # MNIST, into runs/unet
-    python -m train.run unet --dataset folder:pictures --steps 5000 --output-dir runs/pictures
-    python -m train.run unet --output-dir runs/pictures --resume  # continue where it stopped
+    python -m train.run unet --dataset folder:images --steps 5000 --output-dir runs/images
+    python -m train.run unet --output-dir runs/images --resume  # continue where it stopped
 """
 
 import argparse
@@ -109,7 +109,7 @@ def run_reporting_errors(options: dict[str, Any]) -> int:
 
 
 def run(options: dict[str, Any], start_time: float) -> int:
-    """Train as the parsed options say."""
+    """Train with the parsed options."""
     import torch
     from accelerate import PartialState
 

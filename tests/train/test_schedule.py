@@ -12,7 +12,7 @@ from train.config import TrainConfig
 from train.schedule import PeriodicTask, Schedule
 
 
-@pytest.mark.parametrize(("steps", "top"), [(1000, 10), (100, 5)], ids=["as asked", "a twentieth of a short run"])
+@pytest.mark.parametrize(("steps", "top"), [(1000, 10), (100, 5)], ids=["as configured", "a twentieth of a short run"])
 def test_the_learning_rate_warms_up_and_decays(steps, top):
     training = TrainConfig.checked(preset="tiny", **TINY["training"] | {"warmup_steps": 10, "learning_rate": 1.0})
     schedule = Schedule(training, steps, time.monotonic(), Accelerator(cpu=True))

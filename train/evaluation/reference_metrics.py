@@ -1,7 +1,7 @@
 """Reference metrics: those of real images, beside which a model's are shown.
 
 They are bundled with each evaluation classifier, so that no data set is needed to compare. ``python -m train.evaluate
---write-reference`` computes them anew.
+--write-reference`` computes them again.
 """
 
 import json

@@ -15,6 +15,7 @@ from safetensors.torch import save as to_safetensors
 
 from diffusion.errors import InputError
 from diffusion.io.files import write_atomically
+from diffusion.runtime import configure
 from diffusion.runtime.command_line import Parser, run_command
 from train.datasets import load_dataset
 from train.evaluation.augmentations import Augmentation, random_flip_and_shift, random_warp
@@ -62,6 +63,7 @@ def run(
     dataset: str, data_dir: str, epochs: float | None, minutes: float | None, seed: int, output_dir: Path | None
 ) -> None:
     """Train, measure the test accuracy and save. Raises ``InputError``."""
+    configure()
     for name, value in [("epochs", epochs), ("minutes", minutes)]:
         if value is not None and not 0 < value < 1e6:
             raise InputError("training.setting", setting=name, allowed="a number above 0", given=value)
