@@ -1,6 +1,6 @@
 """A Hugging Face Hub on 127.0.0.1, just large enough for the real client.
 
-What the client asks for is answered as the Hub does it, and a test may have it fail as a Hub, or the way to it, fails.
+It responds as the Hub does; a test may make it fail as a Hub, or the network on the way to it, fails.
 """
 
 import base64
@@ -29,9 +29,9 @@ class Repo:
 class Faults:
     """What goes wrong. ``only``: for paths that end so.
 
-    status: answered to everything, with ``code`` as the Hub's X-Error-Code; stall: "headers" or "body", where the
-    answer stops without an end; cut: bytes missing at the end of each file; declared: the size that is announced;
-    nameless: the Hub's own headers are missing, as from some other web server.
+    status: of every response, with ``code`` as the Hub's X-Error-Code; stall: "headers" or "body", where the response
+    stops without an end; cut: bytes missing at the end of each file; declared: the size in the headers; nameless:
+    without the Hub's own headers, as from some other web server.
     """
 
     status: int = 0
@@ -44,7 +44,7 @@ class Faults:
 
 
 class HubServer:
-    """Use it in ``with``; ``url`` is what HF_ENDPOINT has to be. ``requests`` notes each one's (method, path)."""
+    """A context manager; ``url`` is what HF_ENDPOINT has to be, ``requests`` the (method, path) of each request."""
 
     def __init__(self) -> None:
         self.repos: dict[str, Repo] = {}
@@ -87,7 +87,7 @@ class HubServer:
 
     def count(self, method: str, ending: str = "") -> int:
         """How many requests there were of a method, for paths with this ending."""
-        return sum(asked == method and path.endswith(ending) for asked, path in self.requests)
+        return sum(each == method and path.endswith(ending) for each, path in self.requests)
 
 
 class _Server(ThreadingHTTPServer):
@@ -127,8 +127,8 @@ class _Handler(BaseHTTPRequestHandler):
         if not self.headers.get("Authorization"):
             self._error(401, "")
         elif path == "/api/repos/create":
-            wish = json.loads(sent)
-            repo_id = f"{wish['organization']}/{wish['name']}"
+            wanted = json.loads(sent)
+            repo_id = f"{wanted['organization']}/{wanted['name']}"
             known = repo_id in hub.repos
             hub.repos.setdefault(repo_id, Repo())
             self._json({"url": f"{hub.url}/{repo_id}"}, 409 if known else 200)
@@ -163,8 +163,8 @@ class _Handler(BaseHTTPRequestHandler):
         if filename not in repo.commits[digest]:
             return self._error(404, "EntryNotFound")
         content = repo.commits[digest][filename]
-        ours = self.path.endswith(faults.only)
-        size = faults.declared if ours and faults.declared is not None else len(content)
+        faulty = self.path.endswith(faults.only)
+        size = faults.declared if faulty and faults.declared is not None else len(content)
         self.send_response(200)
         self.send_header("Content-Length", str(size))
         self.send_header("ETag", f'"{hashlib.sha1(content).hexdigest()}"')
@@ -173,11 +173,11 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         if not body:
             return
-        if ours and faults.stall == "body":
+        if faulty and faults.stall == "body":
             self.wfile.write(content[: len(content) // 2])
             hub.closing.wait(STALL_SECONDS)
             self.close_connection = True
-        elif ours and faults.cut:
+        elif faulty and faults.cut:
             self.wfile.write(content[: -faults.cut])
             self.close_connection = True
         else:

@@ -6,7 +6,6 @@ import torch
 from PIL import Image
 
 from diffusion.io.images import downscaled, png_bytes, sheet, to_uint8
-from diffusion.noise import ImageNoise
 
 
 def test_to_uint8_rounds_and_clips():
@@ -26,16 +25,6 @@ def test_png_carries_its_settings():
         assert json.loads(back.text["settings"]) == {"seed": 3, "label": "猫"}
         assert np.array_equal(np.asarray(back).reshape(picture.shape), picture)
     png_bytes(picture, {"low_res": "q\udcd7.png"})  # a file name that is no UTF-8, as Python carries it
-
-
-def test_noise_belongs_to_the_image():
-    together, alone = ImageNoise(3, 4, (1, 5, 5)), ImageNoise(3, 1, (1, 5, 5), first_index=2)
-    for _ in range(3):
-        assert torch.equal(together()[2], alone()[0])
-    draws = ImageNoise(0, 400, (1, 8, 8))()
-    assert abs(draws.mean()) < 0.03
-    assert abs(draws.std() - 1) < 0.03
-    assert len({tuple(image.flatten()[:4].tolist()) for image in draws}) == 400
 
 
 def test_downscaled_pixels_are_the_means_of_their_squares():
