@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ui.fast_png import quick_png
+from ui.fast_png import fast_png
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_quick_png_is_a_png(channels):
+def test_fast_png_is_a_png(channels):
     picture = np.random.default_rng(0).integers(0, 256, (13, 29, channels), np.uint8)
-    image = Image.open(io.BytesIO(quick_png(picture)))
+    image = Image.open(io.BytesIO(fast_png(picture)))
     assert image.mode == {1: "L", 3: "RGB"}[channels]
     assert np.array_equal(np.atleast_3d(np.asarray(image)), picture)

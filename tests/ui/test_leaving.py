@@ -1,52 +1,24 @@
 """The program ends well also while it computes, as it does for the example when it has just been started."""
 
-import os
 import signal
 import socket
 import subprocess
 import sys
 import time
-import urllib.request
 from contextlib import closing
-from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT to send to one process")
+from tests.ui.app_process import free_port, start_program, wait_until_it_responds
 
-ROOT = Path(__file__).parents[2]
-SLOW = """
-import runpy, sys, time
-
-import torch
-
-from diffusion.runtime import batching as gather
-
-answered = gather.answered
-
-def slow(batch):
-    stop = time.monotonic() + 20
-    while time.monotonic() < stop:
-        torch.nn.functional.conv2d(torch.ones(4, 8, 64, 64), torch.ones(8, 8, 3, 3))
-    return answered(batch)
-
-gather.answered = slow
-sys.argv = ["app.py", *sys.argv[1:]]
-runpy.run_path("app.py", run_name="__main__")
-"""
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT to send to one process"),
+]
 
 
 def start(port: int) -> subprocess.Popen:
-    """The real program, in which the example takes long to draw."""
-    return subprocess.Popen(
-        [sys.executable, "-c", SLOW, "--port", str(port)],
-        cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # a shell may hand down "ignored"
-    )
+    return start_program("tests/ui/programs/slow_app.py", "--port", str(port))
 
 
 def listening() -> socket.socket:
@@ -57,15 +29,8 @@ def listening() -> socket.socket:
 
 
 def test_ctrl_c_while_it_computes():
-    with closing(listening()) as free:
-        port = free.getsockname()[1]
-    process = start(port)
-    while process.poll() is None:
-        try:
-            urllib.request.urlopen(f"http://127.0.0.1:{port}/gradio_api/startup-events", timeout=5).close()
-            break
-        except OSError:
-            time.sleep(0.1)
+    process = start(port := free_port())
+    wait_until_it_responds(process, f"http://127.0.0.1:{port}/gradio_api/startup-events")
     time.sleep(1)
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=60)
@@ -75,7 +40,7 @@ def test_ctrl_c_while_it_computes():
 def test_a_port_that_is_taken_while_it_computes():
     with closing(listening()) as taken:
         process = start(port := taken.getsockname()[1])
-        _, errors = process.communicate(timeout=120)
+        _, errors = process.communicate(timeout=300)
     assert process.returncode == 2
     assert str(port) in errors
     assert "terminate" not in errors

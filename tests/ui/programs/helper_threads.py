@@ -1,0 +1,40 @@
+"""Prints how many helper threads the app has while it samples, and how many its network alone would have."""
+
+import gc
+import threading
+
+import gradio
+import psutil
+import torch
+
+
+def of_libraries() -> int:
+    """How many threads there are that Python did not start."""
+    return psutil.Process().num_threads() - threading.active_count()
+
+
+before, cores = of_libraries(), torch.get_num_threads()
+
+
+def sample() -> None:
+    from ui.engine import Engine
+    from ui.request import Request
+
+    engine = next(thing for thing in gc.get_objects() if isinstance(thing, Engine))  # the app's
+    list(engine.run(Request(label="3", num_images=64, steps=3)))
+    print(of_libraries() - before, cores - 1)
+
+
+def served(*_, **__) -> None:
+    for thread in threading.enumerate():
+        if thread.name in ("example", "fetch default model"):
+            thread.join()
+    sampling = threading.Thread(target=sample)
+    sampling.start()
+    sampling.join()
+
+
+gradio.Blocks.launch = served
+import app  # noqa: E402  (what it imports is measured, too)
+
+app.main([])
