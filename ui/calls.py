@@ -69,17 +69,18 @@ def outputs_by_name(
         except InputError as error:
             raise gr.Error(str(error), print_exception=False) from None
 
-    def components(result: Values) -> dict[gr.components.Component, Any]:
-        return {outputs[name]: value for name, value in result.items()}
+    def components(result: Values) -> dict[Any, Any]:
+        # for Gradio, an empty dictionary is no dictionary of components
+        return {outputs[name]: value for name, value in result.items()} or gr.skip()
 
-    def handler(values: Any) -> dict[gr.components.Component, Any]:
+    def handler(values: Any) -> dict[Any, Any]:
         return components(function(by_name(values)))
 
-    def streaming_handler(values: Any) -> Iterator[dict[gr.components.Component, Any]]:
+    def streaming_handler(values: Any) -> Iterator[dict[Any, Any]]:
         for result in function(by_name(values)):
             yield components(result)
 
-    async def async_handler(values: Any) -> AsyncIterator[dict[gr.components.Component, Any]]:
+    async def async_handler(values: Any) -> AsyncIterator[dict[Any, Any]]:
         async for result in function(by_name(values)):
             yield components(result)
 

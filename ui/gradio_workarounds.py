@@ -5,19 +5,25 @@ from typing import Any
 
 import gradio as gr
 
+from diffusion.errors import InputError
+
 QUEUE_POLL = 0.005  # seconds
 
 
 class Blocks(gr.Blocks):
     """``gr.Blocks`` in which a call of a public endpoint by plain HTTP, whose values have no names, may leave out the
-    last ones.
+    last ones, and may not have more than there are.
 
-    Reason: Gradio's own client and ``/call/v2/NAME`` fill in what is left out; ``/call/NAME`` refuses it with a 500.
-    Gain: a request needs only what differs from the defaults (tests/ui/test_api.py).
+    Reason: Gradio's own client and ``/call/v2/NAME`` fill in what is left out; ``/call/NAME`` refuses it with a 500,
+    and ignores what is too much. Gain: a request needs only what differs from the defaults, and nothing is ignored
+    (tests/ui/server).
     """
 
     async def preprocess_data(self, block_fn: Any, inputs: list[Any], *others: Any, **named: Any) -> Any:
         if block_fn.api_visibility == "public":
+            if len(inputs) > len(block_fn.inputs):
+                error = InputError("page.too_many_values", most=len(block_fn.inputs), given=len(inputs))
+                raise gr.Error(str(error), print_exception=False)
             inputs = [*inputs, *(component.value for component in block_fn.inputs[len(inputs) :])]
         return await super().preprocess_data(block_fn, inputs, *others, **named)
 

@@ -92,7 +92,8 @@ class GenerateTab:
     def build_advanced(self) -> None:
         """What few people touch, shown where the model has a use for it."""
         with self.say(gr.Accordion(open=False, elem_id="advanced"), label="generate.advanced"):
-            for name in ("guidance_t_max", "guidance_t_min", "guidance_power"):
+            two_passes = (name for name, setting in SETTINGS.items() if setting.scope == "two_passes")
+            for name in ("guidance_t_max", "guidance_t_min", *two_passes):
                 self.add(name)
             classifiers = gr.Dropdown(
                 self.choices.classifiers(self.info, "en"), value="", visible=bool(self.info.classifiers)
