@@ -144,8 +144,8 @@ def image_files(images: Path, output: Path) -> list[Path]:
     """All files below a folder, but for hidden ones and what this command wrote, relative to it and in order. Raises
     InputError."""
     if not images.is_dir():
-        what = "a file" if images.exists() else "not there"
-        raise InputError("command.dire_images_not_folder", setting="images", path=images, what=what)
+        code = "command.dire_images_file" if images.exists() else "command.dire_images_not_there"
+        raise InputError(code, setting="images", path=images)
     try:
         inside, outside = images.resolve(), output.resolve()
     except (OSError, RuntimeError):

@@ -72,7 +72,7 @@ def complete(path: Path) -> Path:
         pickles = [file.name for pattern in ("*.bin", "*.pt", "*.pth", "*.ckpt") for file in path.glob(pattern)]
         code = "hub.incomplete_with_pickle" if pickles else "hub.incomplete"
         pickle = {"pickle": pickles[0]} if pickles else {}
-        raise InputError(code, path=path, missing=" and no ".join(missing), **pickle)
+        raise InputError(code, path=path, missing=", ".join(missing), **pickle)
     return path
 
 

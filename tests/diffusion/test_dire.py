@@ -170,7 +170,7 @@ def test_rgb_models_get_rgb(tmp_path, images, capsys):
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["--images", "nowhere"], "--images must be a folder; nowhere is not there."),
+        (["--images", "nowhere"], "--images must be a folder; nowhere does not exist."),
         (["--images", "IMAGES/top.bmp"], "is a file."),
         (["--images", "EMPTY"], "--images must be a folder with images in it"),
         (["--images", "IMAGES/b"], "has 2 files and none."),

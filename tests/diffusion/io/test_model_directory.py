@@ -117,7 +117,7 @@ def test_a_config_that_is_endless_wrong_or_missing(saved):
     (saved / "config.json").write_text('{"colour": "red"}')
     assert "config.json is not a model's configuration, at 'name': Field required." in refusal(saved)
     (saved / "config.json").unlink()
-    assert "has no config.json" in refusal(saved)
+    assert "lacks config.json" in refusal(saved)
 
 
 def change_tensors(directory, change):

@@ -44,7 +44,7 @@ def test_unknown_reference_lists_what_there_is(ref, model_dir, tmp_path, monkeyp
 def test_directory_that_is_no_model_says_what_it_lacks(tmp_path):
     (tmp_path / CONFIG).write_text("{}")
     (tmp_path / "weights.pt").write_bytes(b"")
-    with pytest.raises(InputError, match=r"has no model\.safetensors; weights\.pt may be a pickle"):
+    with pytest.raises(InputError, match=r"lacks model\.safetensors; weights\.pt may be a pickle"):
         resolve(str(tmp_path))
 
 

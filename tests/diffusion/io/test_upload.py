@@ -33,7 +33,7 @@ def test_push_refuses_before_anything_is_sent(server, model_dir, tmp_path, monke
         push(model_dir, REPO)
     with pytest.raises(InputError, match="does not name a model on the Hub"):
         push(model_dir, "digits", token="hf_x")
-    with pytest.raises(InputError, match=r"has no config\.json and no model\.safetensors"):
+    with pytest.raises(InputError, match=r"lacks config\.json, model\.safetensors"):
         push(tmp_path, REPO, token="hf_x")
     (tmp_path / CONFIG).write_bytes((model_dir / CONFIG).read_bytes())
     (tmp_path / WEIGHTS).write_bytes(b"rubbish")
