@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import pytest
 
@@ -192,3 +193,20 @@ def test_settings_come_as_one_object_or_one_by_one():
 
 def test_freeu_is_off_at_1():
     assert FreeU(SETTINGS["freeu_b"].default, SETTINGS["freeu_s"].default) == FreeU()
+
+
+def test_a_setting_is_defined_in_one_place():
+    """A new one touches its field, the code that uses it, its words, and presets or models with a value of their own:
+    commands, API, page and metadata are made from the fields."""
+    root = Path(__file__).parents[2]
+    kinds = {".py", ".json", ".js", ".css", ".html", ".md", ".toml"}
+    files = [path for path in root.glob("*") if path.is_file()]
+    for folder in ("diffusion", "train", "ui", "scripts", "benchmarks", "docs", "assets"):
+        files += [path for path in (root / folder).rglob("*") if path.is_file()]
+    found = {
+        path.relative_to(root).as_posix()
+        for path in files
+        if path.suffix in kinds and "guidance_power" in path.read_text("utf-8")
+    }
+    code = {"diffusion/settings.py", "diffusion/model.py", "train/presets.py", "assets/weights/unet/config.json"}
+    assert found == code | {"ui/i18n/en.json", "ui/i18n/zh.json"}
