@@ -1,7 +1,11 @@
 """OpenMP threads: how many cores a thread of this program computes with."""
 
+import contextlib
 import functools
+import math
+import os
 import threading
+from pathlib import Path
 
 import torch
 from threadpoolctl import ThreadpoolController
@@ -24,3 +28,23 @@ def use_one_core(main_thread: bool = False) -> None:
 def openmp() -> ThreadpoolController:
     """The process's OpenMP libraries."""
     return ThreadpoolController().select(user_api="openmp")
+
+
+def available_cores() -> int:
+    """The cores that the machine grants this process: by affinity and, in a container, by quota; at least one."""
+    try:
+        cores = len(os.sched_getaffinity(0))
+    except AttributeError:  # not on every system
+        cores = os.cpu_count() or 1
+    return max(1, int(min(cores, math.ceil(min(cpu_quota(), cores)))))
+
+
+def cpu_quota(root: Path = Path("/sys/fs/cgroup")) -> float:
+    """The cores' worth of time that the control group may take (versions 2 and 1); infinite without a limit."""
+    for quota, period in (("cpu.max", None), ("cpu/cpu.cfs_quota_us", "cpu/cpu.cfs_period_us")):
+        with contextlib.suppress(OSError, ValueError):
+            words = (root / quota).read_text().split()
+            limit, length = words if period is None else (words[0], (root / period).read_text())
+            if limit not in ("max", "-1"):
+                return float(limit) / float(length)
+    return math.inf
