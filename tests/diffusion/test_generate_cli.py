@@ -50,6 +50,7 @@ def test_bad_input_by_subprocess(models, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT to send to one process")
 def test_ctrl_c_leaves_nothing_behind(models, tmp_path):
     arguments = ["--num-images", "100000", "--steps", "1000", "--output", str(tmp_path / "x.npz")]

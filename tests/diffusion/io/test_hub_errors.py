@@ -98,6 +98,7 @@ def test_calls_for_the_same_model_share_one_thread(server, files):
         thread.join()
 
 
+@pytest.mark.slow
 def test_truncated_download(server, files):
     server.commit(REPO, files)
     server.faults = Faults(cut=10, only=WEIGHTS)

@@ -219,5 +219,6 @@ def test_one_thread_computes_and_ends_with_the_service():
     assert not workers[0].is_alive()
 
 
+@pytest.mark.slow
 def test_a_thread_that_outlives_the_main_one_calls_directly():
     assert run_program("outlive_the_main_thread") == "1\n1\n"

@@ -41,6 +41,7 @@ def test_a_model_leaves_the_process_as_it_is(precision, tmp_path, monkeypatch):
     assert process_settings() == before
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="other C libraries are left as they are")
 def test_memory_is_kept_where_a_program_asks_for_it_and_not_where_a_model_is_made():
     returning = os.environ | {"MALLOC_MMAP_THRESHOLD_": "65536"}  # else it depends on what lies above it on the heap
