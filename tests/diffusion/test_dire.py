@@ -6,10 +6,11 @@ import pytest
 import torch
 from PIL import Image
 
-from diffusion import Model, ModelConfig, dire
+from diffusion import dire
 from diffusion.dire import reconstruct
+from diffusion.process import CosineVP
 from tests.programs import run_python
-from tests.tiny import NETWORK, tiny_model
+from tests.tiny import tiny_model
 
 
 class Memory(torch.nn.Module):
@@ -29,8 +30,8 @@ class Memory(torch.nn.Module):
 
 def test_what_the_model_can_sample_comes_back_and_what_it_cannot_does_not():
     generator = torch.Generator().manual_seed(0)
-    config = ModelConfig(name="memory", image_size=8, network=NETWORK, prediction="eps")
-    model = Model(config, Memory(torch.rand(4, 1, 8, 8, generator=generator) * 2 - 1, config.process))
+    memory = Memory(torch.rand(4, 1, 8, 8, generator=generator) * 2 - 1, CosineVP())
+    model = tiny_model(module=memory, process=CosineVP(), prediction="eps", label_names=())
     sampled = model.generate(num_images=12, sampler="ddim", steps=20, seed=3)
     others = torch.rand(12, 1, 8, 8, generator=generator) * 2 - 1
     of_sampled, of_others = (
