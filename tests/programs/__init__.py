@@ -2,11 +2,16 @@
 
 import subprocess
 import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
 
 
 def run_python(*arguments: str, timeout: float = 120, check: bool = False, **options) -> subprocess.CompletedProcess:
-    """``python ARGUMENTS``, ended after ``timeout`` seconds; its output as text. ``check``: it must succeed."""
-    done = subprocess.run([sys.executable, *arguments], capture_output=True, text=True, timeout=timeout, **options)
+    """``python ARGUMENTS`` in the repository, ended after ``timeout`` seconds; its output as text. ``check``: it must
+    succeed."""
+    command = [sys.executable, *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=timeout, cwd=ROOT, **options)
     assert not check or done.returncode == 0, done.stderr
     return done
 

@@ -2,7 +2,7 @@
 
 import sys
 
-import app  # noqa: F401
+import app  # noqa: F401  (its own command line is parsed in it)
 import train.run
 
 train.run.parser()
