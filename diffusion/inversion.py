@@ -25,7 +25,7 @@ def upwards(levels: list[Level], process: Process) -> list[Level]:
     cleanest level that a network knows, t_min, or that the grid has. Raises InputError where the grid has no other."""
     rising = levels[-2::-1]
     if rising[-1].t <= process.t_min:
-        raise InputError(f"there is no way from an image to noise by levels that end at t = {rising[-1].t:g}.")
+        raise InputError("model.no_inversion", t=rising[-1].t)
     return rising if rising[0].t <= process.t_min else [process.level(process.t_min), *rising]
 
 
