@@ -1,0 +1,84 @@
+"""The operator's own model: a local one is there at the start, one from the Hub comes in the background."""
+
+import asyncio
+import threading
+
+import numpy as np
+import pytest
+
+from diffusion import InputError
+from diffusion.io.hub import ModelUnavailable
+from diffusion.io.images import to_uint8
+from tests.tiny import tiny_model
+from ui import registry as registry_module
+from ui.engine import Engine
+from ui.i18n import text
+from ui.precompute import Precomputed
+from ui.request import Request
+
+
+async def news(precomputed, then=lambda: None):
+    """What a visitor is told of the operator's model; after the first of it, ``then`` is called."""
+    sentences = []
+    async for sentence, ref in precomputed.news("en"):
+        sentences.append((sentence, ref))
+        then()
+    return sentences
+
+
+@pytest.mark.parametrize("ref", ["no-such-model", "/no/such/path"])
+def test_a_local_default_that_is_not_there_is_refused_at_once(models, ref):
+    with pytest.raises(InputError, match=ref):
+        Engine(ref)
+
+
+def test_a_default_from_the_hub_is_fetched_in_the_background(models, tmp_path, monkeypatch):
+    tiny_model(5, title="Hubbed").save(tmp_path / "hub")
+    arrived, load_model = threading.Event(), registry_module.load_model
+
+    def fetch(ref, batching):
+        if not ref.startswith("hub:"):
+            return load_model(ref, batching=batching)
+        arrived.wait(60)
+        return load_model(tmp_path / "hub", batching=batching)
+
+    monkeypatch.setattr(registry_module, "load_model", fetch)
+    engine = Engine("hub:alice/digits", tmp_path / "runs")
+    assert (engine.default, engine.status()) == ("unet", None)
+    precomputed = Precomputed(engine)
+    precomputed.start("7")
+    assert engine.status().text() == "Fetching hub:alice/digits; until it is here, the bundled model unet is used."
+    *_, last = engine.run(Request(num_images=1))
+    assert last.result.record["model"] == "unet"
+    assert asyncio.run(news(precomputed, arrived.set)) == [
+        (text("hub.loading", ref="hub:alice/digits"), None),
+        (text("hub.arrived", ref="hub:alice/digits"), "hub:alice/digits"),
+    ]
+    assert (engine.default, engine.status()) == ("hub:alice/digits", None)
+    *_, last = engine.run(Request(num_images=1))
+    assert np.array_equal(last.result.images, to_uint8(tiny_model(5).generate([-1])))
+    entry = engine.models()[-1]
+    assert (entry.ref, entry.title, entry.source) == ("hub:alice/digits", "alice/digits (Hubbed)", "hub")
+    assert engine.describe("hub:alice/digits").config.title == "Hubbed"
+
+
+def test_a_hub_that_fails_leaves_the_bundled_model_and_says_why(models, tmp_path, monkeypatch):
+    load_model = registry_module.load_model
+
+    def down(ref, batching):
+        if ref.startswith("hub:"):
+            raise ModelUnavailable("hub.cannot_load", temporary=True, name=ref, reason="the Hub is down")
+        return load_model(ref, batching=batching)
+
+    engine = Engine("hub:alice/digits", tmp_path / "runs")
+    precomputed = Precomputed(engine)
+    monkeypatch.setattr(registry_module, "load_model", down)
+    precomputed.start("7")
+    expected = "hub:alice/digits cannot be loaded: the Hub is down. The bundled model unet is used instead."
+    assert asyncio.run(news(precomputed))[-1] == (expected, None)
+    assert engine.status().text() == expected
+    with pytest.raises(InputError, match="the Hub is down"):
+        engine.load("hub:bob/digits")
+    assert engine.default == "unet"
+    assert [entry.source for entry in engine.models()] == ["bundled", "bundled"]
+    assert list(engine.run(Request(num_images=1)))[-1].result.record["model"] == "unet"

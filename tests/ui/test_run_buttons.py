@@ -1,0 +1,66 @@
+"""Which runs are stopped, and what becomes of them."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from ui.tabs.run_buttons import LONGEST_NAME, REMEMBERED, Stops, stopping
+
+
+@pytest.fixture
+def stops():
+    return Stops()
+
+
+def counting(closed: list[str]) -> Callable[[dict[str, Any]], Iterator[str]]:
+    """A handler of three results that notes which runs were closed before their end."""
+
+    def generate(values: dict[str, Any]) -> Iterator[str]:
+        try:
+            yield from (f"{values['run']} {i}" for i in range(3))
+        except GeneratorExit:
+            closed.append(values["run"])
+            raise
+
+    return generate
+
+
+def test_a_run_goes_on_until_it_is_stopped(stops):
+    closed: list[str] = []
+    generate, stop = stops.heeded(counting(closed)), stopping(stops)
+    one, other = generate({"run": "one"}), generate({"run": "other"})
+    assert (next(one), next(other)) == ("one 0", "other 0")
+    stop("one")
+    assert list(one) == []
+    assert closed == ["one"]
+    assert list(other) == ["other 1", "other 2"]
+
+
+def test_a_run_that_is_stopped_in_the_queue_does_not_begin(stops):
+    begun = []
+    stops.add("late")
+    assert list(stops.heeded(lambda values: iter(begun.append(values) or []))({"run": "late"})) == []
+    assert begun == []
+
+
+def test_closing_closes(stops):
+    closed: list[str] = []
+    run = stops.heeded(counting(closed))({"run": "gone"})
+    next(run)
+    run.close()
+    assert closed == ["gone"]
+
+
+@pytest.mark.parametrize("name", [None, 3, [], {"a": 1}])
+def test_what_is_no_name_stops_nothing(stops, name):
+    stopping(stops)(name)
+    assert not stops.names
+    assert list(stops.heeded(counting([]))({"run": name})) == [f"{name} {i}" for i in range(3)]
+
+
+def test_little_is_remembered(stops):
+    for i in range(2 * REMEMBERED):
+        stops.add(f"{i}" * 1000)
+    assert len(stops.names) == REMEMBERED
+    assert max(map(len, stops.names)) == LONGEST_NAME
