@@ -218,7 +218,7 @@ def timed(page: Page) -> Page:
 def test_a_computation_is_followed_in_strides_and_to_its_end(timed: Page):
     timed.evaluate("timed.begin('one')")
     timed.evaluate("(first) => timed.receive(first)", message("one", list(range(41)), 80))
-    seen = timed.evaluate("""() => Array.from({ length: 9 }, () => { tick(100); return timed.index; })""")
+    seen = timed.evaluate("""() => Array.from({ length: 9 }, () => { tick(125); return timed.index; })""")
     assert seen[:3] == [20, 30, 35]
     assert seen == sorted(seen)
     assert seen[-1] == 40
@@ -229,7 +229,7 @@ def test_a_computation_is_followed_in_strides_and_to_its_end(timed: Page):
 
 
 def test_following_takes_little_of_the_time(timed: Page):
-    assert timed.evaluate("timed.playback.interval") == 80
+    assert timed.evaluate("timed.playback.interval") == 120
     timed.evaluate("for (let i = 0; i < 20; i++) timed.playback.drew(50)")
     assert 380 <= timed.evaluate("timed.playback.interval") <= 400
 

@@ -54,7 +54,7 @@ function mountPlayer({ element, props, server, watch }) {
     },
   });
   lab.live = new Live(state, words, {
-    request: (payload) => server.live(payload),
+    request: (payload) => server.live({ ...payload, language: words.language }),
     interrupt: () => document.querySelector("#stop").click(),
     onSwitch: arrangeForLive,
   });

@@ -3,7 +3,7 @@
 //
 // Modes: "rest"; "play", frame by frame through what is there; "follow", after a computation as its frames come.
 
-const FOLLOW_INTERVAL = 80; // ms that a frame stands at least while a computation is followed
+const FOLLOW_INTERVAL = 120; // ms that a frame stands at least while a computation is followed: eight a second
 const DRAWING_SHARE = 1 / 8; // of the time, at most, for the pictures of a computation: drawing may take its cores
 const LOOP_PAUSE = 1200; // ms that a film stands at its end
 const AHEAD = 8; // frames decoded before their turn

@@ -37,6 +37,7 @@ export class PlayerView {
   // Draw everything again, as in another size or in other colours.
   redraw() {
     this.drawn = [];
+    this.track.measure();
     this.render();
   }
 
