@@ -58,9 +58,8 @@ def head() -> str:
     web = FOLDERS["web"]
     modules = sorted(path.relative_to(web).as_posix() for path in web.rglob("*.js") if path.name != BOOT)
     links = [f'<link rel="modulepreload" href="lab/web/{name}">' for name in modules]
-    texts = '<link rel="preload" as="fetch" crossorigin href="lab/i18n/en.json">'
     boot = (web / BOOT).read_text("utf-8").replace("LANGUAGES", json.dumps(LANGUAGES, ensure_ascii=False), 1)
-    return "\n".join([*links, texts, f"<script>{boot}</script>"])
+    return "\n".join([*links, f"<script>{boot}</script>"])
 
 
 def launch_options() -> dict[str, Any]:

@@ -10,6 +10,12 @@ window.lab = { languages: LANGUAGES };
     // nothing was chosen, or storage is closed to the page
   }
   const wanted = [chosen, ...navigator.languages.map((tag) => tag.split("-")[0])];
-  document.documentElement.lang = wanted.find((code) => code in window.lab.languages) ?? "en";
+  const language = wanted.find((code) => code in window.lab.languages) ?? "en";
+  document.documentElement.lang = language;
+  for (const code of new Set(["en", language])) { // words.js will fetch them
+    const link = document.createElement("link");
+    Object.assign(link, { rel: "preload", as: "fetch", crossOrigin: "anonymous", href: `lab/i18n/${code}.json` });
+    document.head.append(link);
+  }
   window.lab.ready = import(new URL("lab/web/lab.js", document.baseURI));
 }
