@@ -52,6 +52,7 @@ def call(
         preprocess=False,  # values come over HTTP from anyone, and are checked in words
         api_visibility="private",
         show_progress="hidden",
+        show_progress_on=values,
         trigger_mode=trigger_mode,
         **settings,
     )

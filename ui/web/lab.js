@@ -1,7 +1,8 @@
 // The page's one global, `window.lab`: what Gradio needs by name, because its components and events run text that Python
-// has written. boot.js has set up the first two entries; the rest comes from here.
+// has written. boot.js has set up the first three entries; the rest comes from here.
 //
 //   lab.languages                      what each language is called, by its code
+//   lab.firstLanguage                  the code of the language that the page starts in
 //   lab.ready                          resolves once everything below is there
 //   lab.mount.header/tiles/player({ element, props, server, trigger, watch })   fill a component
 //   lab.language()                     the code of the language in use
@@ -79,4 +80,4 @@ function isPhone() {
   return window.innerWidth <= PHONE;
 }
 
-await words.use(document.documentElement.lang);
+await words.use(lab.firstLanguage);
