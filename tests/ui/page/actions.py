@@ -1,10 +1,15 @@
-"""What a hand does on the page, and what an eye sees there: for the tests with a browser."""
+"""What a hand does on the page, and what an eye sees there."""
 
+import json
 import re
+from pathlib import Path
+from typing import Any
 
+from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 
-from tests.ui.conftest import WAIT
+WAIT = 120_000  # ms, for whatever the computer has to compute; a busy machine is no failure
+EXAMPLE_FRAMES = "5"  # of the tiny models, which take 4 steps
 
 
 def player(page: Page) -> Locator:
@@ -38,8 +43,39 @@ def press_generate(page: Page) -> None:
     page.get_by_role("button", name="Generate").click()
 
 
+def generate(page: Page) -> None:
+    """A whole run."""
+    press_generate(page)
+    expect_phase(page, "finished")
+
+
 def expect_phase(page: Page, phase: str) -> None:
     expect(player(page)).to_have_attribute("data-phase", phase, timeout=WAIT)
+
+
+def expect_step(page: Page, step: int) -> None:
+    expect(player(page)).to_have_attribute("data-step", str(step), timeout=WAIT)
+
+
+def expect_frames(page: Page, frames: int) -> None:
+    expect(player(page)).to_have_attribute("data-frames", str(frames), timeout=WAIT)
+
+
+def wait_for_example(page: Page, frames: str = EXAMPLE_FRAMES) -> None:
+    """Until the page has what it shows at rest."""
+    expect(player(page)).to_have_attribute("data-frames", frames, timeout=WAIT)
+
+
+def download(page: Page, name: str) -> Path:
+    """What a button saves."""
+    with page.expect_download(timeout=WAIT) as saved:
+        page.get_by_role("button", name=name).click()
+    return saved.value.path()
+
+
+def saved_settings(page: Page) -> dict[str, Any]:
+    """The settings in the PNG of the images on show, which are finished."""
+    return json.loads(Image.open(download(page, "PNG")).text["settings"])  # type: ignore[attr-defined]
 
 
 def choose_sampler(page: Page, name: str) -> None:
@@ -56,3 +92,7 @@ def set_number(page: Page, label: str, value: float) -> None:
     field = page.get_by_role("spinbutton", name=re.compile(label)).first
     field.fill(str(value))
     field.press("Tab")
+
+
+def tile(page: Page, label: str) -> Locator:
+    return page.get_by_role("radio", name=label, exact=True)

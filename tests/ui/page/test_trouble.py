@@ -1,0 +1,83 @@
+"""What goes wrong in the browser or on the way to the server, and what the page makes of it."""
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.ui.page.actions import (
+    WAIT,
+    choose_sampler,
+    expect_frames,
+    expect_phase,
+    generate,
+    press_generate,
+    set_number,
+    tile,
+    wait_for_example,
+)
+from ui.i18n import text
+
+CLOSED = (
+    "Object.defineProperty(window, 'localStorage', { get() { throw new DOMException('closed', 'SecurityError'); } })"
+)
+ODD = ("null", "{", "3")
+
+
+def test_a_run_that_the_server_does_not_take_is_over(rough_page: Page, url: str):
+    rough_page.goto(url)
+    wait_for_example(rough_page)
+    rough_page.route("**/queue/join*", lambda route: route.fulfill(status=503, body="full"))
+    press_generate(rough_page)
+    expect_phase(rough_page, "failed")
+    expect(rough_page.get_by_role("alert").filter(has_text="Please try again")).to_be_visible()
+    rough_page.unroute_all()
+    generate(rough_page)
+
+
+def test_a_server_that_is_gone_is_noticed(rough_page: Page, url: str):
+    rough_page.goto(url)
+    wait_for_example(rough_page)
+    rough_page.route("**/queue/data*", lambda route: None)  # nothing comes back any more ...
+    rough_page.route("**/queue/status*", lambda route: route.abort())  # ... and nobody is there
+    press_generate(rough_page)
+    expect_phase(rough_page, "failed")
+    expect(rough_page.get_by_role("alert").filter(has_text="The connection broke off")).to_be_visible()
+    expect(rough_page.get_by_role("button", name="Generate")).to_be_enabled()
+
+
+@pytest.mark.parametrize(
+    "storage", [CLOSED, *(f"localStorage.setItem('digit-diffusion-lab', '{kept}')" for kept in ODD)]
+)
+def test_the_page_is_whole_whatever_storage_holds(rough_page: Page, url: str, storage: str):
+    errors = []
+    rough_page.on("pageerror", lambda error: errors.append(str(error)))
+    rough_page.add_init_script(storage)
+    rough_page.goto(url)
+    rough_page.get_by_role("radio", name="简体中文").click(timeout=WAIT)
+    expect(rough_page.get_by_text(text("tiles.heading", "zh")).first).to_be_visible()
+    rough_page.locator(".lab-theme").click()
+    assert errors == []
+
+
+def test_what_was_on_the_page_outlives_a_lost_connection(rough_page: Page, url: str):
+    page = rough_page
+    page.goto(url)
+    wait_for_example(page)
+    set_number(page, "Steps", 30)
+    tile(page, "3").click()
+    page.get_by_role("radio", name="keep").check()
+    generate(page)
+    seed = page.get_by_label("Seed", exact=True).input_value()
+    page.evaluate("window.before = true")
+    page.context.set_offline(True)
+    choose_sampler(page, "DDPM")
+    expect(page.get_by_text("Connection to the server was lost")).to_be_visible(timeout=WAIT)
+    page.context.set_offline(False)
+    page.wait_for_function("window.before === undefined", timeout=WAIT)
+    expect(tile(page, "3")).to_have_attribute("aria-checked", "true", timeout=WAIT)
+    expect_frames(page, 31)
+    expect_phase(page, "finished")
+    expect(page.get_by_role("spinbutton", name="Steps")).to_have_value("30", timeout=WAIT)
+    assert page.get_by_label("Seed", exact=True).input_value() == seed
+    generate(page)
+    page.reload()  # by hand: it begins afresh
+    wait_for_example(page)
