@@ -1,0 +1,65 @@
+"""What a hand does while live sampling is on, and what goes to the server."""
+
+import json
+
+from playwright.sync_api import Locator, Page, Request
+
+REQUESTS = "**/component_server/"
+
+
+class Traffic:
+    """What a page requests of its server, live: values by name."""
+
+    def __init__(self, page: Page):
+        self.sent: list[dict] = []
+        self.open = self.most_open = 0
+        page.on("request", self.begin)
+        page.on("requestfinished", self.end)
+
+    def begin(self, request: Request) -> None:
+        if "component_server" in request.url:
+            self.sent.append(sent(request))
+            self.open += 1
+            self.most_open = max(self.most_open, self.open)
+
+    def end(self, request: Request) -> None:
+        self.open -= "component_server" in request.url
+
+
+def sent(request: Request) -> dict:
+    return json.loads(request.post_data or "")["data"]
+
+
+def live(page: Page, name: str):
+    return page.evaluate(f"lab.live.{name}")
+
+
+def switch(page: Page, name: str = "Live") -> Locator:
+    return page.get_by_role("checkbox", name=name)
+
+
+def turn_on(page: Page) -> None:
+    switch(page).check()
+    page.wait_for_function("lab.live.shown > 0")
+    settle(page)
+
+
+def settle(page: Page) -> None:
+    """Until what is on show belongs to the last request, and nothing more is requested."""
+    page.wait_for_function("""() => new Promise((resolve) => {
+        const { last, requests } = lab.live;
+        const still = () => last > 0 && last === lab.live.last && !requests.open && !requests.next;
+        setTimeout(() => resolve(still()), 500);
+    })""")
+
+
+def note_order(page: Page) -> None:
+    """From now on note the number of every sheet that is shown: ``window.order``."""
+    page.evaluate("""() => {
+        window.order = [];
+        let last = lab.live.last;
+        Object.defineProperty(lab.live, "last", {
+            get: () => last,
+            set: (number) => { last = number; window.order.push(number); },
+        });
+    }""")
