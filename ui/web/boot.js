@@ -11,7 +11,7 @@ window.lab = { languages: LANGUAGES };
   }
   const wanted = [chosen, ...navigator.languages.map((tag) => tag.split("-")[0])];
   const language = wanted.find((code) => code in window.lab.languages) ?? "en";
-  window.lab.firstLanguage = document.documentElement.lang = language; // Gradio sets the element's to its own
+  window.lab.firstLanguage = language;
   for (const code of new Set(["en", language])) { // words.js will fetch them
     const link = document.createElement("link");
     Object.assign(link, { rel: "preload", as: "fetch", crossOrigin: "anonymous", href: `lab/i18n/${code}.json` });

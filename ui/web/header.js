@@ -27,6 +27,8 @@ export function mountHeader({ element, props }, { words, theme, preferences, lan
   root.querySelector(".lab-theme").addEventListener("click", () => theme.toggle());
 
   const render = () => {
+    document.documentElement.lang = words.text("tag"); // both of which Gradio has set to its own before
+    document.title = words.text("page.title");
     words.apply(root);
     markLanguage(words.language);
     if (props.value !== words.language) props.value = words.language;

@@ -30,10 +30,6 @@ const words = new Words();
 const page = { words, preferences, theme: new Theme(preferences), languages: lab.languages };
 
 letTabPassDropdowns();
-words.addEventListener("change", () => {
-  document.documentElement.lang = words.text("tag");
-  document.title = words.text("page.title");
-});
 
 lab.language = () => words.language;
 lab.mount = {
