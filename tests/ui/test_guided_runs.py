@@ -7,8 +7,8 @@ from PIL import Image
 
 from diffusion import InputError, load_classifier
 from diffusion.io.images import sheet, to_uint8
+from tests.programs import ROOT
 from tests.tiny import DEEP, DIGITS, tiny_classifier, tiny_enlarger, tiny_model
-from tests.ui.app_process import ROOT
 from tests.ui.images import decoded, recorded_settings
 from ui.engine import Engine
 from ui.request import Request

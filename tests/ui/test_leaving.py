@@ -18,7 +18,7 @@ pytestmark = [
 
 
 def start(port: int) -> subprocess.Popen:
-    return start_program("tests/ui/programs/slow_app.py", "--port", str(port))
+    return start_program("-m", "tests.programs.slow_app", "--port", str(port))
 
 
 def listening() -> socket.socket:

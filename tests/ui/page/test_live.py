@@ -5,8 +5,9 @@ import re
 import pytest
 from playwright.sync_api import Locator, Page, Route, expect
 
+from tests.programs import ROOT
 from tests.tiny import ONE_PASS, tiny_model
-from tests.ui.app_process import PROGRAMS, running_app
+from tests.ui.app_process import running_app
 from tests.ui.page.actions import (
     WAIT,
     choose_model,
@@ -29,7 +30,10 @@ def url(tmp_path_factory):
     few = {"sampler": "turbo", "steps": 2, "network": ONE_PASS}
     tiny_model(0, name="unet").save(folder / "weights" / "unet")
     tiny_model(1, name="turbo", title="Turbo", **few).save(folder / "weights" / "turbo")
-    with running_app(folder, str(folder / "weights"), program=PROGRAMS / "app_with_models.py") as (address, _):
+    with running_app(folder, str(folder / "weights"), program=ROOT / "tests" / "programs" / "app_with_models.py") as (
+        address,
+        _,
+    ):
         yield address
 
 

@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from tests.ui.app_process import ROOT
+from tests.programs import ROOT
 
 pytestmark = pytest.mark.slow
 
