@@ -16,6 +16,7 @@ except ModuleNotFoundError as missing:
         f"The benchmarks need more than the app ({missing.name}): pip install -r requirements-dev.txt"
     ) from None
 from benchmarks.timing import machine
+from diffusion.runtime import configure
 
 BENCHMARKS: dict[str, ModuleType] = {
     "sampling": sampling,
@@ -69,6 +70,7 @@ def section(name: str, benchmark: ModuleType, results: dict[str, Any]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.run", description=__doc__)
+    configure()
     names = parser.add_subparsers(dest="name", required=True, metavar="NAME", help=", ".join(BENCHMARKS))
     for name, benchmark in BENCHMARKS.items():
         OPTIONS.get(name, add_repetitions)(names.add_parser(name, description=benchmark.__doc__))
