@@ -13,7 +13,6 @@ from diffusion.config import ModelConfig
 from diffusion.denoiser import Denoise, Denoiser, Network, clipped, with_clamped_variance
 from diffusion.errors import InputError
 from diffusion.guidance import classifier_free, skip_layer
-from diffusion.inversion import invert, upwards
 from diffusion.io.model_directory import write_model
 from diffusion.networks import FreeU, build_network
 from diffusion.noise import ImageNoise
@@ -23,11 +22,12 @@ from diffusion.process import Level
 from diffusion.respacing import respaced
 from diffusion.runtime.batching import BatchingService
 from diffusion.runtime.precision import Bfloat16Network, use_bfloat16
-from diffusion.samplers import SAMPLERS, Step
+from diffusion.samplers import SAMPLERS, Step, invert
 from diffusion.settings import SamplingSettings
 from diffusion.variance import VARIANCES
 
 PLAIN = SamplingSettings(sampler="ddim", guidance_scale=1, skip_scale=0, eta=0)  # the model as it is, deterministic
+MAX_EPS_GAIN = 10.0  # of a model that can be inverted, at the cleanest time of its training
 
 
 class Model:
@@ -125,11 +125,12 @@ class Model:
         respacing: str | None = None,
     ) -> Iterator[Step]:
         """DDIM inversion by the plain model, without any guidance: ``Step``s from images (N, C, H, W) in [-1, 1] to the
-        noise from which ``reconstruct`` samples them."""
+        noise from which ``reconstruct`` samples them. Raises InputError where ``check_invertible`` does."""
         settings = self.plain_settings(steps, respacing)
+        self.check_invertible(settings)
         denoise, condition = self._plain_denoiser(labels, len(images))
         x0 = self.encode(images.to(self.device))
-        return invert(partial(denoise, condition=condition), x0, self.levels(settings), self.process)
+        return invert(partial(denoise, condition=condition), x0, self.levels(settings))
 
     def reconstruct(
         self,
@@ -149,8 +150,17 @@ class Model:
         return SamplingSettings(**given).resolve(self.config)
 
     def check_invertible(self, settings: SamplingSettings) -> None:
-        """Raises InputError where there is no way from an image to noise by the levels of these settings."""
-        upwards(self.levels(settings), self.process)
+        """Raises InputError where the levels of these settings do not reach noise, and where the error of a
+        reconstruction would not fall with more steps: a distilled model does not follow DDIM's path, and one that
+        predicts x0 has an inaccurate eps at low noise."""
+        config, noisiest = self.config, self.levels(settings)[0]
+        if noisiest.t <= self.process.t_min:
+            raise InputError("model.no_inversion", t=noisiest.t)
+        if config.sampling.sampler == "turbo":
+            raise InputError("model.distilled_inversion", model=config.name)
+        gain = self.parameterisation.eps_gain(self.process.level(self.process.t_min), self.process)
+        if gain > MAX_EPS_GAIN:
+            raise InputError("model.inaccurate_eps", model=config.name, prediction=config.prediction, gain=gain)
 
     def _plain_denoiser(self, labels: Sequence[int] | None, num_images: int) -> tuple[Denoise, Condition]:
         indices = label_indices(labels, num_images, self.config.num_classes)

@@ -23,6 +23,9 @@ Noise = Callable[[], Tensor]
 BoundDenoise = Callable[[Tensor, Level], Prediction]
 
 
+FIRST_ITERATIONS = 4  # of the first step of an inversion
+
+
 @dataclass(frozen=True)
 class Step:
     """The state after a step: x (N, C, H, W) at ``level``, and the x0 predicted at the level before, like x."""
@@ -122,6 +125,27 @@ def unipc(denoise: BoundDenoise, x: Tensor, levels: list[Level], noise: Noise) -
         x = exponential_step(x, hi, lo, midpoint_x0(x0, hi, lo, previous))
         previous, earlier = (hi, x0), previous
         yield Step(i, lo, x, x0)
+
+
+@torch.no_grad()
+def invert(denoise: BoundDenoise, x0: Tensor, levels: list[Level]) -> Iterator[Step]:
+    """DDIM inversion: from images x0 (N, C, H, W) to the noise from which ``ddim`` samples them, with ``Step``s up the
+    same ``levels`` (from noise to clean).
+
+    A step solves DDIM's for its noisier end, ``x_hi = scale x_lo + h eps(x_hi)``, by fixed-point iteration (Pan et al.
+    2023, "Effective real image editing with accelerated iterative diffusion inversion"). One iteration is enough when
+    it starts from the previous step's eps. The first step starts from eps = 0: there is no noise in a clean image.
+
+    Needs eps that is accurate at low noise, which a network that predicts x0 does not have (``eps_gain``).
+    """
+    x, eps = x0, torch.zeros_like(x0)
+    for i, (lo, hi) in enumerate(pairwise(reversed(levels))):
+        scale = hi.alpha / lo.alpha
+        h = hi.sigma - scale * lo.sigma
+        for _ in range(FIRST_ITERATIONS if i == 0 else 1):
+            x0, eps, _ = denoise(scale * x + h * eps, hi)
+        x = scale * x + h * eps
+        yield Step(i, hi, x, x0)
 
 
 def exponential_step(x: Tensor, hi: Level, lo: Level, x0: Tensor) -> Tensor:

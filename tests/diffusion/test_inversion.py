@@ -1,81 +1,92 @@
+"""DDIM inversion on Gaussian data, whose flow from image to noise is known, and on the bundled models."""
+
+from itertools import pairwise
+
 import pytest
 import torch
 
-from diffusion.inversion import invert, upwards
-from diffusion.parameterisation import Prediction
-from diffusion.process import LinearVP
-from diffusion.respacing import respaced
-from diffusion.samplers import ddim
-from tests.diffusion import guided_diffusion as gd
+from diffusion import load_model
+from diffusion.parameterisation import PARAMETERISATIONS, Prediction
+from diffusion.samplers import FIRST_ITERATIONS, ddim, invert
 from tests.diffusion.gaussian import PROCESSES, Gaussian, last, no_noise
-from tests.tiny import tiny_model
 
 DATA = Gaussian()
+IMAGES = DATA.mean + DATA.std * torch.linspace(-2, 2, 9, dtype=torch.float64).view(-1, 1, 1, 1)
 each_process = pytest.mark.parametrize("process", PROCESSES.values(), ids=PROCESSES)
 
 
-def test_it_is_guided_diffusions_ddim_reverse_sample():
-    """On its own chain: eps from the predicted x0, then sqrt(bar_next) x0 + sqrt(1 - bar_next) eps, step by step."""
-    x = image = torch.randn(2, 1, 4, 4, dtype=torch.float64)
-    expected = []
-    for i in range(999):
-        bar, following = gd.BAR[i], gd.BAR[i + 1]
-        x0 = torch.tanh(x)
-        eps = ((1 / bar).sqrt() * x - x0) / (1 / bar - 1).sqrt()
-        x = following.sqrt() * x0 + (1 - following).sqrt() * eps
-        expected.append(x)
+@each_process
+def test_images_become_the_noise_that_the_flow_leads_to(process):
+    def error(steps):
+        levels = process.levels(steps)
+        noise = last(invert(DATA.denoise, IMAGES, levels)).x
+        return ((noise - DATA.flow(IMAGES, levels[-1], levels[0])) / DATA.spread(levels[0])).abs().max().item()
+
+    coarse, fine = error(200), error(400)
+    assert fine < 0.05
+    assert 1.8 < coarse / fine < 2.2
+
+
+@each_process
+def test_the_error_of_a_reconstruction_falls_as_one_over_the_square_of_the_steps(process):
+    """The levels are uniform in lambda but for the last: an order shows without end effects."""
+
+    def error(steps):
+        lam = torch.linspace(-2, 3, steps, dtype=torch.float64)
+        levels = [*(process.level(t.item()) for t in process.time_of(lam)), process.level(0.0)]
+        noise = last(invert(DATA.denoise, IMAGES, levels)).x
+        return (last(ddim(DATA.denoise, noise, levels, no_noise)).x - IMAGES).abs().max().item()
+
+    coarse, fine = error(100), error(200)
+    assert fine < 2e-4
+    assert 3.8 < coarse / fine < 4.4
+
+
+def test_steps_go_up_the_same_levels_with_one_call_each():
+    levels, calls = PROCESSES["cosine"].levels(5), []
 
     def denoise(x, level):
-        x0 = torch.tanh(x)
-        return Prediction(x0, (x - level.alpha * x0) / level.sigma)
+        calls.append(level)
+        return DATA.denoise(x, level)
 
-    process = LinearVP()
-    steps = list(invert(denoise, image, process.levels(1000), process))
-    assert len(steps) == 999
-    for step, x in zip(steps[::100], expected[::100], strict=True):
-        torch.testing.assert_close(step.x, x, rtol=1e-6, atol=1e-6)
-    assert steps[-1].level.t == 1
+    steps = list(invert(denoise, IMAGES, levels))
+    assert [step.level for step in steps] == levels[-2::-1]
+    assert [step.index for step in steps] == list(range(5))
+    assert calls == [levels[-2]] * (FIRST_ITERATIONS - 1) + levels[-2::-1]
 
 
-@each_process
-def test_the_way_up_starts_at_the_cleanest_level_that_is_known(process):
-    levels = process.levels(4)
-    assert [level.t for level in upwards(levels, process)] == [1e-3, 0.25, 0.5, 0.75, 1.0]
-    assert upwards(respaced(process, "ddim50"), process) == respaced(process, "ddim50")[-2::-1]
+def test_a_step_solves_ddims_where_eps_is_constant():
+    """The straight lines of a process whose eps does not depend on x are inverted exactly."""
+    levels, z = PROCESSES["flow"].levels(7), torch.randn(2, 1, 4, 4, dtype=torch.float64)
 
+    def denoise(x, level):
+        return Prediction((x - level.sigma * z) / level.alpha, z)
 
-@each_process
-def test_images_become_the_noise_that_the_flow_comes_from(process):
-    levels = [process.level(t.item()) for t in process.time_of(torch.linspace(-2, 4, 401, dtype=torch.float64))]
-    levels = [*levels, process.level(0.0)]
-    start = process.level(process.t_min)
-    x = DATA.start(start)
-    noise = last(invert(DATA.denoise, x, levels, process)).x
-    assert (noise - DATA.flow(x, start, levels[0])).abs().max() < 0.03 * DATA.spread(levels[0])
+    image = torch.rand_like(z)
+    for step in invert(denoise, image, levels):
+        torch.testing.assert_close(step.x, step.level.alpha * image + step.level.sigma * z)
 
 
 @each_process
-def test_there_and_back_again_from_a_clean_image_falls_as_one_over_n(process):
-    """All the way: up to the noise and down to the clean level. What t_min adds, where the image is taken for a noisy
-    one, is the same for every grid and left out by comparing with the finest."""
-    image = DATA.mean + DATA.std * torch.linspace(-2, 2, 9, dtype=torch.float64).view(-1, 1, 1, 1)
-
-    def back(steps):
-        lam = torch.linspace(-2, 3, steps + 1, dtype=torch.float64)
-        levels = [*(process.level(t.item()) for t in process.time_of(lam)), process.level(0.0)]
-        noise = last(invert(DATA.denoise, image, levels, process)).x
-        return last(ddim(DATA.denoise, noise, levels, no_noise)).x
-
-    limit = back(6400)
-    errors = [(back(steps) - limit).abs().max().item() for steps in (100, 200)]
-    assert 1.7 < errors[0] / errors[1] < 2.3
+def test_the_gain_of_eps_is_its_derivative_by_the_output(process):
+    level = process.level(0.1)
+    x, output = torch.randn(2, 3, dtype=torch.float64)
+    for row in PARAMETERISATIONS.values():
+        changed = row.invert(x, output + 1e-3, level, process)[1] - row.invert(x, output, level, process)[1]
+        torch.testing.assert_close(
+            changed.abs() / 1e-3, torch.full_like(x, row.eps_gain(level, process)), rtol=1e-6, atol=0
+        )
 
 
-def test_a_model_inverts_and_draws_again():
-    model = tiny_model(prediction="eps")
-    images = model.generate([1, 4], guidance_scale=1, steps=100)
-    noise = last(model.invert(images, [1, 4], steps=100)).x
-    again = model.generate([1, 4], guidance_scale=1, steps=100, start=noise)
-    other = model.generate([1, 4], guidance_scale=1, steps=100, seed=1)
-    assert (again - images).abs().mean() < 0.3 * (other - images).abs().mean()
-    assert [step.index for step in model.invert(images, steps=5)] == list(range(5))
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["unet", "dit", "dit-cross", "cross-unet"])
+def test_reconstructions_of_bundled_models_improve_with_the_steps(name):
+    model = load_model(name)
+    images = model.generate([3, 8] if model.config.num_classes else None, num_images=2)
+
+    def error(steps):
+        return (model.reconstruct(last(model.invert(images, steps=steps)).x, steps=steps) - images).abs().mean().item()
+
+    errors = [error(steps) for steps in (10, 20, 40)]
+    assert errors[-1] < 0.02
+    assert all(coarse / fine > 2 for coarse, fine in pairwise(errors))
