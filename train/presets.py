@@ -50,7 +50,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     "score-unet": {
         "model": {
             "title": "Score U-Net",
-            "description": "A score model on exploding noise with spatial transformers, sampled by Euler–Maruyama.",
+            "description": "A variance-exploding score model with spatial transformers, sampled by Euler–Maruyama.",
             "process": {"kind": "exponential_ve", "s": 25.0},
             "prediction": "score",
             "network": UNET
@@ -62,7 +62,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     "cross-unet": {
         "model": {
             "title": "Cross-attention U-Net",
-            "description": "Self- and cross-attention to the label's tokens at every level and in the middle.",
+            "description": "A U-Net with self- and cross-attention to label tokens at every level and in the middle.",
             "process": COSINE,
             "prediction": "v",
             "network": UNET
@@ -81,7 +81,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     "ddpm-rgb": {
         "model": {
             "title": "DDPM on colour images",
-            "description": "The minimal DDPM, on CIFAR-10, without labels.",
+            "description": "A minimal unconditional DDPM, trained on CIFAR-10.",
             "process": LINEAR,
             "prediction": "eps",
             "network": UNET
@@ -99,7 +99,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     "dit": {
         "model": {
             "title": "DiT",
-            "description": "A diffusion transformer without labels: it generates any digit.",
+            "description": "An unconditional diffusion transformer: it generates random digits.",
             "process": COSINE,
             "prediction": "v",
             "network": {"kind": "dit", "patch": 4, "width": 128, "depth": 6, "heads": 4},
@@ -116,7 +116,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     "dit-cross": {
         "model": {
             "title": "DiT with cross-attention",
-            "description": "A diffusion transformer whose blocks cross-attend to the label's tokens.",
+            "description": "A diffusion transformer whose blocks cross-attend to label tokens.",
             "process": COSINE,
             "prediction": "v",
             "network": {"kind": "dit", "patch": 4, "width": 128, "depth": 5, "heads": 4, "condition": "cross"},
@@ -127,7 +127,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     "guided-unet": {
         "model": {
             "title": "Guided-diffusion U-Net",
-            "description": "Residual resampling, scale-shift norm and a learned range of variances, sampled by DDPM.",
+            "description": "Residual resampling, scale-shift norm and learned-range variance, sampled by DDPM.",
             "process": COSINE,
             "prediction": "x0",
             "variance": "learned_range",
@@ -163,7 +163,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     "super-resolution": {
         "model": {
             "title": "Super-resolution U-Net",
-            "description": "Enlarges digits from 7x7 to 28x28 pixels: each sample is one that they may have been.",
+            "description": "Enlarges digits from 7x7 to 28x28 pixels; each sample is a plausible original.",
             "process": COSINE,
             "prediction": "v",
             "network": UNET
@@ -175,7 +175,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     "frequency-unet": {
         "model": {
             "title": "Frequency U-Net",
-            "description": "The default's process with a Fourier branch in every residual block.",
+            "description": "The default's process, with a Fourier branch in every residual block.",
             "process": COSINE,
             "prediction": "v",
             "network": UNET
@@ -187,7 +187,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     "speedrun": {
         "model": {
             "title": "Speedrun",
-            "description": "What a third of the default's network learns in one minute.",
+            "description": "A network a third the size of the default's, trained for one minute.",
             "black_margin": MARGIN,
             "process": COSINE,
             "prediction": "v",
@@ -203,7 +203,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     "turbo": {
         "model": {
             "title": "Turbo",
-            "description": "The default distilled to two steps of one pass each: the guidance scale is an input.",
+            "description": "The default distilled to two sampling steps, with the guidance scale as a network input.",
             "black_margin": MARGIN,
             "process": COSINE,
             "prediction": "v",
