@@ -41,8 +41,7 @@ class Level(NamedTuple):
 
 
 class Transition(NamedTuple):
-    """``q(x_lo | x_hi, x0)``: its mean ``A x_hi + B x0``, and two variances for reverse steps. Floats or tensors, as in
-    the levels."""
+    """``q(x_lo | x_hi, x0)``: the mean ``A x_hi + B x0`` and two variances for a reverse step."""
 
     A: float
     B: float
@@ -89,8 +88,7 @@ class Process:
         raise NotImplementedError
 
     def level(self, t: Number) -> Level:
-        """The level at time t in [0, 1]: floats for a float, tensors of t's shape for a tensor. Raises ValueError for a
-        float outside of [0, 1]."""
+        """The level at time t in [0, 1], of floats or of tensors like t. Raises ValueError for floats out of range."""
         if isinstance(t, Tensor):
             return Level(t, *self.alpha_sigma(t), *self.sde(t))  # type: ignore[arg-type]
         if not 0 <= t <= 1:
@@ -142,10 +140,8 @@ class Process:
 
 
 class VP(Process):
-    """Variance preserving: alpha^2 + sigma^2 = 1, defined by L = log(alpha^2) and its derivative dL/dt.
-
-    The network's input is DDPM's timestep index, 0 to steps - 1, extended to fractions.
-    """
+    """Variance preserving: alpha^2 + sigma^2 = 1, defined by L = log(alpha^2) and its derivative dL/dt. The network's
+    input is DDPM's timestep index, 0 to steps - 1, extended to fractions."""
 
     def log_alpha_squared(self, t: Tensor) -> tuple[Tensor, Tensor]:
         """L(t) and dL/dt, float64."""
@@ -168,9 +164,8 @@ class LinearVP(VP):
     """DDPM's linear betas (Ho et al. 2020, section 4): at t = n / steps, alpha^2 is *exactly* prod(1 - beta_i, i < n).
 
     With 1 - beta_i = d (z - 1 - i) the product is d^n Gamma(z) / Gamma(z - n), which is smooth in n and so defines the
-    process and its SDE between the steps, too. The Gamma functions are evaluated by Stirling's series, without
-    cancellation. L is linear within the first step, where the formula may increase (beta_min < d), and everywhere if d
-    is 0.
+    process between the steps, too; the Gamma functions are by Stirling's series, without cancellation. L is linear in
+    the first step, where the formula may increase (beta_min < d), and everywhere if d is 0.
     """
 
     kind: Literal["linear_vp"] = "linear_vp"
@@ -235,27 +230,21 @@ class ExponentialVE(Process):
 
 @_settings
 class Flow(Process):
-    """Straight lines from image to noise, alpha = 1 - t, sigma = t (Lipman et al. 2023; Liu et al. 2023).
-
-    t is clamped to 0.9999: at t = 1 alpha is 0, so x0 could not be recovered from eps, and f = -1 / (1 - t) and g^2 =
-    2 t / (1 - t) would be infinite.
-    """
+    """Straight lines from image to noise, alpha = 1 - t, sigma = t (Lipman et al. 2023; Liu et al. 2023). t is clamped
+    to 0.9999: at t = 1 x0 could not be recovered from eps, and f and g^2 would be infinite."""
 
     kind: Literal["flow"] = "flow"
 
     def alpha_sigma(self, t: Tensor | float) -> tuple[Tensor, Tensor]:
-        t = self._clamped(t)
+        t = _float64(t).clamp(max=0.9999)
         return 1 - t, t
 
     def sde(self, t: Tensor | float) -> tuple[Tensor, Tensor]:
-        t = self._clamped(t)
+        t = _float64(t).clamp(max=0.9999)
         return -1 / (1 - t), 2 * t / (1 - t)
 
     def embed_time(self, t: Tensor | float) -> Tensor:
         return _float64(t) * self.steps
-
-    def _clamped(self, t: Tensor | float) -> Tensor:
-        return _float64(t).clamp(max=0.9999)
 
 
 def _float64(t: Tensor | float) -> Tensor:

@@ -54,10 +54,10 @@ def scheduler(kind, schedule, steps, timesteps=None, **settings):
     return made
 
 
-def ours(name, schedule, steps, draws=None, **options):
+def ours(name, schedule, steps, sampled_noise=None, **options):
     process = SCHEDULES[schedule]
     levels = process.levels(steps)
-    noise = iter(draws).__next__ if draws is not None else None
+    noise = iter(sampled_noise).__next__ if sampled_noise is not None else None
     return [step.x for step in SAMPLERS[name].function(denoise(process), start(), levels, noise, **options)]
 
 
@@ -74,8 +74,10 @@ def noises(steps):
 @pytest.mark.parametrize("eta", [0.0, 0.7, 1.0])
 def test_ddim(schedule, steps, eta):
     theirs = scheduler(diffusers.DDIMScheduler, schedule, steps, clip_sample=False)
-    x, draws = start(), noises(steps)
-    for mine, t, z in zip(ours("ddim", schedule, steps, draws, eta=eta), theirs.timesteps, draws, strict=True):
+    x, sampled_noise = start(), noises(steps)
+    for mine, t, z in zip(
+        ours("ddim", schedule, steps, sampled_noise, eta=eta), theirs.timesteps, sampled_noise, strict=True
+    ):
         x = theirs.step(v_of(x, t), t, x, eta=eta, variance_noise=z).prev_sample
         torch.testing.assert_close(mine, x, **TOLERANCE)
 
@@ -84,12 +86,12 @@ def test_ddim(schedule, steps, eta):
 @each_length
 def test_ddpm(schedule, steps, monkeypatch):
     theirs = scheduler(diffusers.DDPMScheduler, schedule, steps, clip_sample=False, variance_type="fixed_small")
-    draws = noises(steps)
-    replay = iter(draws)
+    sampled_noise = noises(steps)
+    replay = iter(sampled_noise)
     module = "diffusers.schedulers.scheduling_ddpm.randn_tensor"
     monkeypatch.setattr(module, lambda *args, **kwargs: next(replay))
     x = start()
-    for mine, t in zip(ours("ddpm", schedule, steps, draws), theirs.timesteps, strict=True):
+    for mine, t in zip(ours("ddpm", schedule, steps, sampled_noise), theirs.timesteps, strict=True):
         x = theirs.step(v_of(x, t), t, x).prev_sample
         torch.testing.assert_close(mine, x, **TOLERANCE)
 

@@ -5,7 +5,6 @@ import math
 import pytest
 import torch
 
-from diffusion.process import transition
 from diffusion.samplers import SAMPLERS, ddim, ddpm, dpmpp_2m, euler_maruyama, heun, unipc
 from tests.diffusion.gaussian import PROCESSES, Gaussian, last, no_noise
 
@@ -38,20 +37,9 @@ def test_halving_the_step_divides_the_error_by_two_to_the_order(process, sampler
     assert low < coarse / fine < high
 
 
-@each_process
-def test_ddim_there_and_back_again_has_an_error_that_falls_as_one_over_n(process):
-    def error(steps):
-        levels = span(process, steps)
-        x = DATA.start(levels[-1])
-        noise = last(ddim(DATA.denoise, x, levels[::-1], no_noise)).x
-        return (last(ddim(DATA.denoise, noise, levels, no_noise)).x - x).abs().max().item()
-
-    assert 1.8 < error(50) / error(100) < 2.2
-
-
 def moments(name, process, levels, eta=0.0):
     """Mean and variance that a stochastic sampler ends with. On Gaussian data each of its steps is x <- a x + b + c z;
-    a, b and c are read off by probing the sampler itself."""
+    a, b and c are found by calling the sampler."""
     mean, variance = levels[0].alpha * DATA.mean, DATA.spread(levels[0]) ** 2
     options = {"eta": eta} if name == "ddim" else {}
     for i in range(len(levels) - 1):
@@ -88,10 +76,10 @@ def test_stochastic_samplers_converge_to_the_data_at_first_order(process, name, 
 def test_ddpm_is_ddim_with_eta_one(process):
     levels = process.levels(50)
     x = DATA.start(levels[0])
-    draws = torch.randn(50, *x.shape, dtype=torch.float64)
+    noises = torch.randn(50, *x.shape, dtype=torch.float64)
     ends = [
-        last(ddpm(DATA.denoise, x, levels, iter(draws).__next__)),
-        last(ddim(DATA.denoise, x, levels, iter(draws).__next__, eta=1.0)),
+        last(ddpm(DATA.denoise, x, levels, iter(noises).__next__)),
+        last(ddim(DATA.denoise, x, levels, iter(noises).__next__, eta=1.0)),
     ]
     torch.testing.assert_close(ends[0].x, ends[1].x, rtol=0, atol=1e-10)
 
@@ -110,45 +98,36 @@ def test_euler_maruyama_is_the_reverse_sde_written_out(process):
 
 @each_process
 @pytest.mark.parametrize("name", SAMPLERS)
-@pytest.mark.parametrize("steps", [1, 2, 20])
-def test_every_sampler_yields_each_step_and_ends_clean(process, name, steps):
+def test_every_sampler_yields_each_step_and_ends_clean(process, name):
     row = SAMPLERS[name]
-    levels = process.levels(steps, row.spacing)
-    calls = []
+    for steps in (1, 2, 20):
+        levels = process.levels(steps, row.spacing)
+        calls = []
 
-    def denoise(x, level):
-        calls.append(level)
-        return DATA.denoise(x, level)
+        def denoise(x, level, calls=calls):
+            calls.append(level)
+            return DATA.denoise(x, level)
 
-    x = DATA.start(levels[0])
-    done = list(row.function(denoise, x, levels, lambda: torch.randn_like(x)))
-    assert [step.index for step in done] == list(range(steps))
-    assert [step.level for step in done] == levels[1:]
-    assert len(calls) == row.evaluations(steps)
-    assert done[-1].x.dtype == torch.float64
-    assert done[-1].x.isfinite().all()
-    if name != "euler_maruyama" or steps == 20:  # a straight line over the whole SDE ends anywhere
-        torch.testing.assert_close(done[-1].x, done[-1].x0, rtol=0, atol=2e-2)  # the last mean is the predicted image
+        x = DATA.start(levels[0])
+        done = list(row.function(denoise, x, levels, lambda x=x: torch.randn_like(x)))
+        assert [step.index for step in done] == list(range(steps))
+        assert [step.level for step in done] == levels[1:]
+        assert len(calls) == row.evaluations(steps)
+        assert done[-1].x.dtype == torch.float64
+        assert done[-1].x.isfinite().all()
+        if name != "euler_maruyama" or steps == 20:  # one Euler step over the whole SDE ends anywhere
+            torch.testing.assert_close(done[-1].x, done[-1].x0, rtol=0, atol=2e-2)  # the last mean is the predicted x0
 
 
 @each_process
-def test_the_last_step_draws_no_noise(process):
+def test_the_last_step_adds_no_noise(process):
     for name, row in SAMPLERS.items():
-        draws = []
+        calls = []
 
-        def noise(draws=draws):
-            draws.append(0)
+        def noise(calls=calls):
+            calls.append(0)
             return torch.zeros(4, 1, 1, 1, dtype=torch.float64)
 
         levels = process.levels(6, row.spacing)
         list(row.function(DATA.denoise, DATA.start(levels[0], 4), levels, noise))
-        assert len(draws) == (5 if name in ("ddpm", "euler_maruyama") else 0)
-
-
-def test_large_steps_agree_with_the_transition():
-    levels = PROCESSES["linear"].levels(3)
-    x = DATA.start(levels[0])
-    step = transition(levels[0], levels[1])
-    z = torch.ones_like(x)
-    expected = step.A * x + step.B * DATA.denoise(x, levels[0]).x0 + math.sqrt(step.small) * z
-    torch.testing.assert_close(next(ddpm(DATA.denoise, x, levels, lambda: z)).x, expected)
+        assert len(calls) == (5 if name in ("ddpm", "euler_maruyama") else 0)

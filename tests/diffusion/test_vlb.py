@@ -32,17 +32,17 @@ def test_every_term_is_the_papers(kind):
     """All 1000 steps, with a made-up prediction that is wrong in x0 and, if learned, in the variance."""
     x0, raw, wrong = pixels(3, 1, 4, 4), normal(3, 1, 4, 4) / 2, normal(3, 1, 4, 4) / 200
     raw = raw - 7 if kind == "learned" else raw
-    draws = normal(1000, 3, 1, 4, 4)
+    noises = normal(1000, 3, 1, 4, 4)
     variance = Variance(VARIANCES[kind], raw if VARIANCES[kind].learned else None)
     process = LinearVP()
 
     def denoise(x, level):
         return Prediction(x0 + wrong, x, variance)
 
-    bound = variational_bound(denoise, x0, process.levels(1000), iter(draws).__next__)
+    bound = variational_bound(denoise, x0, process.levels(1000), iter(noises).__next__)
     assert bound.terms.shape == (3, 1000)
     for k, i in enumerate(reversed(range(1000))):
-        x = gd.noisy(x0, draws[k], i)
+        x = gd.noisy(x0, noises[k], i)
         expected = gd.bound_term(x0, x, x0 + wrong, gd.log_variance(kind, raw, i), i)
         torch.testing.assert_close(bound.terms[:, k], expected, rtol=1e-6, atol=1e-9)
     bar = gd.BAR[-1]
@@ -52,7 +52,7 @@ def test_every_term_is_the_papers(kind):
 
 
 def exact(data, levels):
-    """The model that knows the data: its variance is that of q(x_lo | x_hi), the posterior's and what B x0 adds."""
+    """The model with the exact denoiser: its variance is that of q(x_lo | x_hi), the posterior's and what B x0 adds."""
     following = dict(pairwise(levels))
 
     def denoise(x, level):
@@ -71,13 +71,13 @@ def quantiles(n):
 
 
 def entropy(data):
-    """Of N(m, c^2) in bits, told to the nearest of the 255/2 bins in a unit of brightness."""
+    """The entropy of N(m, c^2) in bits, quantised into 255/2 bins per unit."""
     return math.log2(data.std * math.sqrt(2 * math.pi * math.e)) + math.log2(255 / 2)
 
 
 def bits_of_the_chain(data, first):
-    """What the exact chain says about x0 down to its first noisy level, log2(spread / sigma) bits, and what it leaves
-    to be said: the bin of a normal whose variance is that of x0 there, averaged over where in the bell x0 lies."""
+    """The information of the exact chain on x0 down to its first noisy level, log2(spread / sigma) bits, and the rest:
+    the bin of a normal whose variance is that of x0 given that level, averaged over x0."""
     std = data.std * first.sigma / data.spread(first)
     z = quantiles(100_000)
     upper, lower = ((z * std + end) / std / math.sqrt(2) for end in (1 / 255, -1 / 255))
@@ -87,11 +87,11 @@ def bits_of_the_chain(data, first):
 
 @pytest.mark.parametrize("name", PROCESSES)
 def test_the_exact_model_of_gaussian_data_needs_the_datas_bits(name):
-    """The chain of exact reverse transitions is the data's own, so the bound is tight: what x_1 knows of x0 and what
-    is left to the decoder. That is the entropy of the data where the chain stops at noise wider than a bin (two of the
-    four do); chains that go on spend bits below the brightness that is told apart.
+    """The chain of exact reverse transitions is that of the data, so the bound is tight: the information of x_1 on x0
+    and that of the decoder. That is the entropy of the data where the chain stops at noise wider than a bin (two of the
+    four do); chains that end at less noise spend bits on differences within a bin.
 
-    No chance is involved: rows are quantiles of x0 and columns of eps, whose products stand for all pairs.
+    It is deterministic: rows are quantiles of x0 and columns of eps, whose products stand for all pairs.
     """
     data, process = Gaussian(mean=0.1, std=0.2), PROCESSES[name]
     eps = quantiles(128).expand(1, 1, 128, 128)

@@ -29,7 +29,7 @@ def _seed():
     torch.manual_seed(0)
 
 
-def test_both_orders_of_qkv_are_read_as_guided_diffusion_writes_them():
+def test_both_layouts_of_qkv_are_guided_diffusions():
     n, heads, d, length = 2, 3, 4, 5
     qkv = torch.randn(n, 3 * heads * d, length)
     for image in range(n):
@@ -98,7 +98,7 @@ def test_tokens_attend_to_themselves_without_a_context():
     torch.testing.assert_close(layer(x)[0], layer.out(attended), rtol=1e-4, atol=1e-5)
 
 
-def test_a_single_token_is_seen_alike_from_every_pixel():
+def test_attention_to_a_single_token_is_the_same_for_every_pixel():
     layer = woken(CrossAttention(16, 2, 8))
     x = torch.randn(1, 16, 3, 3)
     added = layer(x, torch.randn(1, 1, 8)) - x
@@ -152,7 +152,7 @@ def test_recorded_maps_sum_to_one_and_leave_the_output_untouched(name, dtype):
         assert first.shape[3] == tokens
         sizes.add(first.shape[2])
         torch.testing.assert_close(first.sum(dim=3), torch.ones(first.shape[:3]))
-        assert (first - second).abs().max() > 1e-4  # another label is looked at otherwise
+        assert (first - second).abs().max() > 1e-4  # they depend on the label
     assert sizes <= {144, 36}
 
 

@@ -16,7 +16,7 @@ def test_sinusoids_have_guided_diffusions_frequencies():
         assert row.tolist() == pytest.approx(expected, abs=1e-4)
 
 
-def test_fourier_frequencies_are_drawn_once_saved_and_scaled():
+def test_fourier_frequencies_are_fixed_saved_and_scaled():
     torch.manual_seed(0)
     features = GaussianFourier(4096, 30.0)
     assert list(features.state_dict()) == ["W"]
@@ -64,7 +64,7 @@ def test_a_label_is_added_to_the_time_or_becomes_a_context():
     assert torch.equal(beside.embed(t, Condition())[1][0], beside.label.weight[3].view(4, 6))
 
 
-def test_a_model_that_attends_to_its_label_has_four_tokens_of_it_unless_told_otherwise():
+def test_a_label_has_four_tokens_by_default():
     settings = {"kind": "unet", "channels": (16,), "attention": ("cross",), "head_channels": 8}
     assert build(settings).label.weight.shape == (11, 4 * 64)
     assert build(DENOISERS["deep"]).label.weight.shape == (11, 64)

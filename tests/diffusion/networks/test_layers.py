@@ -73,8 +73,8 @@ def test_a_residual_block_in_either_order(order, scale_shift, resample):
     for layer in (block.conv2, block.norm2):
         torch.nn.init.normal_(layer.weight)
 
-    silu, told = torch.nn.functional.silu, block.embed(embedding)[:, :, None, None]
-    scale, shift = (told[:, :16], told[:, 16:]) if scale_shift else (0, told)
+    silu, embedded = torch.nn.functional.silu, block.embed(embedding)[:, :, None, None]
+    scale, shift = (embedded[:, :16], embedded[:, 16:]) if scale_shift else (0, embedded)
     if order == "norm_first":
         h = silu(block.norm1(x))
         h = block.conv1(h if resample is None else resample(h))

@@ -10,6 +10,7 @@ import torch
 from diffusion.condition import Condition
 from diffusion.networks.attention import TokenAttention
 from tests.diffusion.networks.samples import DENOISERS, ENCODERS, FLAT, build, change, times, woken
+from tests.tiny import assert_reaches_all
 
 
 def inputs(network, n=3, channels=1, size=(12, 12)):
@@ -19,7 +20,7 @@ def inputs(network, n=3, channels=1, size=(12, 12)):
 
 @pytest.mark.parametrize("name", DENOISERS)
 @pytest.mark.parametrize(("channels", "learned_variance", "size"), [(1, False, (12, 12)), (3, True, (8, 20))])
-def test_shapes_and_a_fresh_output_of_zero(name, channels, learned_variance, size):
+def test_the_output_of_a_fresh_network_is_zero(name, channels, learned_variance, size):
     network = build(DENOISERS[name], channels, learned_variance=learned_variance)
     x, t, y = inputs(network, channels=channels, size=size)
     out = network(x, t, y)
@@ -28,7 +29,7 @@ def test_shapes_and_a_fresh_output_of_zero(name, channels, learned_variance, siz
 
 
 @pytest.mark.parametrize("name", ENCODERS)
-def test_an_encoder_answers_with_logits_that_start_at_zero(name):
+def test_the_logits_of_a_fresh_encoder_are_zero(name):
     network = build(ENCODERS[name], 3, num_classes=7)
     x, t, _ = inputs(network, channels=3)
     assert network(x, t).shape == (3, 7)
@@ -76,7 +77,7 @@ def test_conditions_that_a_network_does_not_take_are_refused():
 
 
 @pytest.mark.parametrize("name", DENOISERS)
-def test_without_labels_nothing_looks_at_them(name):
+def test_networks_without_labels_ignore_them(name):
     network = woken(build(DENOISERS[name], num_classes=0))
     x, t, _ = inputs(network)
     assert network(x, t).shape == x.shape
@@ -95,10 +96,7 @@ def test_gradients_reach_every_parameter(name, num_classes):
         network = woken(build(DENOISERS[name], num_classes=num_classes)).train()
         x, t, y = inputs(network, 4)
         out = network(x, t, y)
-    out.square().mean().backward()
-    for key, parameter in network.named_parameters():
-        assert parameter.grad is not None, key
-        assert parameter.grad.abs().sum() > 0, key
+    assert_reaches_all(out.square().mean(), network)
 
 
 @pytest.mark.parametrize("name", [*DENOISERS, *ENCODERS])
@@ -139,7 +137,7 @@ def test_checkpointing_changes_nothing(name):
     for checkpoint in (False, True):
         network = woken(build({**DENOISERS[name], "checkpoint": checkpoint})).train()
         x, t, y = inputs(network)
-        torch.manual_seed(2)  # dropout draws the same again when a block is computed again
+        torch.manual_seed(2)  # the same dropout when a block is computed again
         out = network(x, t, y)
         out.square().mean().backward()
         gradients[checkpoint] = [out, *(parameter.grad for parameter in network.parameters())]
@@ -161,7 +159,7 @@ def test_checkpointing_keeps_less_for_the_way_back():
 
 
 @pytest.mark.parametrize("name", ["deep", "transformer", "guided", "frequency", "dit-cross"])
-def test_weights_made_on_no_device_and_loaded_answer_alike(name):
+def test_networks_built_on_the_meta_device_load_weights(name):
     network = woken(build(DENOISERS[name]))
     with torch.device("meta"):
         empty = build(DENOISERS[name])

@@ -13,7 +13,7 @@ from tests.diffusion.networks.samples import DENOISERS, FLAT, build, change, tim
 DEFAULT = {"kind": "unet", "patch": 2, "channels": (64, 96), "blocks": 1, "attention": (False, True)}
 
 
-def test_the_default_network_still_reads_the_weights_that_were_trained():
+def test_the_default_network_has_the_tensors_of_its_trained_weights():
     stored = (Path(__file__).parent / "default_unet.txt").read_text().splitlines()
     tensors = build(DEFAULT).state_dict()
     assert [f"{name} {' '.join(map(str, tensor.shape))}" for name, tensor in tensors.items()] == stored
