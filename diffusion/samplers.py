@@ -185,7 +185,6 @@ class Sampler(NamedTuple):
 
     function: Callable[..., Iterator[Step]]
     title: str
-    sentence: str
     default_steps: int
     options: tuple[str, ...] = ()
     spacing: str = "time"  # of ``Process.levels``
@@ -194,48 +193,12 @@ class Sampler(NamedTuple):
 
 
 SAMPLERS = {
-    "ddpm": Sampler(
-        ddpm,
-        "DDPM",
-        "Removes noise and adds a smaller amount of fresh noise at every step; needs many steps.",
-        100,
-        ancestral=True,
-    ),
-    "ddim": Sampler(
-        ddim, "DDIM", "Follows a deterministic path, a straight line at each step; 20 steps are enough.", 20, ("eta",)
-    ),
-    "euler_maruyama": Sampler(
-        euler_maruyama,
-        "Euler–Maruyama",
-        "Solves the reverse stochastic differential equation with the simplest method; needs many steps.",
-        200,
-        spacing="lambda",
-    ),
-    "heun": Sampler(
-        heun,
-        "Heun",
-        "The same path as DDIM to second order, with two network evaluations per step.",
-        10,
-        spacing="lambda",
-        evaluations=lambda steps: 2 * steps - 1,
-    ),
-    "dpmpp_2m": Sampler(
-        dpmpp_2m,
-        "DPM-Solver++(2M)",
-        "Second order from the last two predictions, at one evaluation per step; a dozen steps are enough.",
-        12,
-    ),
-    "unipc": Sampler(
-        unipc,
-        "UniPC",
-        "DPM-Solver++ with a free corrector after each step; 10 steps are enough.",
-        10,
-    ),
-    "turbo": Sampler(
-        ddim,  # a distilled model predicts the x0 with which one step of DDIM ends on the teacher's path
-        "Turbo",
-        "DDIM with large steps at the noisy end, for distilled models of one, two or four steps.",
-        2,
-        spacing="root",
-    ),
+    "ddpm": Sampler(ddpm, "DDPM", 100, ancestral=True),
+    "ddim": Sampler(ddim, "DDIM", 20, ("eta",)),
+    "euler_maruyama": Sampler(euler_maruyama, "Euler–Maruyama", 200, spacing="lambda"),
+    "heun": Sampler(heun, "Heun", 10, spacing="lambda", evaluations=lambda steps: 2 * steps - 1),
+    "dpmpp_2m": Sampler(dpmpp_2m, "DPM-Solver++(2M)", 12),
+    "unipc": Sampler(unipc, "UniPC", 10),
+    # a distilled model predicts the x0 with which one step of DDIM ends on the teacher's trajectory
+    "turbo": Sampler(ddim, "Turbo", 2, spacing="root"),
 }
