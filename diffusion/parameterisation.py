@@ -45,12 +45,12 @@ class Parameterisation(NamedTuple):
     coefficients: Callable[[Level, Process], tuple[Number, Number]]
     output_scale: Callable[[Number], Number] = lambda sigma: sigma * 0 + 1
 
-    def eps_gain(self, level: Level, process: Process) -> Number:
+    def eps_gain(self, level: Level, process: Process) -> float:
         """|d eps / d output|: how much an error of the network's raw output is amplified in eps. At low noise about 1,
         but alpha / sigma for ``x0`` and more for ``previous_x``."""
         c0, c1 = self.coefficients(level, process)
         det = level.alpha * c1 - level.sigma * c0
-        return abs(level.alpha / (det * self.output_scale(level.sigma)))
+        return abs(float(level.alpha / (det * self.output_scale(level.sigma))))
 
     def target(self, x0: Tensor, eps: Tensor, level: Level, process: Process) -> Tensor:
         """The regression target of the network's raw output: x0 and eps (N, C, H, W) -> like x0.
