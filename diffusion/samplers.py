@@ -22,13 +22,12 @@ from diffusion.process import Level, transition
 Noise = Callable[[], Tensor]
 BoundDenoise = Callable[[Tensor, Level], Prediction]
 
-
 FIRST_ITERATIONS = 4  # of the first step of an inversion
 
 
 @dataclass(frozen=True)
 class Step:
-    """The state after a step: x (N, C, H, W) at ``level``, and the x0 predicted at the level before, like x."""
+    """The state after a step: x (N, C, H, W) at ``level``, and the x0 that the step was computed from, like x."""
 
     index: int  # 0 to steps - 1
     level: Level
