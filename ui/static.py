@@ -5,60 +5,52 @@ page, so that it may be served under any path. ``window.lab`` is the page's one 
 """
 
 import json
-import mimetypes
-import os
-from os import PathLike
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from starlette.exceptions import HTTPException
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
-from starlette.staticfiles import StaticFiles
-from starlette.types import Scope
 
 from ui.i18n import LANGUAGES
 from ui.theme import css, theme
 
 UI = Path(__file__).parent
-FOLDERS = {"web": UI / "web", "i18n": UI / "i18n"}
-SERVED = {".js": "text/javascript", ".json": "application/json"}
-BOOT = "boot.js"
+KINDS = {".js": "text/javascript", ".json": "application/json"}
+FILES = {  # by path below /lab; nothing else that lies there is served
+    path.relative_to(UI).as_posix(): path
+    for folder in ("web", "i18n")
+    for path in sorted((UI / folder).rglob("*"))
+    if path.suffix in KINDS
+}
+BOOT = "web/boot.js"
 
 
-class Files(StaticFiles):
-    """A folder's modules and texts, and nothing else that lies there. A browser asks every time whether its copy is
-    still the present one, which costs a few bytes (ETag), so that page and server are of one version."""
-
-    def file_response(self, full_path: str | PathLike[str], *args: Any, **named: Any) -> Response:
-        response = super().file_response(full_path, *args, **named)
-        response.headers["Cache-Control"] = "no-cache"
-        return response
-
-    def get_path(self, scope: Scope) -> str:
-        # not by ``scope["root_path"]``: that of a proxy is no part of the path
-        return os.path.normpath(os.path.join(*scope["path_params"]["path"].split("/")))
-
-    async def get_response(self, path: str, scope: Scope) -> Response:
-        if Path(path).suffix not in SERVED:
-            raise HTTPException(404)
-        return await super().get_response(path, scope)
+async def serve(request: Request) -> Response:
+    """One of the files. A browser asks every time whether its copy is still the present one, which costs a few bytes,
+    so that the page and the server are always of one version."""
+    path = FILES.get(request.path_params["path"])
+    if path is None:
+        return Response(status_code=404)
+    content = path.read_bytes()
+    headers = {"ETag": f'"{sha256(content).hexdigest()[:32]}"', "Cache-Control": "no-cache"}
+    if request.headers.get("If-None-Match") == headers["ETag"]:
+        return Response(status_code=304, headers=headers)
+    return Response(content, media_type=KINDS[path.suffix], headers=headers)
 
 
 def routes() -> list[Route]:
     """For the ``app_kwargs`` of Gradio's ``launch``: they come before Gradio's own routes."""
-    for suffix, kind in SERVED.items():
-        mimetypes.add_type(kind, suffix)  # where the system says otherwise, browsers refuse modules
-    return [Route(f"/lab/{name}/{{path:path}}", Files(directory=folder)) for name, folder in FOLDERS.items()]
+    return [Route("/lab/{path:path}", serve)]
 
 
 def head() -> str:
     """For the ``head`` of Gradio's ``launch``, which puts it in before any component: links by which all modules are
     fetched at once, instead of each when the one that imports it has come, and ``web/boot.js``."""
-    web = FOLDERS["web"]
-    modules = sorted(path.relative_to(web).as_posix() for path in web.rglob("*.js") if path.name != BOOT)
-    links = [f'<link rel="modulepreload" href="lab/web/{name}">' for name in modules]
-    boot = (web / BOOT).read_text("utf-8").replace("LANGUAGES", json.dumps(LANGUAGES, ensure_ascii=False), 1)
+    modules = [name for name in FILES if name.endswith(".js") and name != BOOT]
+    links = [f'<link rel="modulepreload" href="lab/{name}">' for name in modules]
+    boot = FILES[BOOT].read_text("utf-8").replace("LANGUAGES", json.dumps(LANGUAGES, ensure_ascii=False), 1)
     return "\n".join([*links, f"<script>{boot}</script>"])
 
 

@@ -7,9 +7,9 @@ import pytest
 from starlette.testclient import TestClient
 
 from ui.i18n import LANGUAGES
-from ui.static import FOLDERS, head, routes
+from ui.static import FILES, UI, head, routes
 
-MODULES = [path.relative_to(FOLDERS["web"]).as_posix() for path in FOLDERS["web"].rglob("*.js")]
+MODULES = [path.relative_to(UI / "web").as_posix() for path in (UI / "web").rglob("*.js")]
 
 
 @pytest.fixture(params=["", "/behind/a/proxy"], ids=["root", "proxy"])
@@ -23,7 +23,9 @@ def test_modules_and_texts(client):
         response = client.get(path)
         assert response.status_code == 200
         kind = response.headers["content-type"].partition(";")[0]
-        assert kind in ("text/javascript" if path.endswith(".js") else "application/json", "application/javascript")
+        assert kind == ("text/javascript" if path.endswith(".js") else "application/json")
+        assert response.content == (UI / path.removeprefix("/lab/")).read_bytes()
+    assert len(FILES) == len(MODULES) + len(LANGUAGES)
 
 
 def test_a_browser_asks_each_time_and_gets_only_what_is_new(client):
