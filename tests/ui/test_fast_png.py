@@ -1,3 +1,5 @@
+"""The PNG writer for frames."""
+
 import io
 
 import numpy as np

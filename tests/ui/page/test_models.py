@@ -46,7 +46,7 @@ def test_a_model_that_cannot_be_had_is_explained(page: Page):
 def test_guidance_for_one_model_is_not_sent_to_another_that_has_none(page: Page):
     guidance = page.get_by_label("Guidance scale").first
     page.locator("#setting-guidance_scale input[type=number]").fill("6")
-    choose_model(page, "dit")
+    choose_model(page, r"\(Transformer\)")
     expect(guidance).to_be_hidden(timeout=WAIT)
     generate(page)
     expect_step(page, 4)
