@@ -344,7 +344,9 @@ def test_a_hand_interrupts_a_run_unless_there_is_only_an_error_to_show(live: Pag
     live.evaluate("live.settle({ live: true, model: 'quick', steps: 2 })")
     settle(live)
     live.evaluate("state.begin('film'); live.yield()")
-    live.evaluate("() => { answer = ({ number }) => JSON.stringify({ run: `live ${number}`, error: 'Too many steps.' }); }")
+    live.evaluate(
+        "() => { answer = ({ number }) => JSON.stringify({ run: `live ${number}`, error: 'Too many steps.' }); }"
+    )
     live.evaluate("live.move('quick', { steps: 1000 })")
     settle(live)
     assert live.evaluate("[seen.interrupted, state.phase]") == [0, "waiting"]
