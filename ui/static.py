@@ -28,8 +28,8 @@ BOOT = "web/boot.js"
 
 
 async def serve(request: Request) -> Response:
-    """One of the files. A browser asks every time whether its copy is still the present one, which costs a few bytes,
-    so that the page and the server are always of one version."""
+    """One of the files. Browsers revalidate their copy every time, which costs a few bytes, so that the page and the
+    server are always of one version."""
     path = FILES.get(request.path_params["path"])
     if path is None:
         return Response(status_code=404)

@@ -1,5 +1,5 @@
-// Runs in the page's head, before Gradio builds any component; the one script that is no module, because what it sets up
-// has to be there at once. ui/static.py puts in what each language is called.
+// Runs in the page's head, before Gradio builds any component; the one script that is no module, because what it sets
+// up has to be there at once. ui/static.py puts in what each language is called.
 
 window.lab = { languages: LANGUAGES };
 {

@@ -1,17 +1,18 @@
-// Everything in the browser that relies on how Gradio 6.31 is made inside, each with its reason and its gain. None is about
-// speed. Styles that do are in gradio.css, the server's side in ui/gradio_workarounds.py; header.js sets the document's
-// title and language after Gradio has.
+// Everything in the browser that relies on how Gradio 6.31 is made inside, each with its reason and its gain. None is
+// about speed. Styles that do are in gradio.css, the server's side in ui/gradio_workarounds.py; header.js sets the
+// document's title and language after Gradio has.
 
-// Reason: Gradio's dropdown opens its list at any key, also at Tab, with which a person goes on to the next control. Gain:
-// without this the list stays open over that control. Gradio listens on the element; this comes first.
+// Reason: Gradio's dropdown opens its list at any key, also at Tab, with which a person goes on to the next control.
+// Gain: without this the list stays open over that control. Gradio listens on the element; this comes first.
 export function letTabPassDropdowns(root = document) {
   root.addEventListener("keydown", (event) => {
     if (event.key === "Tab" && event.target.getAttribute?.("role") === "combobox") event.stopPropagation();
   }, true);
 }
 
-// Whether Gradio shows a notice of an error, as it does from the moment it has lost its server until it reloads the page.
-// Reason: there is no event of it. Gain: the run and the controls are kept for after that reload (session_restore.js).
+// Whether Gradio shows a notice of an error, as it does from the moment it has lost its server until it reloads the
+// page. Reason: there is no event of it. Gain: the run and the controls are kept for after that reload
+// (session_restore.js).
 export function connectionLost() {
   return document.querySelector(".toast-body.error") !== null;
 }

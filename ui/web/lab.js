@@ -1,5 +1,5 @@
-// The page's one global, `window.lab`: what Gradio needs by name, because its components and events run text that Python
-// has written. boot.js has set up the first three entries; the rest comes from here.
+// The page's one global, `window.lab`: what Gradio needs by name, because its components and events run text that
+// Python has written. boot.js has set up the first three entries; the rest comes from here.
 //
 //   lab.languages                      what each language is called, by its code
 //   lab.firstLanguage                  the code of the language that the page starts in

@@ -1,14 +1,14 @@
-// Requests of a control in motion: one at a time, always for its latest values. Values that were passed meanwhile are
-// never requested, and an answer is shown only if it belongs to a later request than all that were shown before. Where
-// there was no answer, the latest values are requested again after a pause.
+// Requests of a control in motion: one at a time, always for its latest values. Values in between are never requested,
+// and a response is shown only if it belongs to a later request than all that were shown before. Where there was no
+// response, the latest values are requested again after a pause.
 
 export class LatestOnly {
-  // request(number, values): a promise of an answer, or of nothing; show(answer, number); patience: ms after which an
-  // answer that has not come no longer holds up the next request; pause: ms before a request is repeated.
+  // request(number, values): a promise of a response, or of nothing; show(response, number); patience: ms after which a
+  // response that has not come no longer holds up the next request; pause: ms before a request is repeated.
   constructor(request, show, { patience, pause }) {
     Object.assign(this, { request, show, patience, pause });
     this.sent = 0; // the number of the last request
-    this.settled = 0; // answers up to this number come too late
+    this.settled = 0; // responses up to this number come too late
     this.open = 0; // the number of the request that holds up the next, or 0
     this.openValues = ""; // its values, as JSON
     this.next = null; // values to be requested next
@@ -21,7 +21,7 @@ export class LatestOnly {
     if (!this.open) this.send();
   }
 
-  // No answer to what was requested so far is wanted any more.
+  // The responses to all requests so far are not wanted any more.
   forget() {
     clearTimeout(this.timer);
     this.next = null;
@@ -37,13 +37,13 @@ export class LatestOnly {
     this.open = number;
     this.openValues = JSON.stringify(values);
     const impatience = setTimeout(() => this.close(number), this.patience);
-    const answer = await this.request(number, values).catch(() => null);
+    const response = await this.request(number, values).catch(() => null);
     clearTimeout(impatience);
     this.close(number); // first, so that the next is on its way while this one is drawn
     if (number <= this.settled) return;
     this.settled = number;
-    if (!answer && !this.open) this.timer = setTimeout(() => this.want(values), this.pause);
-    this.show(answer, number);
+    if (!response && !this.open) this.timer = setTimeout(() => this.want(values), this.pause);
+    this.show(response, number);
   }
 
   close(number) {

@@ -1,10 +1,10 @@
-// Live sampling: the sheet follows the controls while they move. The page's events (ui/tabs/live.py) tell it the values of
-// the controls by name. `values` are all of them, "model" and "live", the switch, among them.
+// Live sampling: the sheet follows the controls while they move. The page's events (ui/tabs/live.py) pass it the values
+// of the controls by name. `values` are all of them, "model" and "live", the switch, among them.
 
 import { LatestOnly } from "./latest_only.js";
 
 const PATIENCE = 10000; // ms: a request that takes longer does not hold up the next
-const PAUSE = 2000; // ms before a server that could not answer is asked again
+const PAUSE = 2000; // ms before a request that failed is repeated
 
 export class Live {
   // request(payload): a promise of a message for the player, or of nothing where the server is too busy; payload is the
@@ -17,17 +17,15 @@ export class Live {
     this.shown = 0; // sheets, each once it is on the canvas
     this.last = 0; // the number of the request whose sheet is on show
     this.requests = new LatestOnly((number, values) => request({ number, ...values }),
-      (answer, number) => this.show(answer, number), { patience: PATIENCE, pause: PAUSE });
+      (response, number) => this.show(response, number), { patience: PATIENCE, pause: PAUSE });
   }
 
-  // The switch has been pressed, and the server has not heard of it: it may choose another model. Nothing to add to the
-  // values that it will get.
+  // The switch was pressed. The server is called next, and may choose another model.
   turn({ model }) {
     this.model = model;
-    return {};
   }
 
-  // The server has heard of it. If it has chosen another model, `settle` comes once the controls fit that.
+  // The server has returned. If it has chosen another model, `settle` follows once the controls fit that.
   turned(values) {
     if (values.model !== this.model) return;
     this.settle(values);
@@ -45,13 +43,13 @@ export class Live {
     if (!this.state.busy) this.follow();
   }
 
-  // A hand has moved a control, while this model was chosen: the value by name.
+  // A control was moved while this model was chosen: its value by name.
   move(model, changed) {
     this.values = { ...this.values, ...changed };
     if (model === this.model) this.follow();
   }
 
-  // A hand has moved one that changes others, too.
+  // A control was moved that changes others, too.
   moveAll(values) {
     this.move(values.model, values);
   }
@@ -65,10 +63,11 @@ export class Live {
     if (this.on) this.requests.want(this.values);
   }
 
-  // answer: a message of the server; nothing where it has too much to do, or cannot be reached.
-  async show(answer, number) {
+  // response: a message for the player; nothing where the server is too busy, or cannot be reached.
+  async show(response, number) {
     const { state } = this;
-    const message = answer ? JSON.parse(answer) : { run: "live", error: this.words.text("status.connection_failed") };
+    const failure = { run: "live", error: this.words.text("status.connection_failed") };
+    const message = response ? JSON.parse(response) : failure;
     if (state.busy) {
       if (message.error) return;
       this.interrupt(); // nobody sees the rest of that run

@@ -1,5 +1,5 @@
-// What a person has chosen for all visits: language, light or dark. Kept in the browser's storage, which may be closed to
-// the page, as in another site's frame, and may hold anything.
+// What a person has chosen for all visits: language, light or dark. Kept in the browser's storage, which may be closed
+// to the page, as in another site's frame, and may hold anything.
 
 const KEY = "digit-diffusion-lab";
 

@@ -1,16 +1,16 @@
-// Generate and Stop: begins a run, watches over it while it waits and computes, ends it. The page's events call this
+// Generate and Stop: begins a run, watches it while it waits and computes, ends it. The page's events call this
 // (ui/tabs/run_buttons.py); the messages of the run come as values of the player's component.
 
 import { toPutBack } from "./session_restore.js";
 
-const SILENCE = 5000; // ms without a message after which a run's server is looked for
-const FIRST_LOOK = 400; // ms after which a run that waits is looked after
-const LOOK = 1000; // ms between two looks
-const MOST_MISSED = 3; // answers in a row: then the server is taken to be gone
+const SILENCE = 5000; // ms without a message after which the server is polled
+const FIRST_POLL = 400; // ms after which it is polled for a run that waits
+const POLL = 1000; // ms between two polls
+const MAX_MISSED = 3; // responses in a row: then the server is taken to be gone
 
 export class RunControl {
-  // stopRun(name) has the server stop a run; queueSize: see gradio_workarounds.js; release() gives the page's buttons back;
-  // onBegin() is called when a run begins.
+  // stopRun(name) has the server stop a run; queueSize: see gradio_workarounds.js; release() gives the page's buttons
+  // back; onBegin() is called when a run begins.
   constructor(state, words, { stopRun, queueSize, release, onBegin = () => {}, delay = pause }) {
     Object.assign(this, { state, words, stopRun, queueSize, release, onBegin, delay });
     this.name = ""; // of the last run
@@ -56,13 +56,13 @@ export class RunControl {
     this.state.fail(this.words.text("status.connection_failed"));
   }
 
-  // While a run is under way: how many are ahead as long as it waits for its turn, and whether the server is still there.
-  // The server tells how many wait in all: a run that joins them is the last one, and can only move forward from there.
+  // While a run is under way: how many are ahead as long as it waits for its turn, and whether the server is still
+  // there. The server reports how many wait in all: a run that joins them is the last one, and can only move forward.
   async watch(name) {
     const { state } = this;
     const over = () => !state.busy || this.name !== name;
-    let missed = 0; // answers in a row
-    for (let [ahead, after] = [Infinity, FIRST_LOOK]; ; after = LOOK) {
+    let missed = 0; // responses in a row
+    for (let [ahead, after] = [Infinity, FIRST_POLL]; ; after = POLL) {
       await this.delay(after);
       if (over()) return;
       if (state.phase === "running" && performance.now() - state.heard < SILENCE) continue;
@@ -70,7 +70,7 @@ export class RunControl {
       const waiting = await this.queueSize().catch(() => undefined);
       if (over()) return;
       missed = waiting === undefined ? missed + 1 : 0;
-      if (missed === MOST_MISSED) {
+      if (missed === MAX_MISSED) {
         this.release();
         return this.fail();
       }

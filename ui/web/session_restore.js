@@ -24,8 +24,8 @@ export function take(storage = () => sessionStorage) {
   }
 }
 
-// Of these values, those to put back into the controls of a page with this model. Another model than the page's own sets
-// the other controls itself, for the label that was chosen.
+// Of these values, those to put back into the controls of a page with this model. Another model than the page's own
+// sets the other controls itself, for the label that was chosen.
 export function toPutBack(values, model) {
   const other = values.model !== model;
   const wanted = ([name, value]) => value !== null && (!other || name === "label" || name === "model");

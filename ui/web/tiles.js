@@ -7,8 +7,8 @@ const MARKUP = `
   <div class="tiles" role="radiogroup" aria-labelledby="tiles-title"></div>
   <p class="lab-note"></p>`;
 
-// props: names of the labels, thumbnails (PNG in base64, or none), and the keys of words for the heading and for a note; a
-// model without labels has a note in the place of tiles.
+// props: names of the labels, thumbnails (PNG in base64, or none), and the keys of words for the heading and for a
+// note; a model without labels has a note in the place of tiles.
 export function mountTiles({ element, props, trigger, watch }, { words }) {
   const root = element.firstElementChild;
   root.innerHTML = MARKUP;

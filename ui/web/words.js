@@ -15,7 +15,7 @@ export class Words extends EventTarget {
     this.fallback = {};
   }
 
-  // Speak another language once its file is there; the last one asked for wins.
+  // Use another language once its file has come; the latest call wins.
   async use(language) {
     this.wanted = language;
     const [texts, fallback] = await Promise.all([this.file(language), this.file(FALLBACK)]);

@@ -1,4 +1,4 @@
-// The player's elements. data-text and data-label are keys of words that fill them, part="..." is how view.js finds them.
+// The player's elements. data-text and data-label are keys of words, part="..." is how view.js finds them.
 
 const icon = (path) => `<svg viewBox="0 0 24 24" aria-hidden="true"><path d="${path}"/></svg>`;
 export const ICONS = {
@@ -47,15 +47,17 @@ export const MARKUP = `
     <button type="button" class="dp-round" data-label="player.back" part="back">${ICONS.back}</button>
     <button type="button" class="dp-round dp-play" data-label="player.play" part="play">${ICONS.play}</button>
     <button type="button" class="dp-round" data-label="player.forward" part="forward">${ICONS.forward}</button>
-    <button type="button" class="dp-round dp-toggle" data-label="player.loop" aria-pressed="false" part="loop">${ICONS.loop}</button>
+    <button type="button" class="dp-round dp-toggle" data-label="player.loop" part="loop">${ICONS.loop}</button>
     <select class="dp-select" data-label="player.speed" part="speed">
       <option value="0.25">¼×</option><option value="0.5">½×</option><option value="1" selected>1×</option>
       <option value="2">2×</option><option value="4">4×</option>
     </select>
-    <button type="button" class="dp-pill dp-toggle" aria-pressed="false" part="smooth" data-text="player.smooth"></button>
+    <button type="button" class="dp-pill dp-toggle" part="smooth" data-text="player.smooth"></button>
     <span class="dp-space"></span>
-    <button type="button" class="dp-pill" data-label="player.png_help" part="png">${ICONS.save}<span data-text="player.png"></span></button>
-    <button type="button" class="dp-pill" data-label="player.gif_help" part="gif">${ICONS.save}<span part="gif_text"></span></button>
+    <button type="button" class="dp-pill" data-label="player.png_help" part="png">
+      ${ICONS.save}<span data-text="player.png"></span></button>
+    <button type="button" class="dp-pill" data-label="player.gif_help" part="gif">
+      ${ICONS.save}<span part="gif_text"></span></button>
   </div>
   <dl class="dp-numbers">
     <div><dt data-text="player.step"></dt><dd part="step">–</dd></div>

@@ -1,5 +1,5 @@
-// Where a player is in its run, and how that moves on. Players that share a Playback show the same moment of their runs,
-// whatever their numbers of steps: they scrub and play together (`link`).
+// Where a player is in its run, and how that moves on. Players that share a Playback show the same moment of their
+// runs, whatever their numbers of steps: they scrub and play together (`link`).
 //
 // Modes: "rest"; "play", frame by frame through what is there; "follow", after a computation as its frames come.
 
@@ -9,7 +9,7 @@ const LOOP_PAUSE = 1200; // ms that a film stands at its end
 const AHEAD = 8; // frames decoded before their turn
 const SCREEN = 8; // ms, half a frame of the screen
 
-// When to look again: with the first picture of the screen after so many ms, since each look costs one.
+// Calls `look(now)` with the first frame of the screen after so many ms. Returns a function that cancels it.
 function afterPause(ms, look) {
   const timer = setTimeout(() => requestAnimationFrame(look), Math.max(0, ms - SCREEN));
   return () => clearTimeout(timer);

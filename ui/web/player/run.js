@@ -54,7 +54,7 @@ export class Run {
     return index;
   }
 
-  // For each image what an independent classifier takes it for, or null where it was not asked (images of no digits).
+  // For each image the label that an independent classifier predicts; null where there is no such classifier.
   get badges() {
     const badge = ([text, confidence], i) => ({
       text,

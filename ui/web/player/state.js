@@ -5,7 +5,7 @@ import { decoded, noiseShare, Run } from "./run.js";
 
 // A player is always in one of these phases, which its root element has as data-phase:
 //
-//   example   nobody has asked for anything: a run that the server has prepared is on show, or on its way
+//   example   at rest: a run that the server has prepared is on show, or on its way
 //   waiting   a run was begun, and nothing of it has come
 //   running   its messages are coming
 //   finished  it is complete
@@ -92,13 +92,14 @@ export class PlayerState extends EventTarget {
     if (message.error) return this.refuse(message);
     const known = this.run !== null && this.run.name === message.run;
     const wanted = message.run === EXAMPLE ? this.awaitsExample : message.run === this.awaited;
-    if (known ? this.run.discarded : !wanted) return; // it was stopped, or a person was faster than the example
+    if (known ? this.run.discarded : !wanted) return; // it was stopped, or another run was begun before it came
     this.atOnce(() => {
       if (known) this.run.take(message);
       else this.show(message);
       if (this.run.done && !this.run.example) this.phase = this.run.live ? "live" : "finished";
     });
-    if (this.phase === "finished" && this.playback.mode === "follow") this.playback.catchUp(); // its end waits for nothing
+    const ends = this.phase === "finished" && this.playback.mode === "follow";
+    if (ends) this.playback.catchUp(); // the last picture does not wait for its turn
   }
 
   // The message of a run that cannot go on.
@@ -122,8 +123,8 @@ export class PlayerState extends EventTarget {
     this.awaited = null;
     if (this.enlarged >= this.run.shape.count) this.enlarged = null;
     if (message.live) {
-      const followed = before?.live && before.total === message.total; // who looks at a step goes on looking at that one
-      if (!followed) this.playback.moveTo(1);
+      const alike = before?.live && before.total === message.total;
+      if (!alike) this.playback.moveTo(1); // else who looks at a step goes on looking at that one
       this.error = "";
       this.playback.pause();
     } else if (message.example) {

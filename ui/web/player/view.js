@@ -41,7 +41,7 @@ export class PlayerView {
     this.render();
   }
 
-  // ---- the status line, the buttons, and how the panes are arranged --------------------------------------------------
+  // ---- the status line, the buttons, and how the panes are arranged -------------------------------------------------
 
   renderStatus() {
     const { part, state } = this;
@@ -86,14 +86,15 @@ export class PlayerView {
 
   renderWords() {
     const { part, state, words } = this;
-    const said = [words.texts, state.phase, state.playback.mode, state.run, state.run?.done, state.enlarged, state.saving];
+    const { run, phase, enlarged, saving } = state;
+    const said = [words.texts, phase, state.playback.mode, run, run?.done, enlarged, saving];
     if (same(said, this.said)) return;
     this.said = said;
     words.apply(this.root);
     const classified = this.classified();
     setText(part.classified, classified);
-    setText(part.gif_text, words.text(state.saving ? "player.gif_busy" : "player.gif"));
-    const hint = words.text(state.enlarged === null ? "player.enlarge" : "player.show_all");
+    setText(part.gif_text, words.text(saving ? "player.gif_busy" : "player.gif"));
+    const hint = words.text(enlarged === null ? "player.enlarge" : "player.show_all");
     for (const { kind, button } of this.panes) {
       const name = words.text({ input: "player.input", x: "player.noisy", x0: "player.guess" }[kind]);
       button.setAttribute("aria-label", `${name}. ${classified} ${hint}`);
@@ -106,7 +107,8 @@ export class PlayerView {
     const { state, words } = this;
     const { phase, run, ahead } = state;
     if (phase === "example") return words.text(run ? "status.example" : "status.example_awaited");
-    if (phase === "waiting") return ahead > 0 ? words.text("status.queued", { n: ahead }) : words.text("status.waiting");
+    if (phase === "waiting" && ahead > 0) return words.text("status.queued", { n: ahead });
+    if (phase === "waiting") return words.text("status.waiting");
     if (phase === "running") return words.text("status.running");
     if (phase === "stopped") return words.text("status.stopped", { step: run.step, total: run.total });
     if (phase === "live") return words.text("status.live");
@@ -114,7 +116,7 @@ export class PlayerView {
     return "";
   }
 
-  // What an independent classifier takes the images for, as a sentence; "" where it is not asked.
+  // The classifications of the images as a sentence; "" where there are none.
   classified() {
     const { run } = this.state;
     const found = run?.result?.classifications;
@@ -143,7 +145,7 @@ export class PlayerView {
     if (first) this.wanted = { frame, since: performance.now() };
     const pictures = [frame.x, frame.x0, ...(run.input ? [run.input] : [])];
     if (!pictures.every((picture) => picture.bitmap)) {
-      if (first) Promise.all(pictures.map((picture) => picture.ready)).then(() => state.frame === frame && this.renderFrame());
+      if (first) Promise.all(pictures.map((picture) => picture.ready)).then(() => this.renderFrame());
       return;
     }
     const frames = state.playback.mode === "rest" ? run.frames.length : 0; // elsewhere the next frame comes soon

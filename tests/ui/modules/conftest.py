@@ -1,7 +1,5 @@
-"""For the tests of modules of ``ui/web``: an empty page on which they can be imported, and messages for a player."""
+"""An empty page on which the modules can be imported."""
 
-import io
-from base64 import b64encode
 from collections.abc import Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -9,18 +7,15 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
-import numpy as np
 import pytest
-from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests import browser as chromium
 
-UI = Path(__file__).parents[2] / "ui"
+UI = Path(__file__).parents[3] / "ui"
 EMPTY = """<!doctype html><html lang="en"><head>
 <link rel="stylesheet" href="/web/style.css"><link rel="stylesheet" href="/web/player.css"></head>
 <body><div id="a" style="width: 600px"></div><div id="b" style="width: 600px"></div></body></html>"""
-COUNT, SIZE, GUTTER = 4, 8, 2  # images of a sheet, in two rows, and their pixels
 
 
 class Quiet(SimpleHTTPRequestHandler):
@@ -28,7 +23,7 @@ class Quiet(SimpleHTTPRequestHandler):
         pass
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def address() -> Iterator[str]:
     """Where ``ui`` is served as static files."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(UI)))
@@ -42,7 +37,7 @@ def address() -> Iterator[str]:
         server.server_close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     """A Chromium, without the app that the browser of ``conftest`` waits for."""
     with sync_playwright() as playwright:
@@ -64,30 +59,36 @@ def empty_page(browser: Browser, address: str, **settings: Any) -> Page:
     return page
 
 
-def png(shade: int = 0, colour: bool = False) -> str:
-    """A sheet of four images in base64, each with a square of its own."""
-    side = 2 * SIZE + GUTTER
-    pixels = np.zeros((side, side, 3) if colour else (side, side), np.uint8)
-    for i in range(COUNT):
-        top, left = (i // 2) * (SIZE + GUTTER), (i % 2) * (SIZE + GUTTER)
-        pixels[top + i : top + i + 3, left : left + SIZE] = (shade, 255 - shade, 40 * i) if colour else 60 + 40 * i
-        pixels[top : top + SIZE, left] = shade
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "PNG")
-    return b64encode(buffer.getvalue()).decode()
+@pytest.fixture
+def new_page(browser: Browser, address: str) -> Iterator[Any]:
+    """Opens empty pages; at the end nothing may have gone wrong on them."""
+    pages, wrong = [], []
+
+    def new_page() -> Page:
+        page = empty_page(browser, address)
+        page.on("pageerror", lambda error: wrong.append(str(error)))
+        page.on("console", lambda entry: wrong.append(entry.text) if entry.type == "error" else None)
+        pages.append(page)
+        return page
+
+    yield new_page
+    for page in pages:
+        page.close()
+    assert wrong == []
 
 
-def message(run: str, steps: list[int], total: int, done: bool = False, **changes: Any) -> dict[str, Any]:
-    """A message as ``ui.player`` makes it, with frames of these steps."""
+@pytest.fixture
+def page(new_page) -> Page:
+    return new_page()
 
-    def frame(step: int) -> list:
-        share = step / total
-        shade = round(255 * share)
-        return [step, 1 - share, round(share**0.5, 5), round((1 - share) ** 0.5, 5), png(shade), png(255 - shade)]
 
-    content = {"run": run, "example": False, "live": False, "label": "7", "seed": 1, "count": COUNT, "size": SIZE}
-    content |= {"step": max(steps), "total": total, "seconds": 1.5, "frames": [frame(step) for step in steps]}
-    if done:
-        found = [["7", 0.998], ["7", 0.9], ["1", 0.6], ["7", 1.0]]
-        content["result"] = {"png": png(), "labels": ["7"] * COUNT, "classifications": found}
-    return content | changes
+@pytest.fixture
+def players(page: Page) -> Page:
+    """A page with two players, ``a`` and ``b``."""
+    create = """async (name) => {
+        const { createPlayer } = await import("/web/player/player.js");
+        window[name] = createPlayer(document.getElementById(name), { words, calm: true });
+    }"""
+    for name in ("a", "b"):
+        page.evaluate(create, name)
+    return page

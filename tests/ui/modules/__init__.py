@@ -1,0 +1,1 @@
+"""The modules of ``ui/web`` alone in a browser, without Gradio."""

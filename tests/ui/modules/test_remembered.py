@@ -1,0 +1,82 @@
+"""What the page remembers, and the words that it chooses."""
+
+import pytest
+from playwright.sync_api import Page
+
+CLOSED = "() => { throw new DOMException('closed', 'SecurityError'); }"
+
+
+def test_a_session_is_restored_once(page: Page):
+    assert page.evaluate("""async () => {
+        const { save, take } = await import("/web/session_restore.js");
+        save({ steps: 3 }, [{ run: "one" }]);
+        return [take(), take()];
+    }""") == [{"values": {"steps": 3}, "messages": [{"run": "one"}]}, None]
+
+
+@pytest.mark.parametrize("saved", ["null", "{", "3", "[]", '{"values": 3, "messages": []}', '{"values": {}}'])
+def test_what_storage_holds_otherwise_is_no_session(page: Page, saved: str):
+    taken = page.evaluate(
+        """async (saved) => {
+            const { take } = await import("/web/session_restore.js");
+            sessionStorage.setItem("digit-diffusion-lab-restore", saved);
+            return take();
+        }""",
+        saved,
+    )
+    assert taken is None
+
+
+def test_closed_storage_is_no_harm(page: Page):
+    assert page.evaluate(f"""async () => {{
+        const {{ save, take }} = await import("/web/session_restore.js");
+        const {{ Preferences }} = await import("/web/preferences.js");
+        save({{}}, [], {CLOSED});
+        const preferences = new Preferences({CLOSED});
+        preferences.set("dark", true);
+        return [take({CLOSED}), preferences.get("dark")];
+    }}""") == [None, True]
+
+
+@pytest.mark.parametrize("saved", ["null", "{", "3", '"text"'])
+def test_preferences_begin_anew_where_nothing_can_be_read(page: Page, saved: str):
+    seen = page.evaluate(
+        """async (saved) => {
+            const { Preferences } = await import("/web/preferences.js");
+            localStorage.setItem("digit-diffusion-lab", saved);
+            const preferences = new Preferences();
+            const before = preferences.get("language") ?? null;
+            preferences.set("language", "zh");
+            return [before, new Preferences().get("language")];
+        }""",
+        saved,
+    )
+    assert seen == [None, "zh"]
+
+
+def test_another_model_sets_the_other_controls_itself(page: Page):
+    values = {"label": "7", "steps": 30, "eta": None, "model": "dit"}
+    put_back = "async ([values, model]) => (await import('/web/session_restore.js')).toPutBack(values, model)"
+    assert page.evaluate(put_back, [values, "dit"]) == {"label": "7", "steps": 30, "model": "dit"}
+    assert page.evaluate(put_back, [values, "unet"]) == {"label": "7", "model": "dit"}
+    assert page.evaluate(put_back, [{}, "unet"]) == {}
+
+
+# ---- words.js --------------------------------------------------------------------------------------------------------
+
+
+def test_words_fall_back_to_english_and_the_last_language_wins(page: Page):
+    seen = page.evaluate("""async () => {
+        const { Words } = await import("/web/words.js");
+        const en = { a: { b: "one {n}", c: "English" } };
+        const files = { en, xx: { a: { b: "eins {n}" } }, yy: { a: { b: "un" } } };
+        const delays = { en: 0, xx: 50, yy: 0 };
+        const load = (code) => new Promise((resolve) => setTimeout(() => resolve(files[code]), delays[code]));
+        const words = new Words(load), changes = [];
+        words.addEventListener("change", () => changes.push(words.language));
+        await Promise.all([words.use("xx"), words.use("yy")]);
+        const last = words.text("a.b");
+        await words.use("xx");
+        return [changes, last, words.text("a.b", { n: 3 }), words.text("a.c"), words.text("a.d")];
+    }""")
+    assert seen == [["yy", "xx"], "un", "eins 3", "English", "a.d"]
