@@ -1,5 +1,7 @@
 """What tests of the app share: small models in the place of the bundled ones, and the marker of tests in a browser."""
 
+import threading
+
 import pytest
 
 from tests.tiny import tiny_model
@@ -10,6 +12,15 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if "browser" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.browser)
+
+
+@pytest.fixture(autouse=True)
+def background_ends():
+    """What an app began in the background ends with the test: Python aborts if it ends while torch computes."""
+    yield
+    for thread in threading.enumerate():
+        if thread.name in ("example", "fetch default model"):
+            thread.join(60)
 
 
 @pytest.fixture
