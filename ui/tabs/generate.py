@@ -18,7 +18,7 @@ from ui.tabs.run_buttons import RunButtons, stopping
 from ui.zero_gpu import on_gpu
 
 ONE_AT_A_TIME: dict[str, Any] = {"concurrency_id": "tiles", "concurrency_limit": 1}  # who comes next finds them sampled
-EXPLAINED = ("guidance_scale", "eta", *(name for name, setting in SETTINGS.items() if setting.advanced))
+EXPLAINED = ("guidance_scale", "eta", "respacing", *(name for name, setting in SETTINGS.items() if setting.advanced))
 
 
 class GenerateTab:
