@@ -1,7 +1,8 @@
 """A network compiled by OpenVINO for the CPU: converted from the torch module in memory, for any number of images.
 
-An inference compiler fuses norms and activations into the convolutions between which torch takes half of the time, and its
-threads do not wait at a barrier after each layer, so that a busy neighbour on the cores costs its share and no more.
+An inference compiler fuses norms and activations into the convolutions between which torch takes half of the time, and
+its threads do not wait at a barrier after each layer, so that a busy neighbour on the cores costs its share and no
+more.
 """
 
 import functools
@@ -38,8 +39,8 @@ class OpenVINONetwork:
     same alone or among others. Its weights are those of the moment; calls from several threads take turns."""
 
     def __init__(self, network: nn.Module, x: Tensor, t: Tensor, condition: Condition, precision: str):
-        """x (N, C, H, W), t (N,), condition: an example, whose kind of condition it will take. Raises RuntimeError where
-        the network cannot be converted."""
+        """x (N, C, H, W), t (N,), condition: an example, whose kind of condition it will take. Raises RuntimeError
+        where the network cannot be converted."""
         library = openvino()
         assert library is not None
         self.given = tuple(tensor is not None for tensor in condition.tensors())
