@@ -21,7 +21,8 @@ from diffusion.parameterisation import PARAMETERISATIONS
 from diffusion.process import Level
 from diffusion.respacing import respaced
 from diffusion.runtime.batching import BatchingService
-from diffusion.runtime.precision import Bfloat16Network, use_bfloat16
+from diffusion.runtime.precision import Bfloat16Network, requested_precision, use_bfloat16
+from diffusion.runtime.thread_tuner import TunedCalls
 from diffusion.samplers import SAMPLERS, Step, invert
 from diffusion.settings import SamplingSettings
 from diffusion.variance import VARIANCES
@@ -56,6 +57,7 @@ class Model:
         self.network = network.eval()
         self.batching = batching
         self._bfloat16 = Bfloat16Network(self.network, self.device)
+        self._tuned = TunedCalls()
 
     # ---- sampling ----------------------------------------------------------------------------------------------------
 
@@ -183,6 +185,8 @@ class Model:
         if self.config.task == "classification":
             raise InputError("model.classifier_does_not_sample", model=self.config.name)
         network: Network = self._fast_network()
+        if self.device.type == "cpu" and requested_precision() == "auto":  # else results shall repeat bit by bit
+            network = partial(self._tuned, network)
         if self.batching is not None:
             network = self.batching.batched(network, of=self)
         if freeu is not None:

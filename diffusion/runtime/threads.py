@@ -30,6 +30,7 @@ def openmp() -> ThreadpoolController:
     return ThreadpoolController().select(user_api="openmp")
 
 
+@functools.cache
 def available_cores() -> int:
     """The cores that the machine grants this process: by affinity and, in a container, by quota; at least one."""
     try:
