@@ -42,7 +42,11 @@ def add_repetitions(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--repetitions", type=int, default=9, metavar="N", help="rounds that count (default 9)")
 
 
-OPTIONS = {"quality": quality.add_options, "speedrun": speedrun.add_options}  # others than the repetitions
+OPTIONS = {
+    "sampling": sampling.add_options,
+    "quality": quality.add_options,
+    "speedrun": speedrun.add_options,
+}  # others than the repetitions
 
 
 def page() -> str:

@@ -4,6 +4,12 @@ The peer is the class-conditioned ``UNet2DModel`` of the Hugging Face diffusion 
 without guidance: weights do not matter for speed, so they are random.
 """
 
+import argparse
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 
 import torch
@@ -15,6 +21,7 @@ from diffusion.runtime.precision import use_bfloat16
 from train.datasets import import_torchvision
 
 DIGITS = 16
+SETTLING = 4.0  # seconds
 
 
 def course_model() -> torch.nn.Module:
@@ -98,17 +105,58 @@ class Convolution:
             self.conv(self.x)
 
 
-def measure(repetitions: int = 9) -> dict:
+def add_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--repetitions", type=int, default=9, metavar="N", help="rounds that count (default 9)")
+    parser.add_argument(
+        "--busy",
+        type=lambda text: [int(part) for part in text.split(",")],
+        default=[0],
+        metavar="N,N,...",
+        help="also beside so many processes that compute without end (default 0)",
+    )
+
+
+@contextmanager
+def busy_processes(count: int) -> Iterator[None]:
+    """Within it so many processes keep a core busy each."""
+    processes = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(count)]
+    try:
+        yield
+    finally:
+        for process in processes:
+            process.kill()
+            process.wait()
+
+
+def beside(counts: Sequence[int], work: dict[str, Callable[[], object]], repetitions: int) -> dict[str, dict]:
+    """Seconds of each piece of work beside so many busy processes."""
+    results = {}
+    for count in [0, *(count for count in counts if count)]:
+        with busy_processes(count):
+            for call in work.values():  # the number of threads settles
+                deadline = time.monotonic() + SETTLING
+                while time.monotonic() < deadline:
+                    call()
+            seconds = interleaved(work, repetitions)
+        results[str(count)] = {name: summary(values) for name, values in seconds.items()}
+    return results
+
+
+def measure(repetitions: int = 9, busy: Sequence[int] = (0,)) -> dict:
     """The results, as a dictionary that can be written as JSON."""
     model, turbo = (load_model(name, device="cpu") for name in ("unet", "turbo"))
     labels, own = [i % 10 for i in range(DIGITS)], SamplingSettings().resolve(model.config)
     sizes, convolution = calls(model, labels), Convolution()
+    neighbours: dict[str, Callable[[], object]] = {
+        "ours": partial(model.generate, labels),
+        "turbo": partial(turbo.generate, labels, steps=2),
+    }
     seconds = interleaved(
         {
-            "ours": partial(model.generate, labels),
+            "ours": neighbours["ours"],
             "bare network": partial(bare, model, sizes),
             "first step": lambda: next(iter(model.sample(labels))),
-            "turbo": partial(turbo.generate, labels, steps=2),
+            "turbo": neighbours["turbo"],
             "convolution": convolution,
             "peer": partial(peer, course_model().eval()),
         },
@@ -131,7 +179,7 @@ def measure(repetitions: int = 9) -> dict:
         "ours over bare network": ratio(seconds["ours"], seconds["bare network"]),
         "turbo over ours": ratio(seconds["turbo"], seconds["ours"]),
         "peer over ours": ratio(seconds["peer"], seconds["ours"]),
-    }
+    } | ({"busy": beside(busy, neighbours, repetitions)} if any(busy) else {})
 
 
 def report(results: dict) -> str:
@@ -155,4 +203,18 @@ def report(results: dict) -> str:
     table.append(f"| the bare network's share of the machine's convolution rate | {share:.0%} ({limit}) | |")
     table.append(f"| `turbo` over the default | {results['turbo over ours']:.1%} | |")
     table.append(f"| peer over ours | {results['peer over ours']:.1f}x | |")
+    if "busy" in results:
+        table += ["", *busy_table(results["busy"])]
     return "\n".join(table)
+
+
+def busy_table(busy: dict[str, dict]) -> list[str]:
+    """A column for each number of busy processes."""
+    titles = {"0": "idle", "1": "one process busy"}
+    header = ["what", *(titles.get(count, f"{count} busy") for count in busy)]
+    lines = [f"| {' | '.join(header)} |", "|---" * len(header) + "|"]
+    for words, name in ((f"{DIGITS} digits", "ours"), (f"{DIGITS} digits, `turbo`", "turbo")):
+        medians = [row[name]["median"] for row in busy.values()]
+        cells = [f"{seconds:.3f} s ({seconds / medians[0]:.1f}x)" for seconds in medians]
+        lines.append(f"| {words} | {' | '.join(cells)} |")
+    return lines

@@ -31,6 +31,6 @@ class Blocks(gr.Blocks):
 def poll_queue_less(blocks: gr.Blocks) -> None:
     """Let the queue of events be looked at every 5 ms.
 
-    Reason: Gradio looks at it every millisecond, day and night. Gain: see ``python -m benchmarks.run idle``.
+    Reason: Gradio looks at it every millisecond, day and night. Gain: see ``python -m benchmarks.run workarounds``.
     """
     blocks._queue.sleep_when_free = QUEUE_POLL
