@@ -36,7 +36,7 @@ def theme() -> gr.themes.Base:
         input_border_width="1px",
         slider_color="#4f46e5",
         slider_color_dark="#8b90ff",
-        button_transition="none",  # else the page is drawn anew 12 times after a click, maybe by the cores that compute
+        button_transition="none",  # a click shows at once
         button_primary_background_fill="#4f46e5",
         button_primary_background_fill_hover="#4338ca",
         button_primary_background_fill_dark="#5b5ef0",
