@@ -13,7 +13,7 @@ test: .venv/dev browser
 	$(BIN)/python -m pytest
 
 fast: .venv/dev
-	$(BIN)/python -m pytest -q -m "not browser and not slow"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto -m "not browser and not slow"
 
 check: .venv/dev
 	$(BIN)/ruff check .

@@ -26,6 +26,8 @@ from train.output.checkpoints import checkpoints
 from train.presets import PRESETS
 from train.schedule import PeriodicTask
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(autouse=True)
 def _one_thread():

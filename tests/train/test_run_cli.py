@@ -26,6 +26,8 @@ from train.output.run_directory import locked, new_run_directory
 from train.presets import PRESETS
 from train.run import main
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
 TRAIN = [sys.executable, "-m", "tests.train.tiny_run", "tiny"]

@@ -157,7 +157,9 @@ def test_a_broken_model_is_listed_with_what_is_wrong(choices, tmp_path):
     (run / "config.json").write_text("{}")
     title = next(title for title, ref in choices.models("en") if ref == str(run))
     assert title.startswith("mine · your run")
-    assert "config.json is not a model's" in title
+    assert len(title) > len("mine · your run") + 20  # with the beginning of the reason, as much as has room
+    (entry,) = (entry for entry in choices.engine.models() if entry.ref == str(run))
+    assert "config.json is not a model's" in str(entry.problem)
 
 
 def test_a_models_line_says_what_it_is_and_where_from_in_every_language(choices):

@@ -9,6 +9,8 @@ import pytest
 from ui import engine as engine_module
 from ui.request import Request
 
+pytestmark = pytest.mark.slow
+
 STEP = 1 / 64  # seconds that a call of the network takes
 
 
