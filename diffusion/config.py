@@ -12,7 +12,8 @@ from diffusion.variance import VARIANCES
 
 ProcessConfig = Annotated[LinearVP | CosineVP | ExponentialVE | Flow, Field(discriminator="kind")]
 Task = Literal["generation", "super-resolution", "classification"]
-LabelName = Annotated[str, Field(min_length=1, max_length=60)]
+MAX_LABEL, MAX_LABELS = 120, 1000  # characters of a label's name, and labels
+LabelName = Annotated[str, Field(min_length=1, max_length=MAX_LABEL)]
 
 
 class ModelConfig(BaseModel):
@@ -23,11 +24,12 @@ class ModelConfig(BaseModel):
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")
     title: str = Field("", max_length=100)
     description: str = Field("", max_length=500)
+    dataset: str | None = Field(None, min_length=1, max_length=200)  # trained on; None: not known
     image_size: int = Field(28, ge=4, le=512)
     channels: Literal[1, 3] = 1
     black_margin: float = Field(0.0, ge=0, le=1)  # how far below -1 a wholly black pixel lies in x0
     low_res_size: int | None = Field(None, ge=1, le=512)  # of the images that super-resolution enlarges
-    label_names: tuple[LabelName, ...] = Field((), max_length=1000)  # empty: unconditional
+    label_names: tuple[LabelName, ...] = Field((), max_length=MAX_LABELS)  # empty: unconditional
     process: ProcessConfig = CosineVP()
     prediction: Literal["eps", "x0", "v", "score", "flow", "previous_x"] = "v"
     variance: Literal["small", "large", "learned", "learned_range"] = "small"  # of a step of ancestral sampling

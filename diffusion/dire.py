@@ -25,8 +25,9 @@ from torch import Tensor
 from tqdm import tqdm
 
 from diffusion.errors import InputError
-from diffusion.io.files import write_atomically
-from diffusion.io.image_reader import UNREADABLE, read_image
+from diffusion.io.files import user_path, write_atomically
+from diffusion.io.image_folder import ImageFile, Listing, is_listable, list_files
+from diffusion.io.image_reader import UnreadableImage, read_image, without_warnings
 from diffusion.io.images import from_uint8, png_bytes, to_uint8
 from diffusion.io.loading import load_model
 from diffusion.model import Model
@@ -62,8 +63,9 @@ def run(model: str, images: Path, output: Path, device: str | None, batch_size: 
     """Check everything that can be checked first, then load, and work through what is not done yet. Raises
     InputError."""
     configure()
+    images, output = user_path(images, "images"), user_path(output, "output")
     job = CommandSettings(batch_size=batch_size, **given)
-    files = image_files(images, output)
+    listing = image_files(images, output)
     loaded = load_model(model, checked_device(device))
     if loaded.config.task != "generation":
         raise InputError("command.dire_task", setting="model", model=model)
@@ -73,66 +75,65 @@ def run(model: str, images: Path, output: Path, device: str | None, batch_size: 
     try:
         output.mkdir(parents=True, exist_ok=True)
         done = resumed(output, {"model": model, "images": str(images.resolve()), **chain})
-        failures, count = work(loaded, images, files, done, output, chain, job.batch_size or BATCH)
+        with without_warnings():
+            count = work(loaded, listing, done, output, chain, job.batch_size or BATCH)
     except OSError as error:
         raise InputError("command.cannot_write", path=output, reason=error.strerror) from None
-    for failure in failures:
-        print(f"skipped: {failure}", file=sys.stderr)
+    skipped = listing.skipped
+    for path, reason in skipped.reasons:
+        print(f"skipped: {path} ({reason})", file=sys.stderr)
     if not count + len(done):
-        raise InputError("command.dire_nothing_readable", setting="images", path=images, count=len(files))
-    print(f"{output / TABLE}: {count + len(done)} images, {len(failures)} files skipped", file=sys.stderr)
+        raise InputError("command.dire_nothing_readable", setting="images", path=images, count=len(listing.files))
+    print(f"{output / TABLE}: {count + len(done)} images, {len(skipped)} files skipped", file=sys.stderr)
 
 
-def work(
-    model: Model, root: Path, files: list[Path], done: set[str], output: Path, chain: dict, batch_size: int
-) -> tuple[list[str], int]:
-    """Reconstruct the files in batches, each written before the next, but for those that an earlier run has done: which
-    were unreadable, and how many were done. A line of the table is written after its pictures, so what stands in the
-    table is whole."""
-    failures: list[str] = []
-    among, count = set(files), 0
-    left = [file for file in files if file.as_posix() not in done]
+def work(model: Model, listing: Listing, done: set[str], output: Path, chain: dict, batch_size: int) -> int:
+    """Reconstruct the files in batches, each written before the next, but for those that an earlier run has done: how
+    many. A line of the table is written after its pictures, so what stands in the table is whole."""
+    among, count = {Path(file.path) for file in listing.files}, 0
+    left = [file for file in listing.files if file.path not in done]
     with (
-        tqdm(total=len(files), initial=len(done), unit=" images", desc="reconstructing", file=sys.stderr) as bar,
+        tqdm(
+            total=len(among), initial=len(among) - len(left), unit=" images", desc="reconstructing", file=sys.stderr
+        ) as bar,
         open(output / TABLE, "a", newline="", encoding="utf-8", errors=ANY_NAME) as table,
     ):
-        for paths, pixels in batches(model, root, left, batch_size, failures):
+        for paths, pixels in batches(model, left, batch_size, listing):
             x = from_uint8(pixels)
             back = reconstruct(model, x, **chain).cpu()
             difference = (x - back).abs()
             shown = zip(paths, to_uint8(back), to_uint8(difference - 1), strict=True)
             for path, reconstruction, error in shown:
                 for folder, picture in (("reconstruction", reconstruction), ("error", error)):
-                    target = output / folder / png_name(path, among)
+                    target = output / folder / png_name(Path(path), among)
                     target.parent.mkdir(parents=True, exist_ok=True)
                     write_atomically(target, png_bytes(picture))
             errors = difference.flatten(1).mean(1).tolist()
-            csv.writer(table).writerows(
-                (path.as_posix(), f"{error:.6f}") for path, error in zip(paths, errors, strict=True)
-            )
+            csv.writer(table).writerows((path, f"{error:.6f}") for path, error in zip(paths, errors, strict=True))
             table.flush()
             count += len(paths)
             bar.update(len(paths))
-    return failures, count
+    return count
 
 
 def batches(
-    model: Model, root: Path, files: list[Path], batch_size: int, failures: list[str]
-) -> Iterator[tuple[list[Path], np.ndarray]]:
-    """Readable files, with their pixels (N, H, W, C) uint8 as the model takes them; the others go into ``failures``."""
-    paths: list[Path] = []
+    model: Model, files: list[ImageFile], batch_size: int, listing: Listing
+) -> Iterator[tuple[list[str], np.ndarray]]:
+    """The paths of readable files, with their pixels (N, H, W, C) uint8 as the model takes them; the others are noted
+    in the listing."""
+    paths: list[str] = []
     pictures: list[np.ndarray] = []
     mode = "L" if model.config.channels == 1 else "RGB"
-    for path in files:
-        if len(os.fsencode(path.name)) > LONGEST_NAME - len(".png"):
-            failures.append(f"{path} (its name is too long to be added to)")
+    for file in files:
+        if len(os.fsencode(file.name)) > LONGEST_NAME - len(".png"):
+            listing.skipped.add(file.path, "its name is too long to be added to")
             continue
         try:
-            pictures.append(read_image(root / path, model.config.image_size, mode))
-        except UNREADABLE as error:
-            failures.append(f"{path} ({error})")
+            pictures.append(read_image(file, model.config.image_size, mode))
+        except UnreadableImage as error:
+            listing.skipped.add(file.path, str(error))
             continue
-        paths.append(path)
+        paths.append(file.path)
         if len(paths) == batch_size:
             yield paths, np.stack(pictures)
             paths, pictures = [], []
@@ -140,27 +141,21 @@ def batches(
         yield paths, np.stack(pictures)
 
 
-def image_files(images: Path, output: Path) -> list[Path]:
-    """All files below a folder, but for hidden ones and what this command wrote, relative to it and in order. Raises
-    InputError."""
-    if not images.is_dir():
-        code = "command.dire_images_file" if images.exists() else "command.dire_images_not_there"
-        raise InputError(code, setting="images", path=images)
+def image_files(images: Path, output: Path) -> Listing:
+    """The files below a folder or in a .zip, but for what this command wrote. Raises InputError."""
     try:
         inside, outside = images.resolve(), output.resolve()
     except (OSError, RuntimeError):
         raise InputError("command.dire_output_link", setting="output", path=output) from None
+    if not is_listable(images):
+        code = "command.dire_images_file" if images.exists() else "command.dire_images_not_there"
+        raise InputError(code, setting="images", path=images)
     if inside.is_relative_to(outside):
         raise InputError("command.dire_output_holds_images", setting="output", path=output)
-    files = [
-        path.relative_to(images)
-        for path in sorted(images.rglob("*"))
-        if path.is_file() and not path.resolve().is_relative_to(outside)
-    ]
-    files = [path for path in files if not any(part.startswith(".") for part in path.parts)]
-    if not files:
+    listing = list_files(images, except_below=output)
+    if not listing.files:
         raise InputError("command.dire_images_empty", setting="images", path=images)
-    return files
+    return listing
 
 
 def png_name(path: Path, among: set[Path]) -> Path:
@@ -198,7 +193,9 @@ def parser() -> Parser:
         f"Without --steps or --respacing it takes {STEPS} steps up and as many down.",
     )
     p.add_argument("--model", default="unet", metavar="REF", help="a bundled name, a path or hub:owner/name[@revision]")
-    p.add_argument("--images", required=True, type=Path, metavar="DIR", help="images, in sub-folders or not")
+    p.add_argument(
+        "--images", required=True, type=Path, metavar="DIR", help="images, in sub-folders or not, or a .zip of them"
+    )
     p.add_argument(
         "--output",
         required=True,

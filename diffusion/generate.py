@@ -17,9 +17,9 @@ from diffusion.config import ModelConfig
 from diffusion.errors import InputError
 from diffusion.io.files import check_writable, write_atomically
 from diffusion.io.gif import gif_bytes
-from diffusion.io.image_reader import read_low_res
 from diffusion.io.images import png_bytes, sheet
 from diffusion.io.loading import load_classifier, load_model
+from diffusion.io.low_res import read_low_res
 from diffusion.model import Model
 from diffusion.runtime import configure
 from diffusion.runtime.command_line import Parser, add_options, run_command

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError,
 from diffusion.config import ModelConfig
 from diffusion.errors import InputError
 from diffusion.networks import NetworkConfig, UNetEncoderConfig
+from train.datasets.layout import label_names as visible_names
 from train.presets import PRESETS
 
 UPSCALING = 4  # of the presets for super-resolution
@@ -124,6 +125,7 @@ class RunConfig(BaseModel):
 
     training: TrainConfig
     model: ModelConfig
+    fingerprint: str | None = None  # of the data set, to notice when it changes; None in earlier versions
 
     @classmethod
     def read(cls, path: Path) -> "RunConfig":
@@ -141,20 +143,37 @@ def preset_network(preset: str) -> NetworkConfig:
     return TypeAdapter(NetworkConfig).validate_python(PRESETS[preset]["model"]["network"])
 
 
-def preset_model(preset: str, image_size: int, channels: int, label_names: Sequence[str]) -> ModelConfig:
-    """A preset's model for images of a size, with a number of channels and labels; other sizes in its configuration are
-    derived from the image size. Raises ``InputError`` where there is none."""
+def preset_model(
+    preset: str, image_size: int, channels: int, label_names: Sequence[str], dataset: str | None = None
+) -> ModelConfig:
+    """A preset's model for the images of a data set: their size, number of channels and labels; other sizes in its
+    configuration are derived from the image size. Raises ``InputError`` where there is none."""
     network = preset_network(preset)
     derived: dict[str, Any] = {"image_size": image_size, "channels": channels, "label_names": tuple(label_names)}
     if isinstance(network, UNetEncoderConfig):
         network = network.model_copy(update={"pool_size": image_size // network.stride})
-    elif network.kind == "unet" and network.low_res:
-        derived["low_res_size"] = image_size // UPSCALING
-    settings = {"name": preset} | derived | PRESETS[preset]["model"] | {"network": network.model_dump()}
+    else:
+        if network.kind == "unet" and network.low_res:
+            derived["low_res_size"] = image_size // UPSCALING
+        if not label_names:  # nothing to be guided to
+            network = network.model_copy(update={"max_guidance": None})
+    row = PRESETS[preset]["model"]
+    if dataset is not None:
+        derived["dataset"] = data_name(dataset)
+        kind, labels = ("grey" if channels == 1 else "colour"), f", {len(label_names)} labels" if label_names else ""
+        images = f"{kind} images of {image_size}x{image_size} pixels{labels}"
+        row = row | {"description": f"{row.get('description', '')} Trained on {derived['dataset']}: {images}.".strip()}
+    settings = {"name": preset} | derived | row | {"network": network.model_dump()}
     try:
         return ModelConfig.model_validate(settings)
     except ValidationError as error:
         raise InputError("training.images_do_not_fit", preset=preset, reason=first_error(error)) from None
+
+
+def data_name(dataset: str) -> str:
+    """A data set's name as others may see it; of a folder only the last part of its path, as the rest is private."""
+    kind, colon, path = dataset.partition(":")
+    return f"{kind}{colon}{visible_names([Path(path).name])[0] if path else ''}"
 
 
 def first_error(error: ValidationError) -> str:

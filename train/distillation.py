@@ -42,11 +42,11 @@ class Distillation:
     """A loss with the signature of those in ``diffusion.losses``: ``loss(denoiser, x0, condition, t, eps)``.
 
     guided_teacher: the teacher's denoiser, guided by scales (N,), one an image; of the same process as the student's.
-    max_guidance: the scales are uniform from 0 to it.
+    max_guidance: the scales are uniform from 0 to it; None: there are none, as without labels.
     """
 
-    guided_teacher: Callable[[Tensor], Denoise]
-    max_guidance: float
+    guided_teacher: Callable[[Tensor | None], Denoise]
+    max_guidance: float | None
     darkest: float = -1.0  # the smallest value of an x0
     segments: int = SEGMENTS
     substeps: int = SUBSTEPS
@@ -56,7 +56,7 @@ class Distillation:
     ) -> Tensor:
         """eps (N, C, H, W) is the start of N trajectories with a condition; x0 and t are not used -> (N,) float32: the
         squared error of the parameterisation's target, the mean over the points of a trajectory."""
-        scale = self.max_guidance * torch.rand(len(eps), device=eps.device)
+        scale = None if self.max_guidance is None else self.max_guidance * torch.rand(len(eps), device=eps.device)
         condition = Condition.of(condition)
         x, t, target_x0 = self.training_points(denoiser, condition, eps, scale)
         level = denoiser.process.level(t)
@@ -70,7 +70,7 @@ class Distillation:
 
     @torch.no_grad()
     def training_points(
-        self, student: Denoiser, condition: Condition, eps: Tensor, scale: Tensor
+        self, student: Denoiser, condition: Condition, eps: Tensor, scale: Tensor | None
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Inputs and targets of the student, one trajectory after another within each point: x (M, C, H, W), t (M, 1,
         1, 1) and x0 (M, C, H, W), where M = 2 N segments: of each segment its beginning, which matters most, and a
@@ -145,7 +145,7 @@ def initialise_from_teacher(teacher: Model, student: Model) -> None:
 def distillation(teacher: Model, student: ModelConfig) -> Distillation:
     """The loss that distils a teacher, guided by its own settings, into such a student. Raises ``InputError`` where
     the student's network takes no scale."""
-    if student.max_guidance is None:
+    if student.max_guidance is None and student.label_names:
         raise InputError("training.student_takes_no_scale", model=student.name)
     settings = SamplingSettings().resolve(teacher.config)
     guided_teacher = partial(teacher.guided_denoiser, settings)

@@ -38,7 +38,7 @@ from diffusion.runtime import configure
 from diffusion.runtime.command_line import Parser, add_options, run_command
 from diffusion.runtime.device import checked_device
 from diffusion.settings import SETTINGS, SamplingSettings, field
-from train.datasets import Dataset, load_dataset
+from train.datasets import FOLDER, Dataset, load_dataset
 from train.evaluation.classifier import CLASSIFIERS, matching_dataset, required_dataset
 from train.evaluation.generation import evaluate_generation
 from train.evaluation.likelihood import bits_per_dim, summary
@@ -83,7 +83,7 @@ def parser() -> Parser:
     other = p.add_argument_group("instead of sampling")
     other.add_argument("--bits-per-dim", action="store_true", help="the variational bound on real test images")
     other.add_argument("--write-reference", action="store_true", help="compute the bundled metrics from --data-dir")
-    other.add_argument("--dataset", default="mnist", metavar="NAME", help="of the two above (default mnist)")
+    other.add_argument("--dataset", metavar="NAME", help="of the two above (default: the model's own; mnist)")
     return p
 
 
@@ -92,10 +92,11 @@ def run(options: argparse.Namespace) -> None:
     configure()
     data_dir = options.data_dir or "data"
     if options.write_reference:
-        if options.dataset not in CLASSIFIERS:
+        dataset = options.dataset or "mnist"
+        if dataset not in CLASSIFIERS:
             known = ", ".join(CLASSIFIERS)
-            raise InputError("evaluation.unknown_dataset", setting="dataset", known=known, given=options.dataset)
-        compute_reference(options.dataset, data_dir)
+            raise InputError("evaluation.unknown_dataset", setting="dataset", known=known, given=dataset)
+        compute_reference(dataset, data_dir)
         return
     given = CommandSettings(
         **{name: getattr(options, name) for name in (*SETTINGS, "num_images", "batch_size", "dire_steps")}
@@ -104,7 +105,8 @@ def run(options: argparse.Namespace) -> None:
     model = load_model(options.model, checked_device(options.device))
     sheet = None
     if options.bits_per_dim:
-        test = load_dataset(options.dataset, data_dir, "test")
+        size, channels = model.config.image_size, model.config.channels
+        test = load_dataset(options.dataset or own_dataset(model), data_dir, "test", size, channels)
         test = Dataset(test.images[: given.num_images], test.labels[: given.num_images], test.label_names)
         result = bits_per_dim(model, test, given.batch_size, given.respacing, given.seed or 0)
         result["model"] = options.model
@@ -179,6 +181,14 @@ def add_more_metrics(
     return sheet
 
 
+def own_dataset(model: Model) -> str:
+    """The known data set that the model was trained on. Raises ``InputError`` where it is none, or not known."""
+    dataset = model.config.dataset or matching_dataset(model.config)
+    if dataset is None or dataset.startswith(FOLDER):
+        raise InputError("evaluation.dataset_needed", setting="dataset", model=model.config.name)
+    return dataset
+
+
 # ------------------------------------------------------------------------- what would fail after the work, found before
 
 
@@ -192,7 +202,7 @@ def check(options: argparse.Namespace, given: CommandSettings) -> None:
             raise InputError("command.file_is_folder", setting=name, path=path)
     if options.sheet and not options.neighbours:
         raise InputError("evaluation.option_needs", setting="sheet", needed="neighbours")
-    if options.dataset != "mnist" and not options.bits_per_dim:
+    if options.dataset is not None and not options.bits_per_dim:
         with_dataset = {"bits_per_dim": "bits_per_dim", "write_reference": "write_reference"}
         raise InputError("evaluation.dataset_option", setting="dataset", **with_dataset)
     if options.bits_per_dim:

@@ -30,7 +30,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     "unet": {
         "model": {
             "title": "U-Net",
-            "description": "The default: a small U-Net that predicts v on the cosine schedule.",
+            "description": "A small U-Net that predicts v on the cosine schedule.",
             "black_margin": MARGIN,
             "process": COSINE,
             "prediction": "v",
@@ -81,7 +81,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     "ddpm-rgb": {
         "model": {
             "title": "DDPM on colour images",
-            "description": "A minimal unconditional DDPM, trained on CIFAR-10.",
+            "description": "A minimal DDPM: linear betas, a scalar time MLP.",
             "process": LINEAR,
             "prediction": "eps",
             "network": UNET
@@ -99,7 +99,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     "dit": {
         "model": {
             "title": "DiT",
-            "description": "An unconditional diffusion transformer: it generates random digits.",
+            "description": "A diffusion transformer.",
             "process": COSINE,
             "prediction": "v",
             "network": {"kind": "dit", "patch": 4, "width": 128, "depth": 6, "heads": 4},
@@ -147,7 +147,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     "classifier": {
         "model": {
             "title": "Classifier of noisy images",
-            "description": "Classifies digits at every noise level, to guide models of the cosine process, like DiT.",
+            "description": "Classifies images at every noise level, to guide models of the cosine process.",
             "process": COSINE,
             "network": {"kind": "unet_encoder", "patch": 2, "blocks": 1}
             | {
@@ -163,7 +163,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     "super-resolution": {
         "model": {
             "title": "Super-resolution U-Net",
-            "description": "Enlarges digits from 7x7 to 28x28 pixels; each sample is a plausible original.",
+            "description": "Enlarges images four times; each sample is a plausible original.",
             "process": COSINE,
             "prediction": "v",
             "network": UNET
@@ -175,7 +175,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     "frequency-unet": {
         "model": {
             "title": "Frequency U-Net",
-            "description": "The default's process, with a Fourier branch in every residual block.",
+            "description": "A U-Net with a Fourier branch in every residual block.",
             "process": COSINE,
             "prediction": "v",
             "network": UNET
@@ -187,7 +187,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     "speedrun": {
         "model": {
             "title": "Speedrun",
-            "description": "A network a third the size of the default's, trained for one minute.",
+            "description": "A small, fast U-Net, which learns as much as one minute allows.",
             "black_margin": MARGIN,
             "process": COSINE,
             "prediction": "v",
@@ -203,7 +203,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     "turbo": {
         "model": {
             "title": "Turbo",
-            "description": "The default distilled to two sampling steps, with the guidance scale as a network input.",
+            "description": "Distilled to two sampling steps, with the guidance scale as a network input.",
             "black_margin": MARGIN,
             "process": COSINE,
             "prediction": "v",

@@ -43,8 +43,11 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("preset", metavar="PRESET", choices=list(PRESETS), help=f"what to train: {', '.join(PRESETS)}")
     p.add_argument("--data-dir", metavar="D", help="directory of the data sets; missing ones are downloaded (data)")
     p.add_argument(
-        "--dataset", metavar="NAME", help="mnist, fashion_mnist, cifar10 or folder:PATH with one sub-folder a class"
+        "--dataset",
+        metavar="NAME",
+        help="mnist, fashion_mnist, cifar10 or folder:PATH: images, one sub-folder a class or all in one, or a .zip",
     )
+    p.add_argument("--unconditional", dest="conditional", action="store_false", help="learn the images without labels")
     p.add_argument("--image-size", type=int, metavar="N", help="in pixels; default: the data set's own")
     length = p.add_mutually_exclusive_group()
     length.add_argument("--steps", type=int, metavar="N", help="train for N steps")
@@ -143,9 +146,9 @@ def run(options: dict[str, Any], start_time: float) -> int:
         on_main_process(lambda: stack.enter_context(locked(run_dir, new=not resume)))
         with accelerator.main_process_first():  # so that one of them downloads
             if resume:
-                data = resumed_dataset(config)
+                data = resumed_dataset(config, run_dir)
             else:
-                config, data = new_run(training)
+                config, data = new_run(training, run_dir)
         if accelerator.is_main_process:
             write_atomically(run_dir / CONFIG, (config.model_dump_json(indent=2) + "\n").encode())
             print_summary(config, data, run_dir, accelerator)

@@ -10,9 +10,10 @@ from PIL import Image
 from torch import Tensor
 
 from diffusion.config import ModelConfig
-from diffusion.errors import InputError
+from diffusion.errors import InputError, Message
 from diffusion.io.images import downscaled, to_input
 from train.datasets import DIGITS
+from train.evaluation.classifier import matching_dataset
 
 SHEET = Path(__file__).parents[1] / "assets" / "digits.png"  # made by scripts/example_digits.py
 SIZE = 28  # pixels of a digit
@@ -30,14 +31,15 @@ def low_res_digits(config: ModelConfig, label: str, count: int) -> tuple[Tensor,
     """What a model for super-resolution enlarges, (count, 1, h, h) in [-1, 1], and which digit each is: the label, or
     all in turn for "". The same for every seed, so that another seed shows what else they could have been.
 
-    Raises InputError where the digits are not what the model enlarges.
+    Raises InputError where the digits are not what the model learned to enlarge.
     """
-    if (config.channels, config.image_size) != (1, SIZE) or config.low_res_size is None:
+    if config.low_res_size is None or matching_dataset(config) != "mnist":
         raise InputError(
             "page.no_examples_to_enlarge",
             model=config.name,
             size=config.image_size,
             channels=config.channels,
+            dataset=config.dataset or Message("evaluation.unknown_origin", key="dataset"),
             digit_size=SIZE,
         )
     if label not in ("", *DIGITS):

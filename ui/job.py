@@ -56,8 +56,8 @@ def prepare(request: Request, ref: str, registry: Registry) -> Job:
     record: dict[str, Any] = {"model": ref, "label": request.label, "num_images": request.num_images}
     record |= settings.record(config, guided) | ({"classifier": request.classifier} if guided else {})
     record |= {"precision": precision_on(model.device), "version": __version__}
-    shown = config.model_copy(update={"label_names": tile_names(config, names)})
-    return Job(model, labels, settings, arguments, wanted, record, generates_digits(shown), low_res_png)
+    classifiable = generates_digits(config, tile_names(config, names))
+    return Job(model, labels, settings, arguments, wanted, record, classifiable, low_res_png)
 
 
 def tile_names(config: ModelConfig, names: tuple[str, ...]) -> tuple[str, ...]:

@@ -1,11 +1,29 @@
 """Files written whole or not at all."""
 
+import errno
 import os
 import secrets
 import tempfile
 from pathlib import Path
 
 from diffusion.errors import InputError
+
+
+def user_path(text: str | Path, setting: str) -> Path:
+    """A path as a person wrote it, ~ being their home. Raises InputError where no file can have such a name."""
+    try:
+        path = Path(text).expanduser()
+        os.lstat(path)
+    except FileNotFoundError:
+        return path
+    except RuntimeError:
+        raise InputError("command.no_home", setting=setting, given=str(text)) from None
+    except ValueError as error:  # a null character
+        raise InputError("command.no_path", setting=setting, given=str(text), reason=error) from None
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            raise InputError("command.no_path", setting=setting, given=str(text), reason=error.strerror) from None
+    return path
 
 
 def write_atomically(path: Path, content: bytes) -> None:

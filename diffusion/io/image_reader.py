@@ -1,74 +1,119 @@
-"""Image files of any format, as square arrays in grey or RGB."""
+"""Image files as people have them, decoded as an image viewer shows them: upright, opaque, 8 bits a channel.
 
-import struct
-import zipfile
-import zlib
-from pathlib import Path
+One rule for every door: folders and zips to train on, ``diffusion.dire``, super-resolution. Only formats of the list
+are tried, by decoders that start no other program; the size of a file and its pixels are bounded, and whatever a
+decoder raises on a damaged file is one kind of error, ``UnreadableImage``.
+"""
+
+import io
+import warnings
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from threading import RLock
 
 import numpy as np
-import torch
-from PIL import Image, ImageOps
-from torch import Tensor
+from PIL import Image, ImageOps, JpegImagePlugin, UnidentifiedImageError
 
-from diffusion.errors import InputError
-from diffusion.io.images import downscaled, from_uint8
+from diffusion.io.image_folder import ImageFile
+from diffusion.io.pixel_formats import Storage, opaque
 
+FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "JPEG2000", "PPM", "ICO", "QOI", "TGA")
 MAX_PIXELS = 64_000_000  # an image larger than this is taken for a decompression bomb
-LARGEST_OWN_SIZE = 256  # pixels: images keep their own size up to here; above it the caller must choose one
-UNREADABLE = (  # what Pillow's decoders and zipfile raise on files that are damaged, encrypted or no images
-    *(OSError, ValueError, SyntaxError, EOFError, RuntimeError, IndexError, MemoryError, struct.error, zlib.error),
-    *(Image.DecompressionBombError, zipfile.BadZipFile),
-)
+MAX_BYTES = 256_000_000  # of a file
+LARGE_PIXELS, LARGE_BYTES = 12_000_000, 48_000_000  # images above are decoded one at a time, whatever the threads
+ORIENTATION = 274  # the only EXIF tag that is needed
+TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+_large = RLock()
 
 
-def read_image(file: Path | zipfile.Path, image_size: int | None, mode: str) -> np.ndarray:
-    """One image as (size, size, 1 or 3) uint8, upright, its transparent parts white.
+class UnreadableImage(ValueError):
+    """A file that cannot be decoded; ``str(error)`` is why, in a few words."""
 
-    mode is Pillow's, "L" or "RGB". Without ``image_size`` the size is that of the shorter side. Raises ``InputError``
-    where that is too large, and one of ``UNREADABLE`` where the file cannot be read.
+
+def read_image(file: ImageFile, image_size: int | None, mode: str) -> np.ndarray:
+    """One image as (size, size, 1 or 3) uint8: upright, opaque, cropped at the centre to a square.
+
+    mode is Pillow's, "L" or "RGB". Without ``image_size`` the size is that of the shorter side. Raises
+    ``UnreadableImage``.
     """
-    image = open_image(file, mode)
-    size = image_size or min(image.size)
-    if image_size is None and size > LARGEST_OWN_SIZE:
-        raise InputError(
-            "images.size_needed", file=file.name, width=image.width, height=image.height, setting="image_size"
-        )
-    return square(image, size)
+    with one_at_a_time(file.size > LARGE_BYTES):
+        return decode(read_bytes(file), image_size, mode)[0]
 
 
-def read_low_res(path: Path, size: int, mode: str) -> Tensor:
-    """An image, or all files in a folder in the order of their names, as (N, 1 or 3, size, size) float32 in [-1, 1]:
-    each cropped at the centre and ``downscaled``. Raises InputError."""
-    if not path.exists():
-        raise InputError("images.low_res_not_there", setting="low_res", path=path)
-    files = [path]
-    if path.is_dir():
-        files = sorted(file for file in path.iterdir() if file.is_file() and not file.name.startswith("."))
-    if not files:
-        raise InputError("images.low_res_empty", setting="low_res", path=path)
-    images = []
-    for file in files:
-        try:
-            image = open_image(file, mode)
-        except UNREADABLE as error:
-            raise InputError("images.low_res_unreadable", setting="low_res", path=file, reason=error) from None
-        pixels = np.stack([square(image, min(image.size))])  # (1, H, W, 1 or 3), a copy
-        images.append(downscaled(from_uint8(pixels), size))
-    return torch.cat(images)
+def decode(content: bytes, image_size: int | None, mode: str) -> tuple[np.ndarray, int]:
+    """``read_image`` of a file's bytes; and the length of the shorter side of the image as it was."""
+    try:
+        with opened(io.BytesIO(content)) as image:
+            own = min(image.size)
+            with one_at_a_time(image.width * image.height > LARGE_PIXELS):
+                if image.format == "JPEG" and image_size:  # decoded at a half, a quarter or an eighth: much faster
+                    image.draft("RGB", (2 * image_size, 2 * image_size))
+                storage = Storage.of(image)
+                return square(opaque(upright(image), storage).convert(mode), image_size or own), own
+    except UnreadableImage:
+        raise
+    except Exception as error:  # on damaged files, decoders raise whatever they stumble on
+        raise UnreadableImage(reason(error)) from None
 
 
-def open_image(file: Path | zipfile.Path, mode: str) -> Image.Image:
-    """An image upright, in Pillow's mode "L" or "RGB", its transparent parts white. Raises one of ``UNREADABLE``."""
-    with file.open("rb") as stream, Image.open(stream) as opened:
-        if opened.width * opened.height > MAX_PIXELS:
-            raise Image.DecompressionBombError(f"{opened.width}x{opened.height} pixels are more than {MAX_PIXELS}")
-        image = ImageOps.exif_transpose(opened)
-        if image.mode.startswith("I"):  # 16-bit grey, which convert("L") would clip
-            image = Image.fromarray((np.asarray(image).clip(0, 65535) // 257).astype(np.uint8))
-        if image.has_transparency_data:
-            image = image.convert("RGBA")
-            image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
-        return image.convert(mode)
+def shorter_side(file: ImageFile) -> int | None:
+    """In pixels, from the file's first bytes; None where it is no image."""
+    try:
+        with file.open() as stream, opened(stream) as image:
+            return min(image.size)
+    except Exception:  # as above
+        return None
+
+
+def read_bytes(file: ImageFile) -> bytes:
+    """The content of a file. Raises ``UnreadableImage``."""
+    if file.size > MAX_BYTES:
+        raise UnreadableImage(f"more than {MAX_BYTES // 1_000_000} MB")
+    try:
+        with file.open() as stream:
+            return stream.read(MAX_BYTES)
+    except Exception as error:  # of the disk, and of damaged or encrypted archives
+        raise UnreadableImage(reason(error)) from None
+
+
+def opened(stream) -> Image.Image:
+    """The image in a stream, not yet decoded. Raises ``UnreadableImage``, or what Pillow raises."""
+    Image.init()
+    formats = [name for name in FORMATS if name in Image.OPEN]
+    try:
+        image = Image.open(stream, formats=formats)
+    except Image.DecompressionBombError:
+        raise UnreadableImage(f"more than {MAX_PIXELS:,} pixels") from None
+    except Exception:
+        stream.seek(0)
+        if stream.read(2) != b"\xff\xd8":
+            raise
+        stream.seek(0)  # a JPEG whose list of further pictures is damaged, which is not needed
+        image = JpegImagePlugin.JpegImageFile(stream)
+    if image.width * image.height > MAX_PIXELS:
+        raise UnreadableImage(f"{image.width}x{image.height} pixels, more than {MAX_PIXELS:,}")
+    if not min(image.size):
+        raise UnreadableImage("no pixels")
+    return image
+
+
+def upright(image: Image.Image) -> Image.Image:
+    """The decoded image, turned as its EXIF orientation says; what else is in there may be as damaged as it likes."""
+    image.load()
+    try:
+        turn = TURNS.get(image.getexif().get(ORIENTATION, 1))
+    except Exception:  # as above
+        turn = None
+    return image if turn is None else image.transpose(turn)
 
 
 def square(image: Image.Image, size: int) -> np.ndarray:
@@ -77,3 +122,26 @@ def square(image: Image.Image, size: int) -> np.ndarray:
         image = ImageOps.fit(image, (size, size), Image.Resampling.BICUBIC)
     array = np.asarray(image)
     return array[..., None] if image.mode == "L" else array
+
+
+def one_at_a_time(large: bool) -> AbstractContextManager:
+    """Within it a large image is decoded: several at once would take too much memory."""
+    return _large if large else nullcontext()
+
+
+@contextmanager
+def without_warnings() -> Iterator[None]:
+    """Within it Pillow does not print what it finds odd about a file. For the main thread, around all of a folder."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def reason(error: Exception) -> str:
+    """Why a file cannot be read, in a few words that name no object in memory."""
+    if isinstance(error, UnidentifiedImageError):
+        return "no image of a known format"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    words = " ".join(str(error).split())[:100]
+    return words or type(error).__name__

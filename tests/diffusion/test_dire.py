@@ -172,7 +172,7 @@ def test_rgb_models_get_rgb(tmp_path, images, capsys):
     ("arguments", "sentence"),
     [
         (["--images", "nowhere"], "--images must be a folder; nowhere does not exist."),
-        (["--images", "IMAGES/top.bmp"], "is a file."),
+        (["--images", "IMAGES/top.bmp"], "--images must be a folder or a .zip of one;"),
         (["--images", "EMPTY"], "--images must be a folder with images in it"),
         (["--images", "IMAGES/b"], "has 2 files and none."),
         (["--images", "IMAGES", "--output", "IMAGES"], "--output must not be the folder of the images"),

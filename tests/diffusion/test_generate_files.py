@@ -10,8 +10,8 @@ from PIL import Image
 
 from diffusion import __version__, generate
 from diffusion.errors import option_name
-from diffusion.io.image_reader import read_low_res
 from diffusion.io.images import sheet, to_uint8
+from diffusion.io.low_res import read_low_res
 from diffusion.settings import SETTINGS
 from tests.tiny import tiny_classifier, tiny_enlarger, tiny_model
 
@@ -141,7 +141,7 @@ def test_gif_ends_with_the_finished_sheet(models, tmp_path):
 
 @pytest.mark.parametrize("suffix", ["png", "gif", "npz"])
 def test_colour_images_without_labels(suffix, models, tmp_path):
-    run(f"--model {models}/colour --label all --num-images 3", tmp_path / f"x.{suffix}")
+    run(f"--model {models}/colour --num-images 3", tmp_path / f"x.{suffix}")
     if suffix == "npz":
         images, labels, _ = held(tmp_path / "x.npz")
         assert images.shape == (3, 8, 8, 3)

@@ -151,3 +151,5 @@ def test_other_images_are_not_classified(tmp_path, models):
     tiny_model(label_names=("cat", "dog"), image_size=28).save(tmp_path / "pets")
     last = result(Engine(str(tmp_path / "pets"), tmp_path), label="dog", num_images=1)
     assert (last.classifications, last.labels) == (None, ["dog"])
+    tiny_model(image_size=28, dataset="folder:digits of mine").save(tmp_path / "own")
+    assert result(Engine(str(tmp_path / "own"), tmp_path), label="3", num_images=1).classifications is None

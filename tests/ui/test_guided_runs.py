@@ -81,7 +81,7 @@ def test_freeu_is_the_models_and_on_record(models, tmp_path):
 @pytest.fixture
 def enlarger(models, tmp_path):
     """An engine whose model makes 28x28 of 7x7."""
-    tiny_enlarger(seed=5, image_size=28, low_res_size=7).save(models / "large")
+    tiny_enlarger(seed=5, image_size=28, low_res_size=7, dataset="mnist").save(models / "large")
     return Engine("large", runs_dir=tmp_path / "runs")
 
 
@@ -93,7 +93,7 @@ def test_super_resolution_enlarges_real_digits(enlarger, label):
     places = [(7, i) for i in range(12)] if label else [(i % 10, i // 10) for i in range(12)]
     means = np.stack([real[place].reshape(7, 4, 7, 4).mean((1, 3)) for place in places])
     low_res = torch.from_numpy(means).float()[:, None] / 127.5 - 1
-    expected = tiny_enlarger(seed=5, image_size=28, low_res_size=7).generate(low_res=low_res, seed=3)
+    expected = tiny_enlarger(seed=5, image_size=28, low_res_size=7, dataset="mnist").generate(low_res=low_res, seed=3)
     result = updates[-1].result
     assert np.abs(result.images.astype(int) - to_uint8(expected)).max() <= 1
     assert result.labels == [str(digit) for digit, _ in places]
@@ -112,7 +112,10 @@ def test_another_seed_enlarges_the_same_digits_and_there_are_64(enlarger):
 
 def test_what_cannot_be_enlarged_is_explained(models, enlarger, tmp_path):
     tiny_enlarger(seed=6, channels=3, image_size=16).save(models / "photos")
-    with pytest.raises(InputError, match=r"16x16 pixels in 3 channel\(s\), and there are only grey digits of 28x28"):
+    with pytest.raises(InputError, match=r"16x16 pixels in 3 channel\(s\), and there are only MNIST's grey"):
         Engine("photos", runs_dir=tmp_path).run(Request())
+    tiny_enlarger(seed=6, image_size=28, low_res_size=7, dataset="fashion_mnist").save(models / "clothes")
+    with pytest.raises(InputError, match="was trained on fashion_mnist"):
+        Engine("clothes", runs_dir=tmp_path).run(Request())
     with pytest.raises(InputError, match="label must be one of 0"):
         enlarger.run(Request(label="cow"))

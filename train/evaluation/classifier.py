@@ -5,6 +5,7 @@ bundled (``CLASSIFIERS``); ``python -m train.evaluation.train_classifier`` train
 classifier that guides sampling is ``diffusion.noisy_classifier.NoisyClassifier``.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,7 +15,7 @@ from safetensors.torch import load_file
 from torch import nn
 
 from diffusion.config import ModelConfig
-from diffusion.errors import InputError
+from diffusion.errors import InputError, Message
 from diffusion.io.images import to_input
 from train.datasets import DIGITS, Dataset
 
@@ -129,11 +130,16 @@ def accuracy(classifier: EvaluationClassifier, data: Dataset) -> float:
 
 
 def matching_dataset(config: ModelConfig) -> str | None:
-    """The data set whose classifier can evaluate a model, by the size of its images and its labels, if it has any; None
-    where there is none."""
-    image_shape = (config.channels, config.image_size, config.image_size)
+    """The data set whose classifier can evaluate a model: the one that it was trained on, where its images still have
+    their size and its labels, if it has any, are that data set's; None where there is none.
+
+    Configurations of earlier versions do not say what a model was trained on. Then its labels do, or nothing does: any
+    small grey images could be anything.
+    """
     for dataset, spec in CLASSIFIERS.items():
-        if image_shape == spec.image_shape and list(config.label_names) in ([], spec.label_names):
+        labels = list(config.label_names)
+        known = config.dataset == dataset if config.dataset is not None else labels == spec.label_names
+        if known and config.image_shape == spec.image_shape and labels in ([], spec.label_names):
             return dataset
     return None
 
@@ -143,19 +149,22 @@ def required_dataset(config: ModelConfig) -> str:
     if dataset := matching_dataset(config):
         return dataset
     supported = "; ".join(
-        f"{spec.title}'s {len(spec.label_names)} classes ({', '.join(spec.label_names[:3])}, ...) as {spec.image_shape}"
-        for spec in CLASSIFIERS.values()
+        f"{spec.title} ({dataset}): {len(spec.label_names)} classes ({', '.join(spec.label_names[:3])}, ...) as "
+        f"{spec.image_shape}"
+        for dataset, spec in CLASSIFIERS.items()
     )
     raise InputError(
         "evaluation.no_classifier",
         model=config.name,
+        dataset=config.dataset or Message("evaluation.unknown_origin", key="dataset"),
         classes=config.num_classes,
         names=f" ({', '.join(config.label_names[:3])}, ...)" if config.label_names else "",
-        image_shape=(config.channels, config.image_size, config.image_size),
+        image_shape=config.image_shape,
         supported=supported,
     )
 
 
-def generates_digits(config: ModelConfig) -> bool:
-    """Whether a model's labels and image size are those of MNIST, so that its digits can be classified."""
-    return bool(config.label_names) and matching_dataset(config) == "mnist"
+def generates_digits(config: ModelConfig, names: Sequence[str]) -> bool:
+    """Whether a model's images are MNIST's, and what they should show has the names of its digits: so that they can be
+    classified. The names may be the model's own labels, or those of what guides it."""
+    return list(names) == DIGITS and matching_dataset(config) == "mnist"

@@ -4,7 +4,6 @@ import os
 import platform
 import re
 import shlex
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -14,7 +13,7 @@ from huggingface_hub import EvalResult, ModelCard, ModelCardData
 from diffusion.errors import InputError
 from diffusion.model import Model
 from diffusion.settings import SamplingSettings
-from train.config import BUDGETS, RunConfig, TrainConfig
+from train.config import BUDGETS, RunConfig, TrainConfig, data_name
 from train.evaluation.metrics import COLUMNS, METRICS, available_columns, available_metrics, cell, settings_text
 from train.presets import PRESETS
 
@@ -78,7 +77,7 @@ def model_card(
     labels = ", ".join(model.label_names[:20]) + (", ..." if model.num_classes > 20 else "")
     parameters = sum(parameter.numel() for parameter in trained.network.parameters())
     rows = {
-        "Data": f"{data_name(training)}, {num_images:,} images of {model.image_size}x{model.image_size} pixels",
+        "Data": f"{data_name(training.dataset)}, {num_images:,} images of {model.image_size}x{model.image_size} pixels",
         "Labels": labels or "none (unconditional)",
         "Preset": training.preset,
         "Parameters": f"{parameters:,}",
@@ -162,12 +161,6 @@ def parse_card(card: str) -> ModelCard:
     return parsed
 
 
-def data_name(training: TrainConfig) -> str:
-    """The data set's name; of a folder only the last part of its path, as the rest is private."""
-    kind, colon, path = training.dataset.partition(":")
-    return f"{kind}{colon}{Path(path).name}"
-
-
 def hardware(device: torch.device, processes: int) -> str:
     """The machine in words, as in "2 CPU cores (x86_64)" or "NVIDIA A100"; of several processes each has as much."""
     if device.type == "cuda":
@@ -185,5 +178,7 @@ def command(training: TrainConfig) -> str:
     for name in OPTIONS:
         value = getattr(training, name)
         if value is not None and value != getattr(preset, name):
-            words += [f"--{name.replace('_', '-')}", data_name(training) if name == "dataset" else str(value)]
+            words += [f"--{name.replace('_', '-')}", data_name(training.dataset) if name == "dataset" else str(value)]
+    if preset.conditional and not training.conditional:
+        words.append("--unconditional")
     return shlex.join(words)

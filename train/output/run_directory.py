@@ -2,6 +2,7 @@
 
 import json
 import shlex
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from itertools import count
@@ -10,6 +11,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from diffusion.errors import InputError
+from train.datasets.kept import KEPT
 
 CONFIG, METRICS, SAMPLES, CHECKPOINTS, MODEL, EVENTS, LOCK = (
     "config.json",
@@ -70,6 +72,7 @@ def locked(path: Path, new: bool) -> Iterator[None]:
         yield
     except BaseException:
         if new and not (path / CHECKPOINTS).exists():
+            shutil.rmtree(path / KEPT, ignore_errors=True)
             for name in (CONFIG, LOCK):
                 (path / name).unlink(missing_ok=True)
             with suppress(OSError):  # something else is there

@@ -46,21 +46,28 @@ def test_an_image_is_classified_alike_alone_and_among_others(bundled):
 @pytest.mark.parametrize(
     ("changes", "dataset", "digits"),
     [
-        ({}, "mnist", True),
-        ({"label_names": ()}, "mnist", False),
+        ({}, "mnist", True),  # of an earlier version: by its labels
+        ({"label_names": ()}, None, False),
+        ({"dataset": "mnist"}, "mnist", True),
+        ({"dataset": "mnist", "label_names": ()}, "mnist", False),
+        ({"dataset": "fashion_mnist"}, None, False),
+        ({"dataset": "folder:digits"}, None, False),
+        ({"dataset": "mnist", "image_size": 32}, None, False),
+        ({"dataset": "mnist", "label_names": ("cat", "dog")}, None, False),
         ({"channels": 3}, None, False),
         ({"image_size": 32}, None, False),
         ({"label_names": ("cat", "dog")}, None, False),
-        ({"channels": 3, "image_size": 32, "label_names": ()}, "cifar10", False),
+        ({"channels": 3, "image_size": 32, "label_names": ()}, None, False),
+        ({"channels": 3, "image_size": 32, "label_names": (), "dataset": "cifar10"}, "cifar10", False),
         ({"channels": 3, "image_size": 32, "label_names": CIFAR10}, "cifar10", False),
     ],
 )
 def test_which_classifier_is_for_which_model(changes, dataset, digits):
     config = ModelConfig(**{"name": "x", "label_names": tuple(DIGITS), "network": NETWORK} | changes)
     assert matching_dataset(config) == dataset
-    assert generates_digits(config) is digits
+    assert generates_digits(config, config.label_names) is digits
     if dataset is None:
-        with pytest.raises(InputError, match="no evaluation classifier for 'x', which generates"):
+        with pytest.raises(InputError, match=r"no evaluation classifier for 'x', which was trained on .* and generates"):
             required_dataset(config)
 
 

@@ -1,0 +1,66 @@
+"""The data sets that torchvision knows, from their original files, which it downloads where they are missing."""
+
+import logging
+import socket
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import torch
+
+from diffusion.errors import InputError
+
+log = logging.getLogger(__name__)
+
+DOWNLOAD_TIMEOUT = 20.0  # seconds without a response
+
+
+def from_torchvision(class_name: str, directory: Path, split: str):
+    """A torchvision data set (with .data and .targets) from a directory, downloaded where it is missing.
+
+    directory: the root or, within it, the data set's own folder (as in data/MNIST).
+    """
+    source = getattr(import_torchvision().datasets, class_name)
+    root = directory.parent if directory.name == class_name else directory
+    train = split == "train"
+    try:
+        return source(str(root), train=train, download=False)
+    except RuntimeError:  # torchvision's error for missing or incomplete files
+        log.info("%s is not in %s: downloading it", class_name, root.resolve())
+    except (OSError, ValueError, AssertionError) as error:
+        raise InputError("datasets.damaged", name=class_name, path=root.resolve(), reason=error) from error
+    timeout = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(DOWNLOAD_TIMEOUT)  # torchvision would wait forever for a silent host
+    try:
+        return source(str(root), train=train, download=True)
+    except (OSError, RuntimeError, ValueError, AssertionError) as error:
+        reason = " ".join(str(error).split()).rstrip(".")
+        raise InputError(
+            "datasets.cannot_download", name=class_name, path=root.resolve(), reason=reason, setting="data_dir"
+        ) from error
+    finally:
+        socket.setdefaulttimeout(timeout)
+
+
+_declared: list[torch.library.Library] = []  # kept, as declarations end with their Library
+
+
+def import_torchvision() -> ModuleType:
+    """torchvision, also where its compiled operators cannot be loaded.
+
+    The wheel on PyPI is built for CUDA; with a CPU-only torch its operators are missing, and the import fails on the
+    first one that it describes. Data sets need none of them, so it is enough to declare the two names.
+    """
+    try:
+        import torchvision
+    except RuntimeError as error:
+        if "torchvision::nms" not in str(error):
+            raise
+        for name in [name for name in sys.modules if name.partition(".")[0] == "torchvision"]:
+            del sys.modules[name]  # the half-imported package
+        library = torch.library.Library("torchvision", "DEF")
+        library.define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+        library.define("qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+        _declared.append(library)
+        import torchvision
+    return torchvision
