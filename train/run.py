@@ -12,7 +12,6 @@ import errno
 import os
 import sys
 import time
-from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -85,48 +84,56 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; returns its exit status: 0 done, 1 failed, 2 bad input, 130 Ctrl-C, 143 SIGTERM."""
     options = vars(parser().parse_args(arguments))
-    try:
-        return run_reporting_errors(options)
-    except KeyboardInterrupt:  # before the first step; from then on the loop handles it
-        return report("Interrupted.", 130)
-
-
-def run_reporting_errors(options: dict[str, Any]) -> int:
-    """``run``, with expected errors as one line and an exit status."""
     start_time = process_start()
+    try:
+        from train.processes import process_group
 
+        with process_group():
+            return run_reporting_errors(options, start_time)
+    except InputError as error:  # before the processes were connected
+        print(f"train.run: {error.text(name=option_name)}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("train.run: Interrupted.", file=sys.stderr)
+        return 130
+
+
+def run_reporting_errors(options: dict[str, Any], start_time: float) -> int:
+    """``run``, with expected errors as one line and an exit status."""
     from train.loop import TrainingStopped
+    from train.processes import is_lost_connection, is_main_process, report
 
     try:
         return run(options, start_time)
     except InputError as error:
         return report(error.text(name=option_name), 2)
-    except TrainingStopped as stopped:
-        return report(str(stopped), stopped.code)
+    except TrainingStopped as stopped:  # on all processes, of which the main one has still to save
+        return report(str(stopped), stopped.code) if is_main_process() else stopped.code
+    except KeyboardInterrupt:  # before the first step, or the second; the loop handles the first
+        return report("Interrupted.", 130)
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             return report(
                 "The disk is full, so the run was stopped; what was saved last is complete. Make room and --resume.", 1
             )
         raise
+    except RuntimeError as error:
+        if is_lost_connection(error):
+            return report("Another process of the run has ended without a reason, so this one ends, too.", 1)
+        raise
 
 
 def run(options: dict[str, Any], start_time: float) -> int:
     """Train with the parsed options."""
-    import torch
-    from accelerate import PartialState
-
     from diffusion.io.files import write_atomically
     from diffusion.io.upload import push
     from diffusion.runtime import configure
     from train.loop import accelerator_for, train
     from train.output.run_directory import CONFIG, latest_run_directory, locked, new_run_directory
+    from train.processes import on_main_process
     from train.run_setup import new_run, new_training_config, resumed_config, resumed_dataset
 
     configure()
-    # processes without a GPU communicate over gloo, which accelerate uses only where cpu is requested
-    PartialState(cpu=not torch.accelerator.is_available() or os.environ.get("ACCELERATE_USE_CPU", "").lower() == "true")
-
     output_dir, resume, repo_id = (options.pop(name, None) for name in ("output_dir", "resume", "push_to_hub"))
     if repo_id is not None:
         check_upload(repo_id)
@@ -157,7 +164,6 @@ def run(options: dict[str, Any], start_time: float) -> int:
         print(model_dir)
         if repo_id is not None:
             print(push(model_dir, repo_id, message=f"Train {training.preset}"))
-    accelerator.end_training()
     return 0
 
 
@@ -171,23 +177,6 @@ def check_upload(repo_id: str) -> None:
         raise InputError("run.hub_name", setting="push_to_hub", given=repo_id)
     if not get_token():
         raise InputError("run.hub_token", setting="push_to_hub")
-
-
-def on_main_process(function: Callable[[], Any]) -> Any:
-    """What a function returns on the main process, or the ``InputError`` that it raises, on every process."""
-    from accelerate import PartialState
-    from accelerate.utils import broadcast_object_list
-
-    outcome: list[Any] = [None]
-    if PartialState().is_main_process:
-        try:
-            outcome = [function()]
-        except InputError as error:
-            outcome = [error]
-    broadcast_object_list(outcome)
-    if isinstance(outcome[0], InputError):
-        raise outcome[0]
-    return outcome[0]
 
 
 def print_summary(config: "RunConfig", data: "Dataset", run_dir: Path, accelerator: "Accelerator") -> None:
@@ -208,13 +197,6 @@ def process_start() -> float:
     import psutil
 
     return time.monotonic() - (time.time() - psutil.Process(os.getpid()).create_time())
-
-
-def report(sentence: str, code: int) -> int:
-    """Print it to stderr, once where there are several processes; returns the code."""
-    if os.environ.get("RANK", "0") == "0":
-        print(f"train.run: {sentence}", file=sys.stderr)
-    return code
 
 
 if __name__ == "__main__":

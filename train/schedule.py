@@ -15,6 +15,8 @@ from train.config import TrainConfig
 MAX_CLOSING_SHARE = 0.2  # of a run measured in minutes: the most that is reserved for its last sample sheet
 MAX_WARMUP_SHARE = 0.05  # of a run: the warm-up is no longer, however few the steps
 MAX_TASK_SHARE = 0.02  # of the time for each periodic task
+STOPPING = ("SIGINT", "SIGTERM", "SIGHUP")  # signals; the last is not on Windows
+SAME_CTRL_C = 2.0  # seconds: from the terminal, and again from accelerate launch
 
 
 class Schedule:
@@ -58,19 +60,28 @@ class Schedule:
 
     @contextmanager
     def signals_handled(self) -> Iterator[None]:
-        """Within it the first Ctrl-C or SIGTERM requests a stop after the step; a second Ctrl-C stops at once."""
+        """Within it the first Ctrl-C, SIGTERM or closing of the terminal requests a stop after the step; a second
+        Ctrl-C stops at once. What the caller chose to ignore, as ``nohup`` does, stays ignored."""
+        received_at = -math.inf
 
         def handle(number: int, frame: FrameType | None) -> None:
-            if self.received_signal and number == signal.SIGINT:
+            nonlocal received_at
+            again = self.received_signal and time.monotonic() - received_at > SAME_CTRL_C
+            if again and number == signal.SIGINT:
                 raise KeyboardInterrupt
-            self.received_signal = number
+            if not self.received_signal:
+                self.received_signal, received_at = number, time.monotonic()
 
-        before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+        numbers = [getattr(signal, name) for name in STOPPING if hasattr(signal, name)]
+        before = {number: signal.getsignal(number) for number in numbers}
+        handled = [number for number in numbers if before[number] is not signal.SIG_IGN]
+        for number in handled:
+            signal.signal(number, handle)
         try:
             yield
         finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
+            for number in handled:
+                signal.signal(number, before[number])
 
 
 class PeriodicTask:

@@ -3,7 +3,9 @@
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from train.evaluation.classifier import EvaluationClassifier, load_evaluation_classifier
 
@@ -24,3 +26,17 @@ def data_dir() -> Path:
 def bundled() -> EvaluationClassifier:
     """The bundled evaluation classifier of digits."""
     return load_evaluation_classifier()
+
+
+@pytest.fixture(scope="session")
+def image_folder(tmp_path_factory) -> Path:
+    """A folder of 8 colour images of 12x12 in each of two classes."""
+    root = tmp_path_factory.mktemp("images")
+    rng = np.random.default_rng(0)
+    for name, channel in (("red", 0), ("green", 1)):
+        (root / name).mkdir()
+        for number in range(8):
+            image = rng.integers(0, 80, (12, 12, 3), dtype=np.uint8)
+            image[..., channel] += 150
+            Image.fromarray(image).save(root / name / f"{number}.png")
+    return root

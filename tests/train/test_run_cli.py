@@ -12,7 +12,6 @@ from pathlib import Path
 from threading import Timer
 
 import huggingface_hub
-import numpy as np
 import pytest
 import torch
 from huggingface_hub import ModelCard
@@ -31,20 +30,6 @@ pytestmark = pytest.mark.slow
 ROOT = Path(__file__).resolve().parents[2]
 ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
 TRAIN = [sys.executable, "-m", "tests.train.tiny_run", "tiny"]
-
-
-@pytest.fixture(scope="module")
-def image_folder(tmp_path_factory) -> Path:
-    """A folder of 8 colour images of 12x12 in each of two classes."""
-    root = tmp_path_factory.mktemp("images")
-    rng = np.random.default_rng(0)
-    for name, channel in (("red", 0), ("green", 1)):
-        (root / name).mkdir()
-        for number in range(8):
-            image = rng.integers(0, 80, (12, 12, 3), dtype=np.uint8)
-            image[..., channel] += 150
-            Image.fromarray(image).save(root / name / f"{number}.png")
-    return root
 
 
 @pytest.fixture
