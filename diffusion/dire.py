@@ -25,7 +25,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from diffusion.errors import InputError
-from diffusion.io.files import user_path, write_atomically
+from diffusion.io.files import write_atomically
 from diffusion.io.image_folder import ImageFile, Listing, is_listable, list_files
 from diffusion.io.image_reader import UnreadableImage, read_image, without_warnings
 from diffusion.io.images import from_uint8, png_bytes, to_uint8
@@ -63,7 +63,6 @@ def run(model: str, images: Path, output: Path, device: str | None, batch_size: 
     """Check everything that can be checked first, then load, and work through what is not done yet. Raises
     InputError."""
     configure()
-    images, output = user_path(images, "images"), user_path(output, "output")
     job = CommandSettings(batch_size=batch_size, **given)
     listing = image_files(images, output)
     loaded = load_model(model, checked_device(device))

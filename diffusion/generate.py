@@ -107,8 +107,7 @@ def run(
         arguments["classifier"] = guide = load_classifier(classifier, loaded.device)
         guide.check_fits(loaded.config)
         names = guide.label_names
-    chosen = list(names) if "all" in label else label or [""]
-    indices = [label_index(name, names) for name in chosen] or [-1]
+    indices = chosen_labels(label, names)
     small = low_res_images(loaded.config, low_res, job.num_images)
     count = job.num_images or (16 if len(indices) == 1 else 10 * len(indices)) if small is None else len(small)
     labels = [indices[i % len(indices)] for i in range(count)]
@@ -127,6 +126,16 @@ def run(
     except OSError as error:
         raise InputError("command.cannot_write", path=output, reason=error.strerror) from None
     print(f"{output}: {count} image{'s' if count > 1 else ''}", file=sys.stderr)
+
+
+def chosen_labels(label: Sequence[str], names: Sequence[str]) -> list[int]:
+    """The indices of the labels that were named, or of all; -1 for none. Raises InputError."""
+    if "all" not in label or "all" in names:  # a label may have that name
+        return [label_index(name, names) for name in label or [""]]
+    if len(label) > 1:
+        others = [name for name in label if name != "all"] or ["all"]
+        raise InputError("labels.all_and_others", setting="label", given=others[0])
+    return list(range(len(names))) or [label_index("all", names)]
 
 
 def low_res_images(config: ModelConfig, path: Path | None, num_images: int | None) -> Tensor | None:

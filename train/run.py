@@ -9,7 +9,6 @@ Examples:
 
 import argparse
 import errno
-import os
 import sys
 import time
 from contextlib import ExitStack
@@ -51,7 +50,9 @@ def parser() -> argparse.ArgumentParser:
     length = p.add_mutually_exclusive_group()
     length.add_argument("--steps", type=int, metavar="N", help="train for N steps")
     length.add_argument("--epochs", type=float, metavar="N", help="train for N passes over the data set")
-    length.add_argument("--minutes", type=float, metavar="M", help="train for M minutes, start-up included")
+    length.add_argument(
+        "--minutes", type=float, metavar="M", help="train for M minutes, from when the images are loaded"
+    )
     p.add_argument(
         "--output-dir", metavar="DIR", help="the run's directory; default: the first free of runs/PRESET, -2, ..."
     )
@@ -84,12 +85,11 @@ def parser() -> argparse.ArgumentParser:
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; returns its exit status: 0 done, 1 failed, 2 bad input, 130 Ctrl-C, 143 SIGTERM."""
     options = vars(parser().parse_args(arguments))
-    start_time = process_start()
     try:
         from train.processes import process_group
 
         with process_group():
-            return run_reporting_errors(options, start_time)
+            return run_reporting_errors(options)
     except InputError as error:  # before the processes were connected
         print(f"train.run: {error.text(name=option_name)}", file=sys.stderr)
         return 2
@@ -98,13 +98,13 @@ def main(arguments: list[str] | None = None) -> int:
         return 130
 
 
-def run_reporting_errors(options: dict[str, Any], start_time: float) -> int:
+def run_reporting_errors(options: dict[str, Any]) -> int:
     """``run``, with expected errors as one line and an exit status."""
     from train.loop import TrainingStopped
     from train.processes import is_lost_connection, is_main_process, report
 
     try:
-        return run(options, start_time)
+        return run(options)
     except InputError as error:
         return report(error.text(name=option_name), 2)
     except TrainingStopped as stopped:  # on all processes, of which the main one has still to save
@@ -123,9 +123,9 @@ def run_reporting_errors(options: dict[str, Any], start_time: float) -> int:
         raise
 
 
-def run(options: dict[str, Any], start_time: float) -> int:
+def run(options: dict[str, Any]) -> int:
     """Train with the parsed options."""
-    from diffusion.io.files import write_atomically
+    from diffusion.io.files import user_path, write_atomically
     from diffusion.io.upload import push
     from diffusion.runtime import configure
     from train.loop import accelerator_for, train
@@ -138,7 +138,7 @@ def run(options: dict[str, Any], start_time: float) -> int:
     if repo_id is not None:
         check_upload(repo_id)
     if resume:
-        run_dir = Path(output_dir) if output_dir else latest_run_directory(options["preset"])
+        run_dir = user_path(output_dir, "output_dir") if output_dir else latest_run_directory(options["preset"])
         config = resumed_config(run_dir, options)
         training = config.training
     else:
@@ -159,7 +159,7 @@ def run(options: dict[str, Any], start_time: float) -> int:
         if accelerator.is_main_process:
             write_atomically(run_dir / CONFIG, (config.model_dump_json(indent=2) + "\n").encode())
             print_summary(config, data, run_dir, accelerator)
-        model_dir = train(config, data, run_dir, accelerator, start_time)
+        model_dir = train(config, data, run_dir, accelerator, time.monotonic())
     if accelerator.is_main_process:
         print(model_dir)
         if repo_id is not None:
@@ -190,13 +190,6 @@ def print_summary(config: "RunConfig", data: "Dataset", run_dir: Path, accelerat
         f"{'bf16' if accelerator.mixed_precision == 'bf16' else 'fp32'}; into {run_dir}",
         file=sys.stderr,
     )
-
-
-def process_start() -> float:
-    """When this process was started, on time.monotonic()'s clock: before Python, torch and the rest were loaded."""
-    import psutil
-
-    return time.monotonic() - (time.time() - psutil.Process(os.getpid()).create_time())
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import logging
 import os
 import re
 import shutil
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 import huggingface_hub as hf  # its parts are imported on first use, so a bundled model does not wait for them
@@ -54,6 +54,7 @@ def resolve(ref: str, patience: float = PATIENCE) -> Path:
             raise InputError("hub.bad_revision", ref=ref)
         return _pull(repo_id, revision or "main", patience)
     if is_bundled(ref):
+        warn_of_folder(ref)
         return BUNDLED / ref
     try:
         path = Path(ref).expanduser()
@@ -63,6 +64,15 @@ def resolve(ref: str, patience: float = PATIENCE) -> Path:
     if exists:
         return complete(path)
     raise InputError("hub.no_such_model", ref=ref, bundled=", ".join(bundled()), config=CONFIG, weights=WEIGHTS)
+
+
+@cache
+def warn_of_folder(name: str) -> None:
+    """Say, once, that a folder of one's own is not meant by the name of a bundled model."""
+    if os.path.isfile(os.path.join(name, CONFIG)):
+        logging.getLogger(__name__).warning(
+            "%s is the bundled model; for the folder of that name, give ./%s", name, name
+        )
 
 
 def complete(path: Path) -> Path:

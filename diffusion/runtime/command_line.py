@@ -4,9 +4,11 @@ mistake should not wait for torch."""
 import argparse
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import NoReturn
 
 from diffusion.errors import InputError, option_name
+from diffusion.io.files import user_path
 
 METAVARS = {"integer": "N", "number": "X", "choice": "NAME", "text": "SPEC"}
 
@@ -35,6 +37,9 @@ def run_command(
     with a line that ends in ``stopped``: what has become of the work."""
     options = parser.parse_args(arguments)
     try:
+        for name, value in vars(options).items():
+            if isinstance(value, Path):
+                setattr(options, name, user_path(value, name))
         run(options)
     except InputError as error:
         print(f"{parser.prog}: {error.text(name=option_name)}", file=sys.stderr)

@@ -1,5 +1,6 @@
 import csv
 import json
+import zipfile
 
 import numpy as np
 import pytest
@@ -159,6 +160,23 @@ def test_each_image_has_a_file_of_its_own(model_dir, images, tmp_path, capsys):
     assert f"{'字' * 83}.png (its name is too long to be added to)" in err
     assert [path for path, _ in rows(output)[1:]] == [*DONE[:-1], "a/two.jpg.png", f"b/{long}", DONE[-1]]
     assert len(list((output / "error").rglob("*.*"))) == 7
+
+
+def test_a_zip_and_links_are_read_as_every_other_door_does(model_dir, images, tmp_path, capsys):
+    with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
+        for path in ("a/one.png", "b/broken.png"):
+            archive.write(images / path, f"wrap/{path}")
+    arguments = ["--model", model_dir, "--steps", 3]
+    code, err = run(capsys, *arguments, "--images", tmp_path / "x.zip", "--output", tmp_path / "zipped")
+    assert code == 0, err
+    assert [path for path, _ in rows(tmp_path / "zipped")[1:]] == ["wrap/a/one.png"]
+    (tmp_path / "linked").mkdir()
+    (tmp_path / "linked" / "pool").symlink_to(images / "a")
+    (tmp_path / "linked" / "gone.png").symlink_to("nowhere")
+    code, err = run(capsys, *arguments, "--images", tmp_path / "linked", "--output", tmp_path / "out")
+    assert code == 0, err
+    assert "skipped: gone.png (a link that leads nowhere)" in err
+    assert [path for path, _ in rows(tmp_path / "out")[1:]] == [path.replace("a/", "pool/", 1) for path in DONE[:-1]]
 
 
 def test_rgb_models_get_rgb(tmp_path, images, capsys):

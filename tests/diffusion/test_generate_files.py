@@ -2,6 +2,7 @@
 
 import json
 import shlex
+import zipfile
 
 import numpy as np
 import pytest
@@ -114,6 +115,32 @@ def test_npz_holds_images_and_labels(models, tmp_path):
 def test_images_take_the_labels_in_turn(line, labels, models, tmp_path):
     run(f"--model {models}/tiny --steps 1 {line}", tmp_path / "x.npz")
     assert held(tmp_path / "x.npz")[1] == labels
+
+
+def test_a_label_may_be_called_all(models, tmp_path):
+    tiny_model(label_names=("all", "none")).save(tmp_path / "model")
+    run(f"--model {tmp_path}/model --label all --num-images 3", tmp_path / "x.npz")
+    assert held(tmp_path / "x.npz")[1] == [0, 0, 0]
+
+
+def test_the_tilde_is_home(models, pictures, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    run(f"--model {models}/enlarger --low-res '~/pictures'", "~/made/x.npz")
+    assert len(held(tmp_path / "made" / "x.npz")[0]) == 3
+
+
+def test_a_folder_to_enlarge_is_read_as_every_other(models, pictures, tmp_path, capsys):
+    folder, pixels = pictures
+    (folder / "a.txt").write_text("no image")
+    Image.fromarray(pixels[0]).save(folder / "sub" / "nested.png")
+    run(f"--model {models}/enlarger --low-res {folder}", tmp_path / "x.npz")
+    assert len(held(tmp_path / "x.npz")[0]) == 4
+    assert "1 skipped: 1 no image of a known format (a.txt)" in capsys.readouterr().err
+    with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
+        for name in ("a.png", "b.png"):
+            archive.write(folder / name, f"photos/{name}")
+    run(f"--model {models}/enlarger --low-res {tmp_path}/x.zip", tmp_path / "zipped.npz")
+    assert len(held(tmp_path / "zipped.npz")[0]) == 2
 
 
 def test_several_labels_make_the_columns_of_the_sheet(models, tmp_path):

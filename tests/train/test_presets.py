@@ -42,6 +42,15 @@ def test_a_preset_can_be_built_trained_and_sampled(name):
         assert images.isfinite().all()
 
 
+def test_turbo_learns_from_a_teacher_without_labels():
+    model = Model(preset_model("turbo", 28, 1, ()))
+    eps = torch.randn(2, 1, 28, 28)
+    loss = distillation(load_model("dit"), model.config)(training_denoiser(model, model.network), eps, None, eps, eps)
+    loss.mean().backward()
+    assert loss.isfinite().all()
+    assert model.generate(num_images=2).shape == eps.shape
+
+
 @pytest.mark.parametrize(("size", "low_res_size"), [(28, 7), (32, 8), (64, 16)])
 def test_what_depends_on_the_image_size_is_derived_from_it(size, low_res_size):
     assert preset_model("super-resolution", size, 3, []).low_res_size == low_res_size

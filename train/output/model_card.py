@@ -54,6 +54,7 @@ TASKS = {  # a model's task -> the Hub's name of it, and how to use the model in
     ),
 }
 HEADING = "## Metrics"
+MARKUP = re.compile(r"[\\`*\[\]<>#|]")
 METRICS_SECTION = re.compile(r"^## (Metrics|Figures)$.*", re.MULTILINE | re.DOTALL)  # Figures: of earlier versions
 
 
@@ -74,10 +75,11 @@ def model_card(
         tags=["diffusion", "pytorch", "safetensors", f"image-{model.task}", training.preset],
         datasets=[HUB_DATASETS[training.dataset]] if training.dataset in HUB_DATASETS else None,
     )
-    labels = ", ".join(model.label_names[:20]) + (", ..." if model.num_classes > 20 else "")
+    labels = plain(", ".join(model.label_names[:20]) + (", ..." if model.num_classes > 20 else ""))
+    size = f"{model.image_size}x{model.image_size}"
     parameters = sum(parameter.numel() for parameter in trained.network.parameters())
     rows = {
-        "Data": f"{data_name(training.dataset)}, {num_images:,} images of {model.image_size}x{model.image_size} pixels",
+        "Data": f"{plain(data_name(training.dataset))}, {num_images:,} images of {size} pixels",
         "Labels": labels or "none (unconditional)",
         "Preset": training.preset,
         "Parameters": f"{parameters:,}",
@@ -90,13 +92,14 @@ def model_card(
         record = SamplingSettings().resolve(model).record(model)
         rows["Sampling"] = settings_text({name: value for name, value in record.items() if name != "seed"})
     table = "\n".join(f"| {name} | {value} |" for name, value in rows.items())
+    own_words = plain(model.description)
     return f"""---
 {front_matter.to_yaml()}
 ---
 
 # {model.title or model.name}
 
-{model.description}
+{own_words}
 
 | | |
 |---|---|
@@ -148,6 +151,11 @@ def with_metrics(card: str, name: str, result: dict[str, Any], neighbours: str |
     ]
     parsed.text = "\n" + "\n\n".join(filter(None, paragraphs)) + "\n"
     return str(parsed)
+
+
+def plain(text: str) -> str:
+    """A text that means nothing in Markdown: the names of folders may hold anything."""
+    return MARKUP.sub(r"\\\g<0>", text)
 
 
 def parse_card(card: str) -> ModelCard:

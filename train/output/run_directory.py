@@ -11,6 +11,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from diffusion.errors import InputError
+from diffusion.io.files import user_path
 from train.datasets.kept import KEPT
 
 CONFIG, METRICS, SAMPLES, CHECKPOINTS, MODEL, EVENTS, LOCK = (
@@ -29,7 +30,7 @@ def new_run_directory(preset: str, output_dir: str | None, parent: str = "runs")
 
     Raises ``InputError`` where ``output_dir`` is in use, since a run is never overwritten, or cannot be created.
     """
-    path = Path(parent if output_dir is None else output_dir)
+    path = Path(parent) if output_dir is None else user_path(output_dir, "output_dir")
     try:
         if output_dir is not None:
             if (path / CONFIG).exists():

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from diffusion.config import ModelConfig
 from diffusion.io.images import downscaled, sheet, to_input, to_pillow, to_uint8
@@ -19,6 +19,7 @@ from diffusion.losses import noised
 from diffusion.model import Model
 from diffusion.settings import SamplingSettings
 from train.datasets import Dataset
+from train.output.fonts import default_font, with_font
 
 COLUMNS = 5
 MAX_ROWS = 16  # of a data set with more classes the first
@@ -26,6 +27,7 @@ NUM_ENLARGED = 8  # images of a super-resolution sheet
 TIMES = (0.05, 0.15, 0.25, 0.35, 0.5, 0.7)  # noise levels of a classifier's sheet
 NUM_CLASSIFIED = 100  # images for the accuracy at each of them
 PADDING = 2  # pixels between images
+LONGEST = 160  # pixels of the text beside a row
 CELL = 56  # pixels to which smaller images are enlarged, by a whole factor
 
 
@@ -124,17 +126,18 @@ def examples_by_class(data: Dataset, count: int) -> torch.Tensor:
 
 def annotate(image: np.ndarray, grid: Grid, cell: int, caption: str) -> Image.Image:
     """Add the titles of rows and images, and a caption on top, to a sheet (H, W, C) with cells of ``cell`` pixels."""
-    font = ImageFont.load_default(size=14)
-    margin = 12 + max((int(font.getlength(name)) for name in grid.row_titles), default=-4)
+    titles = [with_font(name, f"#{row}", LONGEST) for row, name in enumerate(grid.row_titles)]
+    margin = 12 + max((int(font.getlength(name)) for name, font in titles), default=-4)
     top = 28
     page = Image.new("RGB", (margin + image.shape[1] + 8, top + image.shape[0] + 8), (24, 24, 27))
     page.paste(to_pillow(image), (margin, top))
     draw = ImageDraw.Draw(page)
-    draw.text((margin, top // 2), caption, (212, 212, 216), font, anchor="lm")
-    for row, name in enumerate(grid.row_titles):
+    draw.text((margin, top // 2), caption, (212, 212, 216), default_font(), anchor="lm")
+    for row, (name, font) in enumerate(titles):
         draw.text((margin - 6, top + row * cell + cell // 2), name, "white", font, anchor="rm")
     for index, title in enumerate(grid.image_titles):
         row, column = divmod(index, grid.columns)
         place = (margin + column * cell + 2, top + row * cell)
+        title, font = with_font(title, "?", cell - 4)
         draw.text(place, title, (251, 191, 36), font, stroke_width=2, stroke_fill="black")
     return page

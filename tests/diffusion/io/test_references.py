@@ -18,6 +18,19 @@ def test_bundled_name_and_path(model_dir, tmp_path, monkeypatch):
     assert resolve(str(model_dir)) == model_dir
 
 
+def test_a_folder_beside_the_bundled_model_of_its_name_is_not_passed_over_in_silence(
+    model_dir, tmp_path, monkeypatch, caplog
+):
+    monkeypatch.setattr(hub, "BUNDLED", model_dir.parent)
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(model_dir, "tiny")
+    hub.warn_of_folder.cache_clear()
+    for _ in range(2):
+        assert resolve("tiny") == model_dir
+    assert caplog.text.count("tiny is the bundled model; for the folder of that name, give ./tiny") == 1
+    assert resolve("./tiny").resolve() == (tmp_path / "tiny").resolve()
+
+
 def test_whatever_is_listed_as_bundled_is_found_by_its_name_and_nothing_beside_it_is(model_dir, tmp_path, monkeypatch):
     beside = tmp_path / "bundled" / "my_model.v2"
     shutil.copytree(model_dir, beside)

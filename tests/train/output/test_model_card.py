@@ -4,7 +4,11 @@ import pytest
 from huggingface_hub import ModelCard
 
 from diffusion.errors import InputError
-from train.output.model_card import parse_card, with_metrics
+from tests.tiny import tiny_model
+from tests.train.tiny_run import TINY
+from train.config import RunConfig, TrainConfig
+from train.output.model_card import model_card, parse_card, with_metrics
+from train.presets import PRESETS
 
 CARD = """---
 license: mit
@@ -31,6 +35,21 @@ RESULT = {
     "generated": ROW,
     "real": ROW | {"confidence": None},
 }
+
+
+def test_names_of_classes_mean_nothing_in_markdown(monkeypatch):
+    monkeypatch.setitem(PRESETS, "tiny", TINY)
+    model = tiny_model(label_names=("a|b", "<img src=x>", "[x](y)", "`猫`", "all"), description="On folder:*.")
+    training = TrainConfig(preset="tiny", dataset="folder:/home/me/a|b", steps=1, conditional=False)
+    card = model_card(RunConfig(training=training, model=model.config), 1, 1.0, None, 10, model, 1)
+    row = next(line for line in card.splitlines() if line.startswith("| Labels"))
+    assert row == r"| Labels | a\|b, \<img src=x\>, \[x\](y), \`猫\`, all |"
+    assert r"folder:a\|b, 10 images" in card
+    assert r"On folder:\*." in card
+    assert "python -m train.run tiny --dataset 'folder:a|b' --steps 1 " in card
+    assert " --unconditional\n" in card
+    assert "/home/me" not in card
+    assert ModelCard(card).data.tags
 
 
 def test_metrics_are_in_the_front_matter_and_in_a_table():

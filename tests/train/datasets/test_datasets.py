@@ -21,7 +21,7 @@ from diffusion.errors import InputError
 from diffusion.io import image_reader
 from train.datasets import DIGITS, convert, import_torchvision, load_dataset
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture
