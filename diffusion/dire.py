@@ -13,6 +13,7 @@ back as something else; so |x - reconstruction| distinguishes generated images f
 import csv
 import io
 import json
+import math
 import os
 import re
 import sys
@@ -24,8 +25,8 @@ import numpy as np
 from torch import Tensor
 from tqdm import tqdm
 
-from diffusion.errors import InputError
-from diffusion.io.files import write_atomically
+from diffusion.errors import InputError, Message
+from diffusion.io.files import check_room, write_atomically
 from diffusion.io.image_folder import ImageFile, Listing, is_listable, list_files
 from diffusion.io.image_reader import UnreadableImage, read_image, without_warnings
 from diffusion.io.images import from_uint8, png_bytes, to_uint8
@@ -74,10 +75,11 @@ def run(model: str, images: Path, output: Path, device: str | None, batch_size: 
     try:
         output.mkdir(parents=True, exist_ok=True)
         done = resumed(output, {"model": model, "images": str(images.resolve()), **chain})
-        with without_warnings():
-            count = work(loaded, listing, done, output, chain, job.batch_size or BATCH)
+        check_room(output, 2 * len(listing.files) * math.prod(loaded.config.image_shape))
     except OSError as error:
         raise InputError("command.cannot_write", path=output, reason=error.strerror) from None
+    with without_warnings():
+        count = work(loaded, listing, done, output, chain, job.batch_size or BATCH)
     skipped = listing.skipped
     for path, reason in skipped.reasons:
         print(f"skipped: {path} ({reason})", file=sys.stderr)
@@ -209,8 +211,11 @@ def parser() -> Parser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; returns its exit code: 0, 2 on bad input, 130 on Ctrl-C (what is done by then is kept)."""
-    return run_command(parser(), lambda options: run(**vars(options)), argv, "the same command goes on from here")
+    """Run the command; returns its exit code: 0, 1 where it failed, 2 on bad input, 130 on Ctrl-C. What is done by then
+    is kept."""
+    smaller = Message("command.smaller_batch", setting="batch_size")
+    go_on = "the same command goes on from here"
+    return run_command(parser(), lambda options: run(**vars(options)), argv, go_on, smaller)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from diffusion import __version__
 from diffusion.condition import label_index
 from diffusion.config import ModelConfig
 from diffusion.errors import InputError
-from diffusion.io.files import check_writable, write_atomically
+from diffusion.io.files import check_writable, write_result
 from diffusion.io.gif import gif_bytes
 from diffusion.io.images import png_bytes, sheet
 from diffusion.io.loading import load_classifier, load_model
@@ -24,6 +24,7 @@ from diffusion.model import Model
 from diffusion.runtime import configure
 from diffusion.runtime.command_line import Parser, add_options, run_command
 from diffusion.runtime.device import checked_device
+from diffusion.runtime.memory import is_out_of_memory
 from diffusion.runtime.precision import precision_on
 from diffusion.settings import SamplingSettings, field
 from diffusion.trajectory import displayed, kept_indices, trajectory
@@ -81,7 +82,8 @@ def parser() -> Parser:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; returns its exit code: 0, 2 on bad input, 130 on Ctrl-C (and then no file is written)."""
+    """Run the command; returns its exit code: 0, 1 where it failed, 2 on bad input, 130 on Ctrl-C, which leaves no
+    file."""
     return run_command(parser(), lambda options: run(**vars(options)), argv, "nothing was written")
 
 
@@ -114,17 +116,15 @@ def run(
     if suffix == ".gif" and count > GIF_IMAGES:
         raise InputError("command.gif_images", setting="num_images", most=GIF_IMAGES, given=count)
 
-    frames = sample(loaded, labels, settings, small, GIF_FRAMES if suffix == ".gif" else 1, **arguments)
+    num_frames = GIF_FRAMES if suffix == ".gif" else 1
+    check_writable(output, SUFFIXES, size=num_frames * count * loaded.config.channels * loaded.config.image_size**2)
+    frames = sample(loaded, labels, settings, small, num_frames, **arguments)
     info: dict[str, Any] = {"model": model, "label": label, "num_images": count}
     info |= settings.record(loaded.config, classifier is not None)
     info |= {} if classifier is None else {"classifier": classifier}
     info |= {} if low_res is None else {"low_res": low_res.name}
     info |= {"precision": precision_on(loaded.device), "version": __version__}
-    content = encoded(frames, labels, info, suffix, len(indices))
-    try:
-        write_atomically(output, content)
-    except OSError as error:
-        raise InputError("command.cannot_write", path=output, reason=error.strerror) from None
+    write_result(output, encoded(frames, labels, info, suffix, len(indices)))
     print(f"{output}: {count} image{'s' if count > 1 else ''}", file=sys.stderr)
 
 
@@ -160,18 +160,29 @@ def sample(
     num_frames: int,
     **arguments: Any,
 ) -> list[np.ndarray]:
-    """Sample in batches; the last ``num_frames`` evenly spread states of all images, each uint8 (N, H, W, C)."""
+    """Sample in batches, smaller ones where the memory does not suffice; the last ``num_frames`` evenly spread states
+    of all images, each uint8 (N, H, W, C)."""
     kept = sorted(kept_indices(settings.steps, num_frames))
     frames: list[list[np.ndarray]] = [[] for _ in kept]
-    batches = range(0, len(labels), BATCH)
-    with tqdm(total=len(batches) * settings.steps, unit="step", desc="sampling") as bar:
-        for first in batches:
-            part = slice(first, first + BATCH)
+    first, size = 0, BATCH
+    with tqdm(total=len(labels) * settings.steps, unit=" image steps", desc="sampling", smoothing=0.1) as bar:
+        while first < len(labels):
+            part = slice(first, first + size)
             small = None if low_res is None else low_res[part]
-            for state in trajectory(model, labels[part], settings, first, low_res=small, **arguments):
-                if state.index in kept:
-                    frames[kept.index(state.index)].append(displayed(state))
-                bar.update(state.index > 0)
+            batch: list[np.ndarray] = []
+            try:
+                for state in trajectory(model, labels[part], settings, first, low_res=small, **arguments):
+                    if state.index in kept:
+                        batch.append(displayed(state))
+                    bar.update(len(labels[part]) * (state.index > 0))
+            except (RuntimeError, MemoryError) as error:
+                if size == 1 or not is_out_of_memory(error):
+                    raise
+                size, bar.n = size // 2, first * settings.steps
+                continue
+            for images, shown in zip(frames, batch, strict=True):
+                images.append(shown)
+            first += size
     return [np.concatenate(parts) for parts in frames]
 
 

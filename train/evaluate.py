@@ -27,18 +27,19 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from diffusion.errors import InputError
-from diffusion.io.files import write_atomically
+from diffusion.errors import InputError, Message
+from diffusion.io.files import Outputs
 from diffusion.io.hub import resolve
 from diffusion.io.images import png_bytes
 from diffusion.io.loading import load_classifier, load_model
-from diffusion.io.model_directory import CARD, read_config
+from diffusion.io.model_directory import CARD
 from diffusion.model import Model
 from diffusion.runtime import configure
 from diffusion.runtime.command_line import Parser, add_options, run_command
 from diffusion.runtime.device import checked_device
 from diffusion.settings import SETTINGS, SamplingSettings, field
 from train.datasets import FOLDER, Dataset, load_dataset
+from train.evaluation.checks import check, check_fits
 from train.evaluation.classifier import CLASSIFIERS, matching_dataset, required_dataset
 from train.evaluation.generation import evaluate_generation
 from train.evaluation.likelihood import bits_per_dim, summary
@@ -48,10 +49,9 @@ from train.evaluation.reconstruction import dire_metrics
 from train.evaluation.reference_metrics import compute_reference, real_images
 from train.evaluation.super_resolution import evaluate_super_resolution
 from train.evaluation.two_sample_test import two_sample_test
-from train.output.model_card import HUB_DATASETS, parse_card, with_metrics
+from train.output.model_card import with_metrics
 
 SHEET = "neighbours.png"  # beside the card
-OF_BITS_PER_DIM = ("seed", "respacing")  # the settings that it has
 
 
 class CommandSettings(SamplingSettings):
@@ -103,31 +103,45 @@ def run(options: argparse.Namespace) -> None:
     )
     check(options, given)
     model = load_model(options.model, checked_device(options.device))
-    sheet = None
+    outputs, sheet = Outputs(), None
     if options.bits_per_dim:
         size, channels = model.config.image_size, model.config.channels
         test = load_dataset(options.dataset or own_dataset(model), data_dir, "test", size, channels)
         test = Dataset(test.images[: given.num_images], test.labels[: given.num_images], test.label_names)
         result = bits_per_dim(model, test, given.batch_size, given.respacing, given.seed or 0)
         result["model"] = options.model
-        print(summary(result))
+        text = summary(result)
     else:
         settings = given.resolve(model.config, options.classifier is not None)
-        check_fits(model, options, given)
+        check_fits(model, options, given.dire_steps)
         real = real_data(model, options, data_dir)
         result, images = evaluate(model, given, settings, options)
         result["model"] = options.model
-        sheet = add_more_metrics(result, model, images, real, given, options)
-        print(table(result))
-    if options.json:
-        write_atomically(options.json, (json.dumps(result, indent=2) + "\n").encode())
+        try:
+            sheet = add_more_metrics(result, model, images, real, given, options, outputs)
+        except BaseException:
+            write_results(result, table(result), options, outputs)  # what there is by now
+            raise
+        text = table(result)
     if options.write_card:
-        card = resolve(options.model) / CARD
-        if sheet is not None:
-            write_atomically(card.with_name(SHEET), png_bytes(sheet, compress_level=9))
-        neighbours = SHEET if sheet is not None else None
-        text = with_metrics(card.read_text(encoding="utf-8"), model.config.name, result, neighbours)
-        write_atomically(card, text.encode())
+        write_card(resolve(options.model) / CARD, model.config.name, result, sheet, outputs)
+    write_results(result, text, options, outputs)
+    outputs.check()
+
+
+def write_results(result: dict[str, Any], text: str, options: argparse.Namespace, outputs: Outputs) -> None:
+    """Write the metrics into the file asked for, then print them: a terminal may fail."""
+    if options.json:
+        outputs.write(options.json, lambda: (json.dumps(result, indent=2) + "\n").encode())
+    print(text)
+
+
+def write_card(card: Path, name: str, result: dict[str, Any], sheet: np.ndarray | None, outputs: Outputs) -> None:
+    """Write the metrics into the card of the model of this name, and the sheet of nearest neighbours beside it."""
+    if sheet is not None:
+        outputs.write(card.with_name(SHEET), lambda: png_bytes(sheet, compress_level=9))
+    neighbours = SHEET if sheet is not None else None
+    outputs.write(card, lambda: with_metrics(card.read_text("utf-8"), name, result, neighbours).encode())
 
 
 def evaluate(
@@ -163,21 +177,25 @@ def add_more_metrics(
     real: dict[str, Tensor],
     given: CommandSettings,
     options: argparse.Namespace,
+    outputs: Outputs,
 ) -> np.ndarray | None:
-    """Add the requested metrics that need the data set to the result; returns the sheet of nearest neighbours."""
-    sheet, more = None, []
-    if options.two_sample:
-        more.append(two_sample_test(images, real["train"]))
-    if options.neighbours:
-        metrics, sheet = compare_neighbours(images, real["train"], real["test"])
-        more.append(metrics)
-        if options.sheet:
-            write_atomically(options.sheet, png_bytes(sheet))
-    if options.dire:
-        more.append(dire_metrics(model, images, real["test"][: len(images)], given.batch_size, given.dire_steps))
-    for metrics in more:
+    """Add the requested metrics that need the data set to the result, each as soon as it is there; returns the sheet of
+    nearest neighbours."""
+
+    def add(metrics: dict[str, dict[str, float]]) -> None:
         for column, values in metrics.items():
             result[column] |= values
+
+    sheet = None
+    if options.two_sample:
+        add(two_sample_test(images, real["train"]))
+    if options.neighbours:
+        metrics, sheet = compare_neighbours(images, real["train"], real["test"])
+        add(metrics)
+        if options.sheet:
+            outputs.write(options.sheet, lambda: png_bytes(sheet))
+    if options.dire:
+        add(dire_metrics(model, images, real["test"][: len(images)], given.batch_size, given.dire_steps))
     return sheet
 
 
@@ -189,57 +207,10 @@ def own_dataset(model: Model) -> str:
     return dataset
 
 
-# ------------------------------------------------------------------------- what would fail after the work, found before
-
-
-def check(options: argparse.Namespace, given: CommandSettings) -> None:
-    """Options that do not go together, and files that cannot be written. Raises ``InputError``."""
-    for name in ("json", "sheet"):
-        path = getattr(options, name)
-        if path and not path.parent.is_dir():
-            raise InputError("evaluation.no_folder", setting=name, path=path.parent)
-        if path and path.is_dir():
-            raise InputError("command.file_is_folder", setting=name, path=path)
-    if options.sheet and not options.neighbours:
-        raise InputError("evaluation.option_needs", setting="sheet", needed="neighbours")
-    if options.dataset is not None and not options.bits_per_dim:
-        with_dataset = {"bits_per_dim": "bits_per_dim", "write_reference": "write_reference"}
-        raise InputError("evaluation.dataset_option", setting="dataset", **with_dataset)
-    if options.bits_per_dim:
-        flags = [
-            name for name in ("write_card", "two_sample", "neighbours", "dire", "classifier") if getattr(options, name)
-        ]
-        unused = [name for name in SETTINGS if getattr(given, name) is not None and name not in OF_BITS_PER_DIM]
-        for name in (*flags, *unused):
-            raise InputError("evaluation.not_with_bits_per_dim", setting=name, bits_per_dim="bits_per_dim")
-    if options.write_card:
-        check_card(options.model)
-
-
-def check_card(ref: str) -> None:
-    """Whether metrics can be written into a model's card. Raises ``InputError``."""
-    if ref.startswith("hub:") or not (resolve(ref) / CARD).is_file():
-        raise InputError("evaluation.no_card", setting="write_card", file=CARD, model=ref)
-    card = parse_card((resolve(ref) / CARD).read_text(encoding="utf-8"))
-    dataset = matching_dataset(read_config(resolve(ref)))
-    trained_on = card.data.get("datasets")
-    if dataset and trained_on and HUB_DATASETS[dataset] not in trained_on:
-        values = {"dataset": dataset, "trained_on": ", ".join(trained_on)}
-        raise InputError("evaluation.card_of_other_dataset", setting="write_card", **values)
-
-
-def check_fits(model: Model, options: argparse.Namespace, given: CommandSettings) -> None:
-    """Whether the metrics apply to the model. Raises ``InputError``."""
-    for name in ("classifier", "dire"):
-        if getattr(options, name) and model.config.task == "super-resolution":
-            raise InputError("evaluation.not_for_super_resolution", setting=name, model=options.model)
-    if options.dire:
-        model.check_invertible(model.plain_settings(given.dire_steps))
-
-
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command; returns its exit code: 0, 2 on bad input, 130 on Ctrl-C."""
-    return run_command(parser(), run, arguments, "nothing was evaluated")
+    """Run the command; returns its exit code: 0, 1 where it failed, 2 on bad input, 130 on Ctrl-C."""
+    smaller = Message("command.smaller_batch", setting="batch_size")
+    return run_command(parser(), run, arguments, "nothing else was evaluated", smaller)
 
 
 if __name__ == "__main__":

@@ -43,7 +43,10 @@ class Message:
 
 
 class InputError(ValueError):
-    """Bad input, as one clear sentence: what was wrong, what is allowed, what to do."""
+    """Bad input, as one clear sentence: what was wrong, what is allowed, what to do. ``status``: of a command that it
+    ends."""
+
+    status = 2
 
     def __init__(self, code: str, **values: Any):
         self.message = Message(code, **values)
@@ -59,6 +62,12 @@ class InputError(ValueError):
 
     def __reduce__(self):  # between processes: by code and values, not by the sentence
         return _rebuilt, (type(self), self.message.code, self.message.values, self.__dict__)
+
+
+class OutputError(InputError):
+    """A result that could not be written; all others were."""
+
+    status = 1
 
 
 def _rebuilt(kind: type[InputError], code: str, values: dict[str, Any], state: dict[str, Any]) -> InputError:

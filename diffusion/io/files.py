@@ -3,10 +3,14 @@
 import errno
 import os
 import secrets
+import shutil
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
-from diffusion.errors import InputError
+from diffusion.errors import InputError, OutputError
+
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 def user_path(text: str | Path, setting: str) -> Path:
@@ -28,6 +32,9 @@ def user_path(text: str | Path, setting: str) -> Path:
 
 def write_atomically(path: Path, content: bytes) -> None:
     """Write a file so that a reader, also after a crash, finds the old content or the new, never a part."""
+    if is_special(path):
+        path.write_bytes(content)
+        return
     temporary = path.with_name(f".{secrets.token_hex(8)}.tmp")
     try:
         with open(temporary, "wb") as file:
@@ -39,15 +46,72 @@ def write_atomically(path: Path, content: bytes) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def check_writable(path: Path, suffixes: tuple[str, ...], setting: str = "output") -> None:
-    """Make the folder of a file to be written, and find out before the work whether it can be. Raises InputError."""
-    if path.suffix.lower() not in suffixes:
-        allowed = f"{', '.join(suffixes[:-1])} or {suffixes[-1]}"
+def write_result(path: Path, content: bytes) -> None:
+    """Write what took long to compute, into the folder for temporary files where its own has failed. Raises
+    ``OutputError``, which says where it is."""
+    try:
+        write_atomically(path, content)
+    except OSError as error:
+        refuge = Path(tempfile.gettempdir(), f"{path.stem}-{secrets.token_hex(4)}{path.suffix}")
+        try:
+            write_atomically(refuge, content)
+        except OSError:
+            raise OutputError("command.cannot_write", path=path, reason=error.strerror) from None
+        raise OutputError("command.written_elsewhere", path=path, reason=error.strerror, refuge=refuge) from None
+
+
+class Outputs:
+    """The files that a command writes at its end: one that fails does not take the others with it."""
+
+    def __init__(self) -> None:
+        self.failures: list[tuple[Path, str]] = []
+
+    def write(self, path: Path, content: Callable[[], bytes]) -> None:
+        """Write what ``content()`` returns, or note why that fails."""
+        try:
+            write_atomically(path, content())
+        except OSError as error:
+            self.failures.append((path, error.strerror or str(error)))
+        except InputError as error:
+            self.failures.append((path, str(error).rstrip(".")))
+
+    def check(self) -> None:
+        """Raises ``OutputError`` where something could not be written."""
+        if self.failures:
+            failures = "; ".join(f"{path} ({reason})" for path, reason in self.failures)
+            raise OutputError("command.outputs", failures=failures)
+
+
+def check_writable(path: Path, suffixes: tuple[str, ...] = (), setting: str = "output", size: int = 1 << 20) -> None:
+    """Make the folder of a file to be written, and find out before the work whether ``size`` bytes can be. Raises
+    InputError."""
+    if suffixes and path.suffix.lower() not in suffixes:
+        allowed = " or ".join(filter(None, (", ".join(suffixes[:-1]), suffixes[-1])))
         raise InputError("command.suffix", setting=setting, allowed=allowed, given=path.name)
     if path.is_dir():
         raise InputError("command.file_is_folder", setting=setting, path=path)
+    if is_special(path):
+        return
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=path.parent).close()
+        check_room(path.parent, size)
     except OSError as error:
         raise InputError("command.folder_closed", setting=setting, path=path.parent, reason=error.strerror) from None
+
+
+def check_room(folder: Path, size: int) -> None:
+    """Whether a file of so many bytes can be written there, by quota, too. Raises ``OSError``."""
+    with tempfile.TemporaryFile(dir=folder) as file:
+        try:
+            if hasattr(os, "posix_fallocate"):
+                os.posix_fallocate(file.fileno(), 0, size)
+            elif shutil.disk_usage(folder).free < size:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        except OSError as error:
+            if error.errno in DISK_FULL:  # others: a file system that cannot reserve room
+                raise
+
+
+def is_special(path: Path) -> bool:
+    """Whether a path is a device or a pipe, such as /dev/stdout, which is written to and not replaced."""
+    return path.exists() and not path.is_file()

@@ -7,8 +7,10 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from diffusion.errors import InputError, option_name
-from diffusion.io.files import user_path
+from diffusion.errors import InputError, Message, option_name
+from diffusion.io.files import DISK_FULL, user_path
+from diffusion.runtime.memory import is_out_of_memory
+from diffusion.runtime.printing import keep_printing
 
 METAVARS = {"integer": "N", "number": "X", "choice": "NAME", "text": "SPEC"}
 
@@ -31,23 +33,40 @@ def add_options(parser: argparse._ActionsContainer, names: Iterable[str] | None 
 
 
 def run_command(
-    parser: Parser, run: Callable[[argparse.Namespace], None], arguments: Sequence[str] | None, stopped: str
+    parser: Parser,
+    run: Callable[[argparse.Namespace], None],
+    arguments: Sequence[str] | None,
+    stopped: str,
+    smaller: Message | None = None,
 ) -> int:
-    """Parse and run a command. Returns its exit status: 0, 2 on bad input (with one line on stderr), or 130 on Ctrl-C,
-    with a line that ends in ``stopped``: what has become of the work."""
+    """Parse and run a command. Returns its exit status: 0, 2 on bad input, 1 where it failed (with one line on stderr
+    each), or 130 on Ctrl-C, with a line that ends in ``stopped``: what has become of the work. ``smaller``: what to do
+    where the memory does not suffice."""
+    keep_printing()
     options = parser.parse_args(arguments)
     try:
         for name, value in vars(options).items():
             if isinstance(value, Path):
                 setattr(options, name, user_path(value, name))
         run(options)
-    except InputError as error:
-        print(f"{parser.prog}: {error.text(name=option_name)}", file=sys.stderr)
-        return 2
-    except OSError as error:  # a path that the system refuses: a name too long, a folder closed
-        print(f"{parser.prog}: {error.filename or 'a file'}: {error.strerror or error}.", file=sys.stderr)
-        return 2
     except KeyboardInterrupt:
         print(f"stopped; {stopped}", file=sys.stderr)
         return 130
+    except Exception as error:
+        reason, status = explained(error, smaller)
+        print(f"{parser.prog}: {reason.text(name=option_name)}", file=sys.stderr)
+        return status
     return 0
+
+
+def explained(error: Exception, smaller: Message | None = None) -> tuple[Message | InputError, int]:
+    """An expected error as a message and an exit status; raises any other again. ``smaller``: see ``run_command``."""
+    if isinstance(error, InputError):
+        return error, error.status
+    if is_out_of_memory(error):
+        return Message("command.out_of_memory", advice=smaller or Message("command.smaller_model")), 1
+    if isinstance(error, OSError):  # a path that the system refuses: a name too long, a folder closed
+        failed = error.errno in DISK_FULL
+        values = {"path": error.filename or "a file", "reason": error.strerror or str(error)}
+        return Message("command.disk_full" if failed else "command.file", **values), 1 if failed else 2
+    raise error

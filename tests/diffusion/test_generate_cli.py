@@ -6,12 +6,14 @@ import signal
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
 
 from diffusion import SAMPLERS, generate
 from diffusion.errors import option_name
+from diffusion.io import files
 from diffusion.io.images import sheet, to_uint8
 from diffusion.runtime.device import checked_device
 from diffusion.settings import SETTINGS
@@ -163,16 +165,75 @@ def test_bad_input_is_one_line_and_exit_2(line, sentence, models, pictures, tmp_
     assert {path.name for path in tmp_path.iterdir()} == {"folder.png", "file.txt", "pictures"}
 
 
-def test_a_full_disk_is_one_line_and_leaves_the_old_file(models, tmp_path, capsys, monkeypatch):
-    def fail(path, content):
-        raise OSError(28, "No space left on device")
+@pytest.fixture
+def full_disk(tmp_path, monkeypatch):
+    """A disk that is full when the images are there, but for the folder of temporary files, if that is given."""
 
-    monkeypatch.setattr(generate, "write_atomically", fail)
+    def fill(temporary=None):
+        def fail(path, content):
+            if path.parent != temporary:
+                raise OSError(28, "No space left on device")
+            path.write_bytes(content)
+
+        monkeypatch.setattr(files.tempfile, "gettempdir", lambda: str(temporary or tmp_path / "nowhere"))
+        monkeypatch.setattr(files, "write_atomically", fail)
+
+    return fill
+
+
+def test_a_full_disk_is_one_line_and_leaves_the_old_file(models, tmp_path, capsys, full_disk):
+    full_disk()
     (tmp_path / "x.png").write_bytes(b"old")
     status, errors = run(capsys, "--model", models / "tiny", "--num-images", "1", "--output", tmp_path / "x.png")
-    assert status == 2
+    assert status == 1
     assert errors.endswith("x.png cannot be written: No space left on device.\n")
     assert (tmp_path / "x.png").read_bytes() == b"old"
+
+
+def test_where_the_disk_is_full_the_images_are_kept_elsewhere(models, tmp_path, capsys, full_disk):
+    (tmp_path / "temporary").mkdir()
+    full_disk(tmp_path / "temporary")
+    status, errors = run(capsys, "--model", models / "tiny", "--num-images", "1", "--output", tmp_path / "x.png")
+    assert status == 1
+    (kept,) = (tmp_path / "temporary").iterdir()
+    assert f"It is kept in {kept}." in errors
+    assert Image.open(kept).size == (8, 8)
+
+
+def test_a_full_disk_is_noticed_before_the_first_step(models, tmp_path, capsys, monkeypatch):
+    def full(number, offset, size):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(files.os, "posix_fallocate", full, raising=False)
+    monkeypatch.setattr(generate, "sample", None)
+    status, errors = run(capsys, "--model", models / "tiny", "--output", tmp_path / "x.png")
+    assert status == 2
+    assert f"--output cannot be written into {tmp_path}: No space left on device." in errors
+
+
+def test_where_memory_is_short_fewer_images_are_sampled_at_once(models, tmp_path, capsys, monkeypatch):
+    real, sizes = generate.trajectory, []
+
+    def short(model, labels, *arguments, **options):
+        sizes.append(len(labels))
+        for state in real(model, labels, *arguments, **options):
+            if len(labels) > most and state.index:
+                raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 1 bytes.")
+            yield state
+
+    words = ["--model", models / "tiny", "--num-images", "7", "--output", tmp_path / "x.png"]
+    assert run(capsys, *words)[0] == 0
+    before = np.asarray(Image.open(tmp_path / "x.png"), int)
+    monkeypatch.setattr(generate, "trajectory", short)
+    monkeypatch.setattr(generate, "BATCH", 4)
+    most = 2
+    assert run(capsys, *words)[0] == 0
+    assert sizes == [4, 2, 2, 2, 1]
+    assert abs(np.asarray(Image.open(tmp_path / "x.png"), int) - before).max() <= 1
+    most = 0
+    status, errors = run(capsys, *words)
+    assert status == 1
+    assert errors.endswith("There is not enough memory: use a smaller model, or another device.\n")
 
 
 def test_the_device_by_name():

@@ -12,6 +12,7 @@ from huggingface_hub import ModelCard
 from PIL import Image
 
 from diffusion.config import ModelConfig
+from diffusion.io import files
 from diffusion.io.loading import load_model
 from diffusion.model import Model
 from diffusion.settings import SamplingSettings
@@ -166,6 +167,49 @@ def test_bits_per_dim_come_with_what_they_mean(saved_model, tmp_path, capsys, mo
     assert "upper bound of the negative log-likelihood" in printed
 
 
+@pytest.fixture
+def few_images(monkeypatch):
+    """A data set of 100 training and 100 test images, and a two-sample test that takes no time."""
+    images = torch.randint(0, 256, (100, 1, 28, 28), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    data = Dataset(images, torch.arange(100) % 10, list(DIGITS))
+    monkeypatch.setattr(evaluate, "load_dataset", lambda *_, **__: data)
+    monkeypatch.setattr(evaluate, "real_images", lambda *_: data)
+
+
+def test_an_output_that_fails_does_not_take_the_others_with_it(saved_model, few_images, tmp_path, capsys, monkeypatch):
+    real = files.os.replace
+
+    def replace(source, target):
+        if Path(target).name == "metrics.json":
+            raise OSError(28, "No space left on device")
+        real(source, target)
+
+    monkeypatch.setattr(files.os, "replace", replace)
+    words = ["--model", saved_model, "--num-images", 12, "--json", tmp_path / "metrics.json"]
+    words += ["--neighbours", "--sheet", tmp_path / "sheet.png"]
+    assert evaluate.main(list(map(str, words))) == 1
+    printed = capsys.readouterr()
+    assert "accuracy of 9" in printed.out
+    assert "All results are printed or written, except for" in printed.err
+    assert "metrics.json (No space left on device)" in printed.err
+    assert Image.open(tmp_path / "sheet.png").width > 100
+    assert [path.name for path in tmp_path.iterdir()] == ["sheet.png"]
+
+
+def test_a_metric_that_fails_does_not_take_the_others_with_it(saved_model, few_images, tmp_path, capsys, monkeypatch):
+    def full(*_):
+        raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    monkeypatch.setattr(evaluate, "dire_metrics", full)
+    words = ["--model", saved_model, "--num-images", 12, "--neighbours", "--dire", "--json", tmp_path / "metrics.json"]
+    assert evaluate.main(list(map(str, words))) == 1
+    printed = capsys.readouterr()
+    assert printed.err.endswith("There is not enough memory: lower --batch-size.\n")
+    assert "accuracy of 9" in printed.out
+    result = json.loads((tmp_path / "metrics.json").read_text())
+    assert {"accuracy", "neighbour_ratio"} & set(result["generated"])
+
+
 def test_psnr_by_hand():
     original = torch.zeros(3, 1, 2, 2, dtype=torch.uint8)
     image = original.clone()
@@ -195,7 +239,8 @@ def test_images_are_downscaled_by_the_mean_and_enlarged_by_bicubic():
         (["--guidance-scale", "nan"], "--guidance-scale must be"),
         (["--batch-size", "0"], "--batch-size must be"),
         (["--skip-scale", "1"], "--skip-scale does not apply to tiny"),
-        (["--json", "no-such-folder/x.json"], "no-such-folder"),
+        (["--json", "file/x.json"], "--json cannot be written into file"),
+        (["--sheet", "file/x.png", "--neighbours"], "--sheet cannot be written into file"),
         (["--data-dir", "no-such-folder"], "--data-dir"),
         (["--classifier", "unet"], "no classifier"),
         (["--classifier-scale", "2"], "--classifier-scale does not apply to tiny without a classifier"),
@@ -214,6 +259,7 @@ def test_images_are_downscaled_by_the_mean_and_enlarged_by_bicubic():
 def test_bad_values_are_refused(saved_model, arguments, message, capsys, monkeypatch, tmp_path):
     monkeypatch.setattr("urllib.request.urlopen", offline)
     monkeypatch.chdir(tmp_path)
+    Path("file").touch()
     assert evaluate.main(["--model", str(saved_model), "--num-images", "2", *arguments]) == 2
     error = capsys.readouterr().err
     assert message in error

@@ -1,10 +1,11 @@
 import argparse
 
 import pytest
+import torch
 
 import diffusion
 from diffusion import InputError
-from diffusion.errors import option_name
+from diffusion.errors import Message, option_name
 from diffusion.runtime.command_line import Parser, add_options, run_command
 from diffusion.settings import SETTINGS
 from tests.programs import run_program
@@ -19,6 +20,16 @@ def parser():
 
 BAD_INPUT = InputError("settings.at_least", setting="num_images", low=1, given=0)
 NO_FILE = FileNotFoundError(2, "No such file or directory", "a/b")
+DISK_FULL = OSError(28, "No space left", "a/b")
+NO_MEMORY = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+
+
+def test_a_bug_is_not_hidden(parser):
+    def run(options):
+        raise RuntimeError("shapes do not match")
+
+    with pytest.raises(RuntimeError, match="shapes"):
+        run_command(parser, run, [], "")
 
 
 @pytest.mark.parametrize(
@@ -28,8 +39,11 @@ NO_FILE = FileNotFoundError(2, "No such file or directory", "a/b")
         (BAD_INPUT, 2, "thing: --num-images must be a whole number of at least 1, not 0.\n"),
         (NO_FILE, 2, "thing: a/b: No such file or directory.\n"),
         (KeyboardInterrupt, 130, "stopped; all is lost\n"),
+        (DISK_FULL, 1, "thing: a/b cannot be written: the disk is full (No space left). Make room and start again.\n"),
+        (NO_MEMORY, 1, "thing: There is not enough memory: lower --batch-size.\n"),
+        (MemoryError(), 1, "thing: There is not enough memory: lower --batch-size.\n"),
     ],
-    ids=["well", "bad input", "the system refuses", "Ctrl-C"],
+    ids=["well", "bad input", "the system refuses", "Ctrl-C", "full disk", "memory", "Python's memory"],
 )
 def test_a_command_ends_with_a_status_and_at_most_one_line(parser, raised, status, written, capsys):
     seen = []
@@ -39,7 +53,8 @@ def test_a_command_ends_with_a_status_and_at_most_one_line(parser, raised, statu
         if raised:
             raise raised
 
-    assert run_command(parser, run, ["--size", "3"], "all is lost") == status
+    smaller = Message("command.smaller_batch", setting="batch_size")
+    assert run_command(parser, run, ["--size", "3"], "all is lost", smaller) == status
     assert seen == [3]
     assert capsys.readouterr().err == written
 

@@ -1,0 +1,57 @@
+"""What would make ``train.evaluate`` fail after the work, found before it."""
+
+import argparse
+
+from diffusion.errors import InputError
+from diffusion.io.files import check_writable
+from diffusion.io.hub import resolve
+from diffusion.io.model_directory import CARD, read_config
+from diffusion.model import Model
+from diffusion.settings import SETTINGS, SamplingSettings
+from train.evaluation.classifier import matching_dataset
+from train.output.model_card import HUB_DATASETS, parse_card
+
+OF_BITS_PER_DIM = ("seed", "respacing")  # the settings that it has
+WITHOUT_SAMPLES = ("write_card", "two_sample", "neighbours", "dire", "classifier")  # flags that it has not
+
+
+def check(options: argparse.Namespace, given: SamplingSettings) -> None:
+    """Options that do not go together, and files that cannot be written. Raises ``InputError``."""
+    if options.json:
+        check_writable(options.json, setting="json")
+    if options.sheet:
+        check_writable(options.sheet, (".png",), "sheet")
+    if options.sheet and not options.neighbours:
+        raise InputError("evaluation.option_needs", setting="sheet", needed="neighbours")
+    if options.dataset is not None and not options.bits_per_dim:
+        with_dataset = {"bits_per_dim": "bits_per_dim", "write_reference": "write_reference"}
+        raise InputError("evaluation.dataset_option", setting="dataset", **with_dataset)
+    if options.bits_per_dim:
+        flags = [name for name in WITHOUT_SAMPLES if getattr(options, name)]
+        unused = [name for name in SETTINGS if getattr(given, name) is not None and name not in OF_BITS_PER_DIM]
+        for name in (*flags, *unused):
+            raise InputError("evaluation.not_with_bits_per_dim", setting=name, bits_per_dim="bits_per_dim")
+    if options.write_card:
+        check_card(options.model)
+
+
+def check_card(ref: str) -> None:
+    """Whether metrics can be written into a model's card. Raises ``InputError``."""
+    if ref.startswith("hub:") or not (resolve(ref) / CARD).is_file():
+        raise InputError("evaluation.no_card", setting="write_card", file=CARD, model=ref)
+    card = parse_card((resolve(ref) / CARD).read_text(encoding="utf-8"))
+    check_writable(resolve(ref) / CARD, setting="write_card")
+    dataset = matching_dataset(read_config(resolve(ref)))
+    trained_on = card.data.get("datasets")
+    if dataset and trained_on and HUB_DATASETS[dataset] not in trained_on:
+        values = {"dataset": dataset, "trained_on": ", ".join(trained_on)}
+        raise InputError("evaluation.card_of_other_dataset", setting="write_card", **values)
+
+
+def check_fits(model: Model, options: argparse.Namespace, dire_steps: int) -> None:
+    """Whether the metrics apply to the model. Raises ``InputError``."""
+    for name in ("classifier", "dire"):
+        if getattr(options, name) and model.config.task == "super-resolution":
+            raise InputError("evaluation.not_for_super_resolution", setting=name, model=options.model)
+    if options.dire:
+        model.check_invertible(model.plain_settings(dire_steps))
