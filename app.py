@@ -2,29 +2,26 @@
 
 On Hugging Face Spaces this file is what is started. The variables GRADIO_SERVER_NAME, GRADIO_SERVER_PORT and
 DIGIT_DIFFUSION_MODEL stand for --host, --port and --model where these are not given. DIGIT_DIFFUSION_PRECISION, fp32
-or bf16, decides in which precision models draw; else that is measured.
+or bf16, decides in which precision models draw; else that is measured. DIGIT_DIFFUSION_MAX_WORK and
+DIGIT_DIFFUSION_MAX_MEMORY bound what one visitor may take (ui/limits.py).
 """
 
-import argparse
 import atexit
 import os
 import sys
+import threading
 from typing import NoReturn
 
-os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # no telemetry; both read it when they are imported
-os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+from ui.starting import HOST, PORT, check_temporary_folder, checked_host, checked_port, tidy_environment
 
-import ui.zero_gpu  # noqa: F401  (on ZeroGPU "spaces" has to be imported before torch touches CUDA)
-from diffusion.runtime.command_line import Parser
+GIVEN = tidy_environment()  # before Gradio is imported
+
+import ui.zero_gpu  # noqa: E402, F401  (on ZeroGPU "spaces" has to be imported before torch touches CUDA)
+from diffusion.errors import InputError  # noqa: E402
+from diffusion.runtime.command_line import Parser  # noqa: E402
 
 SESSIONS = 500  # visitors and plain HTTP calls that Gradio remembers, at 120 KB each; its default would be 1.2 GB
-
-
-def port(text: str) -> int:
-    """A TCP port, for argparse."""
-    if not text.isdecimal() or not 1 <= int(text) <= 65535:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a port: a whole number from 1 to 65535")
-    return int(text)
+EVENTS = 200  # of the page that are under way at the same time: most wait, without a thread of the page's own
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -32,20 +29,30 @@ def main(arguments: list[str] | None = None) -> None:
     parser = Parser(prog="app.py", description="Watch a diffusion model turn noise into digits, in the browser.")
     parser.add_argument("--model", metavar="REF", help="a bundled name, a path, or hub:owner/name (default: unet)")
     parser.add_argument("--host", help="the address to listen on (default: 127.0.0.1)")
-    parser.add_argument("--port", type=port, help="the port to listen on (default: 7860, or the next free one)")
+    parser.add_argument("--port", help="the port to listen on (default: 7860, or the next free one)")
     parser.add_argument("--share", action="store_true", help="also open a public link through gradio.live")
     options = parser.parse_args(arguments)
+    try:
+        port = checked_port(GIVEN[PORT], PORT) if options.port is None else checked_port(options.port, "--port")
+        host = checked_host(GIVEN[HOST] if options.host is None else options.host)
+        check_temporary_folder()
+    except InputError as error:
+        parser.error(str(error))
 
     # only now what takes seconds to import: help and refusals come at once
-    from diffusion.errors import InputError
     from diffusion.runtime import configure
     from diffusion.runtime.threads import use_one_core
     from ui.app import build
+    from ui.door import connections, quieten, raise_file_limit
     from ui.engine import FALLBACK, Engine
+    from ui.gradio_workarounds import bound_connections, check_ourselves_directly
     from ui.static import launch_options
 
     configure()
     use_one_core(main_thread=True)  # all cores are for the thread that computes
+    bound_connections(connections(raise_file_limit()))
+    check_ourselves_directly()
+    quieten("uvicorn.error", "asyncio")
     try:
         engine = Engine(options.model or os.environ.get("DIGIT_DIFFUSION_MODEL") or FALLBACK)
         blocks = build(engine)
@@ -53,18 +60,19 @@ def main(arguments: list[str] | None = None) -> None:
         parser.error(str(error))
     try:
         blocks.launch(
-            server_name=options.host,
-            server_port=options.port,
+            server_name=host,
+            server_port=port,
             share=options.share,
-            **launch_options(),
+            **launch_options(lambda: engine.places.waiting),
             footer_links=["api"],
             ssr_mode=False,  # a second server, in Node, would only slow the start
             enable_monitoring=False,
             run_history=False,
+            max_threads=EVENTS,
             max_file_size="1kb",  # nothing here takes an upload
             state_session_capacity=SESSIONS,
         )
-    except OSError as error:
+    except (OSError, OverflowError, ValueError) as error:
         parser.error(str(error))
 
 
@@ -77,11 +85,13 @@ def leave(code: int) -> NoReturn:
     os._exit(code)
 
 
-if __name__ == "__main__":
+# "gradio app.py" executes this file again, in another thread
+if __name__ == "__main__" and threading.current_thread() is threading.main_thread():
     try:
         main()
     except KeyboardInterrupt:  # before the page was up; later, Gradio takes it
         leave(130)
     except SystemExit as refused:  # with its sentence said, or after --help
         leave(int(refused.code or 0))
-    leave(0)
+    if not sys.flags.interactive:  # with "python -i app.py" the page is up, beside the prompt
+        leave(0)

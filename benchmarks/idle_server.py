@@ -12,7 +12,7 @@ def main() -> None:
 
     if sys.argv[1] == "gradio":
         ui.app.poll_queue_less = lambda blocks: None
-    ui.app.build(Engine()).launch(server_port=int(sys.argv[2]), ssr_mode=False, **launch_options())
+    ui.app.build(Engine()).launch(server_port=int(sys.argv[2]), ssr_mode=False, **launch_options(lambda: 0))
 
 
 if __name__ == "__main__":

@@ -2,8 +2,10 @@
 are those of a ``Request``."""
 
 import inspect
-from collections.abc import Iterator
-from contextlib import closing
+import os
+from collections.abc import AsyncIterator, Iterator
+from contextlib import aclosing, closing, suppress
+from threading import Lock
 from typing import Any
 
 import gradio as gr
@@ -13,9 +15,10 @@ from diffusion.errors import InputError
 from diffusion.settings import Setting
 from ui.engine import Engine
 from ui.request import REQUEST_SETTINGS, Request
-from ui.tabs.run_buttons import SAMPLING
+from ui.streams import STREAMS, visitor_of
 from ui.zero_gpu import on_gpu
 
+MAX_RESULT_BYTES = 200_000_000  # on disk
 DESCRIPTION = """Sample images from a diffusion model.
 
 Args:
@@ -49,22 +52,39 @@ def documented(name: str) -> str:
     return f"    {name}: {setting.help}{allowed}{left_out}."
 
 
+class Results:
+    """The files of the last results, which callers fetch: the earliest make room."""
+
+    def __init__(self) -> None:
+        self._sizes: dict[str, int] = {}  # by path, in the order of their last use
+        self._lock = Lock()
+
+    def add(self, path: str) -> str:
+        """Note a file that was written; the same result is the same file."""
+        with self._lock:
+            self._sizes.pop(path, None)
+            self._sizes[path] = os.path.getsize(path)
+            while sum(self._sizes.values()) > MAX_RESULT_BYTES and len(self._sizes) > 1:
+                earliest = next(iter(self._sizes))
+                del self._sizes[earliest]
+                with suppress(OSError):
+                    os.remove(earliest)
+        return path
+
+
 def add(engine: Engine) -> None:
     """Put the endpoint into the open ``gr.Blocks``, with components that nobody sees to say what it takes and gives."""
 
-    def generate(*values: Any) -> Iterator[tuple[Any, Any]]:
+    def sample(*values: Any) -> Iterator[tuple[Any, Any]]:
         try:
             request = Request(**dict(zip(parameter_names(), values, strict=True)))
             with closing(engine.run(request, watched=False)) as updates:
                 for update in updates:
                     result = update.result
-                    # Here it is noticed that a caller has cancelled, or gone. Not gr.skip(): for each of these Gradio
-                    # makes both components anew.
-                    yield None, None
         except InputError as error:
             raise gr.Error(str(error), print_exception=False) from None
         assert result is not None  # the last update of a run has it
-        path = save_bytes_to_cache(result.sheet_png, "digits.png", sheet.GRADIO_CACHE)
+        path = results.add(save_bytes_to_cache(result.sheet_png, "digits.png", sheet.GRADIO_CACHE))
         classifications = result.classifications
         yield (
             path,
@@ -76,23 +96,33 @@ def add(engine: Engine) -> None:
             },
         )
 
-    names = parameter_names()
+    sampling = on_gpu(sample)
+
+    async def generate(request: gr.Request, *values: Any) -> AsyncIterator[tuple[Any, Any]]:
+        # Not gr.skip() as the pulse: for each of these Gradio makes both components anew.
+        answers = STREAMS.results(sampling, *values, visitor=visitor_of(request), pulse=(None, None))
+        async with aclosing(answers):
+            async for answer in answers:
+                yield answer
+                if answer[0] is not None:  # a pulse after it would take its place
+                    return
+
+    names, results = parameter_names(), Results()
     generate.__doc__ = DESCRIPTION.format(parameters="\n".join(map(documented, names)))
     kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
-    generate.__signature__ = inspect.Signature(  # type: ignore[attr-defined]  # what Gradio documents
-        [inspect.Parameter(name, kind, default=default_of(name)) for name in names]
-    )
+    parameters = [inspect.Parameter(name, kind, default=default_of(name)) for name in names]
+    sender = inspect.Parameter("request", inspect.Parameter.POSITIONAL_ONLY, annotation=gr.Request)
+    generate.__signature__ = inspect.Signature([sender, *parameters])  # type: ignore[attr-defined]  # Gradio reads it
     with gr.Group(visible=False):
         inputs = [_component(name) for name in names]
         sheet = gr.Image(label="sheet", type="filepath", format="png")
         about = gr.JSON(label="about")
         gr.Button().click(
-            on_gpu(generate),
+            generate,
             inputs,
             [sheet, about],
             api_name="generate",
             preprocess=False,  # wrong types are answered by Request, in words
-            concurrency_id=SAMPLING,
         )
 
 

@@ -12,10 +12,11 @@ from ui.calls import Values, call, in_browser
 from ui.controls import default_label
 from ui.engine import Engine
 from ui.gradio_workarounds import Blocks, poll_queue_less
+from ui.model_names import HUB
 from ui.precompute import Precomputed
-from ui.registry import HUB
 from ui.tabs.generate import GenerateTab
-from ui.tabs.live import VISITORS, WAITING_VISITORS
+
+MAX_EVENTS = 1000  # that wait in Gradio's queue
 
 
 def build(engine: Engine) -> gr.Blocks:
@@ -37,7 +38,6 @@ def build(engine: Engine) -> gr.Blocks:
             tab.at_rest,
             {name: tab.controls[name] for name in ("sampler", "model")},
             tab.outputs,
-            concurrency_id="page",
         )
         rests.then(**tab.restored())
         if engine.registry.own.startswith(HUB):
@@ -52,8 +52,9 @@ def build(engine: Engine) -> gr.Blocks:
                     yield shown
 
             outputs = {"notice": notice, "model": tab.controls["model"]}
-            call(rests.then, news, {}, outputs, concurrency_limit=VISITORS)
-    blocks.queue(max_size=WAITING_VISITORS, default_concurrency_limit=VISITORS)
+            call(rests.then, news, {}, outputs)
+    # who samples and who waits is decided by the engine's places, whatever door an event has come through
+    blocks.queue(api_open=False, max_size=MAX_EVENTS, default_concurrency_limit=None)
     poll_queue_less(blocks)
     return blocks
 

@@ -14,6 +14,7 @@ from typing import Any
 import gradio as gr
 
 from diffusion.errors import InputError
+from ui.streams import in_background
 
 Values = dict[str, Any]
 
@@ -45,8 +46,9 @@ def call(
     values = gr.JSON(visible="hidden")
     js = in_browser(f"({{ ...{named(inputs)}, language: lab.language() }})", "...list")
     collected = event(fn=None, js=js, inputs=list(inputs.values()), outputs=values, trigger_mode="multiple")
+    handler = outputs_by_name(function, outputs)
     return collected.then(
-        outputs_by_name(function, outputs),
+        handler if inspect.isasyncgenfunction(handler) else in_background(handler, pulse=gr.skip()),
         values,
         list(outputs.values()),
         preprocess=False,  # values come over HTTP from anyone, and are checked in words

@@ -12,47 +12,38 @@ import threading
 import time
 from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from torch import Tensor
+from torch import OutOfMemoryError, Tensor
 
 from diffusion.config import ModelConfig
 from diffusion.errors import InputError, Message
 from diffusion.io.images import png_bytes, sheet, to_uint8
 from diffusion.model import Model
+from diffusion.runtime.callers import current_caller
+from diffusion.runtime.device import default_device
 from diffusion.runtime.precision import requested_precision
 from diffusion.runtime.threads import use_one_core
-from diffusion.trajectory import State, displayed, kept_indices, trajectory
+from diffusion.trajectory import kept_indices, trajectory
 from train.evaluation.classifier import EvaluationClassifier, classify, load_evaluation_classifier
-from ui.fast_png import fast_png
+from ui.frames import Frame
 from ui.job import Job, prepare, tile_names
-from ui.registry import HUB, ModelEntry, Registry
+from ui.limits import Limits
+from ui.model_names import HUB, ModelEntry
+from ui.places import Places
+from ui.registry import Registry
 from ui.request import Request
 
 logger = logging.getLogger(__name__)
 
 FALLBACK = "unet"  # samples while the operator's model from the Hub is not there
-MAX_FRAMES = 120  # of one run: a scrubber has no more places than that
 INTERVAL = 0.25  # seconds between updates, of all runs together; the frames between two come with the second
 SLOWING = 8  # once a run has taken this many intervals, the next is such a share of its time
 MAX_INTERVAL = 0.5  # seconds between updates of one run, if it has frames: Stop takes effect between them
 PULSE = 0.45  # seconds after which an update comes even without a frame: to count steps, and for Stop to take effect
-
-
-@dataclass(frozen=True)
-class Frame:
-    """One moment: x at a noise level and the x0 predicted from it, as PNG sheets of one pixel per pixel."""
-
-    index: int  # 0 is pure noise, the number of steps the finished images (in both)
-    t: float
-    alpha: float
-    sigma: float
-    x: bytes
-    x0: bytes
 
 
 class Classification(NamedTuple):
@@ -82,6 +73,7 @@ class Update(NamedTuple):
     seconds: float  # of computing, without the time that the receiver took
     result: Result | None = None
     low_res_png: bytes | None = None  # with the first one, where the model enlarges: a PNG sheet like a frame's
+    frame_size: int = 0  # of an image in the frames, in pixels
 
 
 class ModelInfo(NamedTuple):
@@ -98,16 +90,17 @@ class Engine:
     def __init__(self, default_model: str = FALLBACK, runs_dir: str | Path = "runs"):
         """Returns at once. A default from the Hub is not requested yet: until ``fetch_default``, ``FALLBACK`` samples.
 
-        Raises InputError where a local default cannot be read, or the environment asks for an unknown precision.
+        Raises InputError where a local default cannot be read, or the environment asks for what is impossible.
         """
         requested_precision()
-        self.registry = Registry(default_model, runs_dir)
-        self.default = FALLBACK if default_model.startswith(HUB) else default_model
-        if default_model == self.default:
-            self.registry.config(default_model)
+        self.limits = Limits.of_host(default_device())
+        self.registry = Registry(default_model, runs_dir, self.limits)
+        self.places = Places(self.limits.runs)
+        self.default = FALLBACK if default_model.startswith(HUB) else self.registry.own
+        if not default_model.startswith(HUB):
+            self.registry.config(self.default)
         self._status: Message | None = None
         self._lock = threading.Lock()
-        self._runs = 0  # under way
 
     def models(self) -> list[ModelEntry]:
         """All models there are now, runs trained meanwhile among them."""
@@ -155,45 +148,43 @@ class Engine:
         """Sample, in updates of at most 4 a second; closing the iterator ends the computation. Unless it is
         ``watched``, it makes no frames.
 
-        The model is loaded and everything checked before this returns. Raises InputError.
+        The model is loaded and everything checked before this returns; the first update waits for a place. Raises
+        InputError, and ``Stopped`` once the caller (``diffusion.runtime.callers``) is stopped.
         """
         return self._updates(prepare(request, self._checked(request.model), self.registry), watched)
 
     def _updates(self, job: Job, watched: bool) -> Generator[Update, None, None]:
         use_one_core()  # the batching service's thread computes; each part of a run may be in another thread
+        caller = current_caller()
+        caller.work = job.cost.operations
+        with self.places.taken(caller, job.cost.memory), out_of_memory_explained():
+            yield from self._sampling(job, watched)
+
+    def _sampling(self, job: Job, watched: bool) -> Generator[Update, None, None]:
         total = job.settings.steps
-        kept = kept_indices(total, MAX_FRAMES) if watched else ()
+        kept = kept_indices(total, job.frames.most) if watched else ()
         frames: list[Frame] = []
         started = time.perf_counter()
         due = pulse = started  # when the next update may come; the first at once
-        with closing(trajectory(job.model, job.labels, job.settings, **job.arguments)) as path, self._running():
+        with closing(trajectory(job.model, job.labels, job.settings, **job.arguments)) as path:
             for state in path:
                 if state.index in kept:
-                    frames.append(_frame(state))
+                    frames.append(job.frames.frame(state))
                 now = time.perf_counter()
                 left = (now - started) / max(state.index, 1) * (total - state.index)  # seconds, by those before
                 ends = state.index > 0 and left <= INTERVAL  # what is new comes with the result
                 if not ends and now >= (due if frames else max(due, pulse)):
                     first = None if state.index else job.low_res_png
-                    yield Update(frames, state.index, total, now - started, low_res_png=first)
+                    yield Update(frames, state.index, total, now - started, None, first, job.frames.size)
                     use_one_core()
                     frames = []
                     back = time.perf_counter()
                     pulse = back + PULSE
-                    due = back + min(max(INTERVAL, (now - started) / SLOWING) * self._runs, MAX_INTERVAL)
+                    due = back + min(max(INTERVAL, (now - started) / SLOWING) * self.places.running, MAX_INTERVAL)
                     started += back - now  # the receiver's time does not count
-        seconds = time.perf_counter() - started
-        yield Update(frames, total, total, seconds, self._result(job, state.x, seconds))
-
-    @contextmanager
-    def _running(self) -> Iterator[None]:
-        with self._lock:
-            self._runs += 1
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._runs -= 1
+            seconds = time.perf_counter() - started
+            result = self._result(job, state.x, seconds)
+        yield Update(frames, total, total, seconds, result, frame_size=job.frames.size)
 
     def _result(self, job: Job, x: Tensor, seconds: float) -> Result:
         images = to_uint8(x)
@@ -227,7 +218,13 @@ class Engine:
         return self.registry.check(ref) if ref else self.default
 
 
-def _frame(state: State) -> Frame:
-    x = fast_png(sheet(displayed(state)))
-    x0 = x if state.x0 is state.x else fast_png(sheet(to_uint8(state.x0)))
-    return Frame(state.index, state.level.t, state.level.alpha, state.level.sigma, x, x0)
+@contextmanager
+def out_of_memory_explained() -> Iterator[None]:
+    """Raises InputError where torch, on whatever device, gets no memory."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        # on the CPU torch has no class of its own for it
+        if isinstance(error, MemoryError | OutOfMemoryError) or "alloc" in str(error):
+            raise InputError("host.out_of_memory") from error
+        raise

@@ -1,13 +1,20 @@
 """What this app does because Gradio 6.31 does otherwise: each with the reason, and what is gained. Nothing else in
 ``ui/`` relies on how Gradio works inside; the browser's side is ``web/gradio_workarounds.js``."""
 
+from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 import gradio as gr
+import httpx
+from gradio import blocks as gradio_blocks
+from gradio import http_server, networking
+from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
 from diffusion.errors import InputError
 
 QUEUE_POLL = 0.005  # seconds
+FIRST_REQUEST = 20  # seconds that a connection may be open without one
 
 
 class Blocks(gr.Blocks):
@@ -34,3 +41,42 @@ def poll_queue_less(blocks: gr.Blocks) -> None:
     Reason: Gradio looks at it every millisecond, day and night. Gain: see ``python -m benchmarks.run workarounds``.
     """
     blocks._queue.sleep_when_free = QUEUE_POLL
+
+
+def check_ourselves_directly() -> None:
+    """Let Gradio's requests to the server that it has just started pass all proxies by.
+
+    Reason: they follow the proxy variables, which are meant for other hosts, and a server that a proxy cannot reach is
+    given up. Gain: the app starts (tests/ui/test_starting.py).
+    """
+    direct = {name: partial(getattr(httpx, name), trust_env=False) for name in ("get", "head")}
+    for module in (gradio_blocks, networking):
+        module.httpx = SimpleNamespace(**{**vars(httpx), **direct})  # type: ignore[attr-defined]
+
+
+def bound_connections(most: int) -> None:
+    """Let the server have so many connections at a time, and close those that send nothing.
+
+    Reason: Gradio passes no settings on to uvicorn, which has no limit, and waits for a connection's first request for
+    ever. Gain: idle connections do not use up the files that a process may open (tests/ui/server/test_door.py).
+    """
+
+    class Impatient(AutoHTTPProtocol):  # type: ignore[valid-type,misc]
+        def connection_made(self, transport: Any) -> None:
+            super().connection_made(transport)
+            self.deadline = self.loop.call_later(FIRST_REQUEST, self.close_if_silent)
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            self.deadline.cancel()
+            super().connection_lost(exc)
+
+        def close_if_silent(self) -> None:
+            if self.cycle is None and not self.transport.is_closing():
+                self.transport.close()
+
+    class Server(http_server.Server):
+        def __init__(self, config: Any, *others: Any, **named: Any):
+            config.http, config.limit_concurrency = Impatient, most
+            super().__init__(config, *others, **named)
+
+    http_server.Server = Server  # type: ignore[misc]

@@ -8,13 +8,13 @@ from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
 
-from diffusion.config import ModelConfig
 from diffusion.errors import InputError
 from diffusion.settings import Use, applicable
 from ui import player
 from ui.calls import Values, checked
 from ui.engine import Engine
 from ui.i18n import error_text
+from ui.places import Busy
 from ui.request import REQUEST_SETTINGS, Request
 
 MAX_LIVE_STEPS = 8  # more take too long to follow a hand
@@ -41,34 +41,35 @@ class Handlers:
         run, language = str(values.get("run")), values.get("language")
         try:
             request = self.request(values)
-            size = self.engine.load(request.model).config.image_size
             with closing(self.engine.run(request)) as updates:
                 for update in updates:
-                    yield {"player": player.message(run, request, size, update)}
+                    yield {"player": player.message(run, request, update)}
         except InputError as error:
             yield {"player": player.failure(run, error_text(error, language))}
 
-    def live(self, values: Any) -> str:
-        """A finished sheet, as one message for the player. ``values`` have the request's number, too."""
+    def live(self, values: Any) -> str | None:
+        """A finished sheet, as one message for the player; None where too many people wait. ``values`` have the
+        request's number, too."""
         sent: Values = values if isinstance(values, dict) else {}
         run = f"live {sent.get('number')!r:.20}"
         try:
             request = self.request(checked(values))
-            size = self.check_live(request).image_size
+            self.check_live(request)
             update = player.merged(list(self.engine.run(request)))
-            return player.message(run, request, size, update, live=True)
+            return player.message(run, request, update, live=True)
+        except Busy:
+            return None
         except InputError as error:
             return player.failure(run, error_text(error, sent.get("language")))
 
-    def check_live(self, request: Request) -> ModelConfig:
-        """The configuration of a request's model, if it needs few steps. Raises InputError."""
+    def check_live(self, request: Request) -> None:
+        """Raises InputError unless the request's model needs few steps."""
         config = self.engine.load(request.model).config
         if config.max_guidance is None:
             raise InputError("page.live_model", model=config.name)
         steps = request.resolve(config, bool(request.classifier)).steps
         if steps > MAX_LIVE_STEPS:
             raise InputError("page.live_steps", most=MAX_LIVE_STEPS, given=steps)
-        return config
 
     def few_step_models(self) -> list[str]:
         """The references of the models that sample in a few steps."""

@@ -15,6 +15,8 @@ from train.datasets import DIGITS
 from train.evaluation.classifier import generates_digits
 from ui.example_digits import low_res_digits
 from ui.fast_png import fast_png
+from ui.frames import FrameShape
+from ui.limits import Cost, request_cost
 from ui.registry import Registry
 from ui.request import Request
 
@@ -29,11 +31,14 @@ class Job(NamedTuple):
     wanted: list[str]  # what each image should show; "" for any
     record: dict[str, Any]  # all that is needed to sample the same again
     classifiable: bool  # whether the images are digits that the evaluation classifier knows
-    low_res_png: bytes | None  # what is enlarged, as a PNG sheet of the results' size
+    low_res_png: bytes | None  # what is enlarged, as a PNG sheet of the frames' size
+    cost: Cost
+    frames: FrameShape
 
 
 def prepare(request: Request, ref: str, registry: Registry) -> Job:
-    """The job of a request for the model of a checked reference. Raises InputError."""
+    """The job of a request for the model of a checked reference. Raises InputError, also where it would cost more than
+    its share of the host."""
     model = registry.load(ref)
     config, guided = model.config, bool(request.classifier)
     settings = request.resolve(config, classifier=guided)
@@ -48,16 +53,21 @@ def prepare(request: Request, ref: str, registry: Registry) -> Job:
         low_res, wanted = low_res_digits(config, request.label, request.num_images)
         arguments["low_res"] = low_res
         labels = [names.index(digit) if digit in names else -1 for digit in wanted]
-        large = nn.functional.interpolate(low_res, (config.image_size, config.image_size))  # in squares of one grey
-        low_res_png = fast_png(sheet(to_uint8(large)))
     else:
         wanted = [request.label] * request.num_images
         labels = [label_index(request.label, names)] * request.num_images
+    guide_cost = registry.cost(arguments["classifier"]) if guided else None
+    cost = request_cost(config, settings, labels, registry.cost(model), guide_cost)
+    registry.limits.check_request(config, request.num_images, cost)
+    frames = FrameShape.of(config, request.num_images)
+    if "low_res" in arguments:
+        large = nn.functional.interpolate(arguments["low_res"], (frames.size, frames.size))  # in squares of one grey
+        low_res_png = fast_png(sheet(to_uint8(large)))
     record: dict[str, Any] = {"model": ref, "label": request.label, "num_images": request.num_images}
     record |= settings.record(config, guided) | ({"classifier": request.classifier} if guided else {})
     record |= {"precision": precision_on(model.device), "version": __version__}
     classifiable = generates_digits(config, tile_names(config, names))
-    return Job(model, labels, settings, arguments, wanted, record, classifiable, low_res_png)
+    return Job(model, labels, settings, arguments, wanted, record, classifiable, low_res_png, cost, frames)
 
 
 def tile_names(config: ModelConfig, names: tuple[str, ...]) -> tuple[str, ...]:

@@ -12,7 +12,8 @@ from typing import Any
 
 import gradio as gr
 
-from ui.engine import Frame, Update
+from ui.engine import Update
+from ui.frames import Frame
 from ui.request import Request
 from ui.static import mounted
 
@@ -42,11 +43,9 @@ def _filled_in_browser(name: str, css_class: str, **properties: Any) -> gr.HTML:
     )
 
 
-def message(
-    run: str, request: Request, image_size: int, update: Update, example: bool = False, live: bool = False
-) -> str:
-    """One update of a run, for the browser; ``run`` is its name, ``image_size`` is in pixels. An example is played,
-    a live sheet is shown finished."""
+def message(run: str, request: Request, update: Update, example: bool = False, live: bool = False) -> str:
+    """One update of a run, for the browser; ``run`` is its name. An example is played, a live sheet is shown
+    finished."""
     content: dict[str, Any] = {
         "run": run,
         "example": example,
@@ -54,7 +53,7 @@ def message(
         "label": request.label,
         "seed": request.seed or 0,
         "count": request.num_images,
-        "size": image_size,
+        "size": update.frame_size,
         "step": update.step,
         "total": update.total,
         "seconds": round(update.seconds, 3),

@@ -16,6 +16,8 @@ from torch import Tensor
 from diffusion.errors import InputError
 from diffusion.io.images import png_bytes, to_uint8
 from diffusion.model import Model
+from diffusion.runtime.batching import MUCH_WORK
+from diffusion.runtime.callers import calling, current_caller
 from diffusion.runtime.threads import use_one_core
 from diffusion.samplers import SAMPLERS
 from diffusion.settings import SamplingSettings
@@ -25,13 +27,15 @@ from ui.controls import START_VALUES
 from ui.engine import Engine
 from ui.example_digits import low_res_digits
 from ui.i18n import error_text, text
-from ui.registry import HUB
+from ui.limits import request_cost
+from ui.model_names import HUB
 from ui.request import Request
 
 MAX_THUMBNAILS = 40  # of more labels, tiles show the names alone
 POLL = 0.2  # seconds between looks whether the host's model has come
 MAX_STEPS = 50  # a model that takes more by itself samples its thumbnails with a quicker sampler
 QUICK_SAMPLER = "dpmpp_2m"
+MAX_WORK = MUCH_WORK  # operations for all thumbnails of a model
 
 
 class Precomputed:
@@ -51,9 +55,8 @@ class Precomputed:
     def _prepare(self, label: str) -> None:
         request = Request(label=label, num_images=16, seed=START_VALUES["seed"])
         try:
-            size = self.engine.describe().config.image_size
             updates = list(self.engine.run(request))
-            self._example = player.message("example", request, size, player.merged(updates), example=True)
+            self._example = player.message("example", request, player.merged(updates), example=True)
             self.thumbnails()
         except InputError as error:
             logging.getLogger(__name__).warning("No example can be sampled: %s", error)
@@ -76,12 +79,13 @@ class Precomputed:
             if classifier and classifier not in info.classifiers:  # it may come from anyone, and may be a path
                 return self.thumbnails(ref)
             few = 0 < len(info.tiles) <= MAX_THUMBNAILS
-            images = list(to_uint8(self._images(model, classifier))) if few else []
-            known[classifier] = [b64encode(png_bytes(image)).decode() for image in images]
+            images = self._images(model, classifier) if few else None
+            known[classifier] = [] if images is None else [b64encode(png_bytes(i)).decode() for i in to_uint8(images)]
         return known[classifier]
 
-    def _images(self, model: Model, classifier: str) -> Tensor:
-        """One image a tile, (N, C, H, W): what the model samples for it, or what it is to enlarge."""
+    def _images(self, model: Model, classifier: str) -> Tensor | None:
+        """One image a tile, (N, C, H, W): what the model samples for it, or what it is to enlarge; None where that
+        would take too much of the host."""
         use_one_core()
         if model.config.task == "super-resolution":
             return low_res_digits(model.config, "", len(DIGITS))[0]
@@ -94,7 +98,15 @@ class Precomputed:
             count = guide.num_classes
         if SamplingSettings().resolve(model.config).steps > MAX_STEPS:
             given |= {"sampler": QUICK_SAMPLER, "steps": SAMPLERS[QUICK_SAMPLER].default_steps}
-        return model.generate(range(count), **given, **arguments)
+        settings = SamplingSettings(**given).resolve(model.config, bool(classifier))
+        registry, caller = self.engine.registry, current_caller()
+        guide_cost = registry.cost(guide) if classifier else None
+        cost = request_cost(model.config, settings, list(range(count)), registry.cost(model), guide_cost)
+        if cost.operations > MAX_WORK:
+            return None
+        caller.work = cost.operations
+        with calling(caller), self.engine.places.taken(caller, cost.memory):
+            return model.generate(range(count), settings=settings, **arguments)
 
     async def news(self, language: str) -> AsyncIterator[tuple[str, str | None]]:
         """What to tell a visitor of the host's model on the Hub, with its reference once it is there; else nothing.

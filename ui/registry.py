@@ -1,44 +1,35 @@
 """Which models there are, who may ask for them, and the few that are held in memory."""
 
 import os
-from collections import OrderedDict
 from concurrent.futures import Future
 from pathlib import Path
-from threading import Lock
-from typing import Any, Literal, NamedTuple
+from threading import BoundedSemaphore, Lock
+from typing import Any
+from weakref import WeakKeyDictionary
 
 from torch import nn
 
-from diffusion.config import ModelConfig, Task
+from diffusion.config import ModelConfig
 from diffusion.errors import InputError
-from diffusion.io.hub import COMMIT, bundled, is_bundled, resolve
+from diffusion.io.hub import COMMIT, VISITORS, bundled, cache_dir, is_bundled, resolve
 from diffusion.io.loading import load_classifier, load_model
 from diffusion.io.model_directory import CONFIG, WEIGHTS, read_config
 from diffusion.model import Model
 from diffusion.noisy_classifier import NoisyClassifier
-from diffusion.runtime.batching import BatchingService
+from diffusion.runtime.batching import BatchingService, Bound
+from diffusion.runtime.cost import NetworkCost, measured, network_cost
+from diffusion.runtime.device import default_device
+from diffusion.runtime.precision import use_bfloat16
 from diffusion.runtime.threads import use_one_core
 from train.presets import PRESETS
+from ui.held_models import HeldModels, Key, Stamp
+from ui.limits import LARGE, Limits
+from ui.model_names import HUB, ModelEntry, Source, described, public_name, short_name, speaking_of
+from ui.places import Busy
 
-HELD = 4  # models in memory; the one unused for longest makes room
 LISTED = 20  # models that visitors have fetched from the Hub; the earliest makes room
-HUB = "hub:"
-
-Source = Literal["bundled", "run", "hub"]
-Stamp = tuple[int, ...]
-Key = tuple[Literal["model", "classifier"], str]  # what a reference is wanted as, and the reference
-
-
-class ModelEntry(NamedTuple):
-    """One line of the model list. ``ref`` is what a request names it by."""
-
-    ref: str
-    title: str
-    description: str
-    source: Source
-    task: Task
-    few_steps: bool = False  # whether it was distilled to a few steps: quick enough for live sampling
-    problem: InputError | None = None  # why it cannot be loaded
+DOWNLOADS = 8  # who fetch from the Hub, or wait for it, at the same time
+BYTES = {"fp32": 4, "bf16": 10}  # a weight: with bfloat16 there are a rounded copy, and one of what it was made from
 
 
 class Registry:
@@ -48,28 +39,32 @@ class Registry:
     host's files by way of a path.
     """
 
-    def __init__(self, own: str, runs_dir: str | Path):
-        """``own``: the operator's reference, allowed whatever it is. ``runs_dir`` need not exist."""
-        self.own = own
+    def __init__(self, own: str, runs_dir: str | Path, limits: Limits | None = None):
+        """``own``: the operator's reference, allowed whatever it is, and known by its name where it is a path that says
+        more about the host. ``runs_dir`` need not exist."""
+        self.own, self._own_path = public_name(own), own
         self.runs_dir = Path(runs_dir)
+        self.limits = limits or Limits.of_host(default_device())
         self._batching = BatchingService()  # of all models: they compute on the same device
         self._lock = Lock()
-        self._held: OrderedDict[Key, tuple[Stamp, Any]] = OrderedDict()
+        self._held = HeldModels(self.limits.weights, kept=self.own)
+        self._costs: WeakKeyDictionary[Any, NetworkCost] = WeakKeyDictionary()
         self._loading: dict[tuple[Key, Stamp], Future[Any]] = {}
-        self._pulled: dict[str, ModelEntry] = {}
+        self._pulled: dict[str, tuple[ModelEntry, ModelConfig]] = {}
+        self._downloads = BoundedSemaphore(DOWNLOADS)
 
     def entries(self) -> list[ModelEntry]:
         """All models, read anew from disk: bundled (the operator's first, then in the order of the presets), the
         operator's own, runs (newest first), the Hub's."""
         order = [self.own, *PRESETS]
         names = sorted(bundled(), key=lambda name: order.index(name) if name in order else len(order))
-        found = [_entry(name, "bundled") for name in names]
-        runs = [_entry(ref, "run") for ref in self._run_refs()]
+        found = [self._entry(name, "bundled") for name in names]
+        runs = [self._entry(ref, "run") for ref in self._run_refs()]
         known = {entry.ref for entry in found + runs}
         if self.own not in known and not self.own.startswith(HUB):
-            found.append(_entry(self.own, "run"))
+            found.append(self._entry(self.own, "run"))
         with self._lock:
-            return found + runs + list(self._pulled.values())
+            return found + runs + [entry for entry, _ in self._pulled.values()]
 
     def classifiers(self, config: ModelConfig) -> list[ModelEntry]:
         """Those that can guide a model of this configuration."""
@@ -93,8 +88,16 @@ class Registry:
         raise InputError("page.model", setting=setting, known=", ".join(known), given=ref)
 
     def config(self, ref: str) -> ModelConfig:
-        """The configuration of a checked reference; a model from the Hub is loaded for it. Raises InputError."""
-        return self.load(ref).config if ref.startswith(HUB) else read_config(resolve(ref))
+        """The configuration of a checked reference; a model from the Hub is loaded for it once. Raises InputError."""
+        if not ref.startswith(HUB):
+            return self._config(ref)
+        with self._lock:
+            known = self._pulled.get(ref)
+        return known[1] if known else self.load(ref).config
+
+    def cost(self, loaded: Any) -> NetworkCost:
+        """What a call of a model, or a classifier, that was loaded here costs."""
+        return self._costs[loaded]
 
     def load(self, ref: str) -> Model:
         """The model of a checked reference, from memory unless its files have changed since. Raises InputError.
@@ -110,19 +113,27 @@ class Registry:
     def refresh(self) -> None:
         """Ask the Hub anew for what is held from there, but for what is named by its commit. The old ones draw until
         the new ones are here, and go on where the Hub fails."""
-        with self._lock:
-            held = [key for key in self._held if key[1].startswith(HUB)]
-        for key in held:
-            if not COMMIT.fullmatch(key[1].partition("@")[2]):
+        for key in self._held.held_keys():
+            if key[1].startswith(HUB) and not COMMIT.fullmatch(key[1].partition("@")[2]):
                 self._fill(Future(), key, ())
 
     def _get(self, key: Key) -> Any:
-        stamp = () if key[1].startswith(HUB) else _stamp(resolve(key[1]))
+        from_hub = key[1].startswith(HUB)
+        stamp = () if from_hub else self._stamp(key[1])
+        if (loaded := self._held.get(key, stamp)) is not None:
+            return loaded
+        if not from_hub or key[1] == self.own:
+            return self._shared(key, stamp)
+        if not self._downloads.acquire(blocking=False):
+            raise Busy("host.downloads", most=DOWNLOADS)
+        try:
+            return self._shared(key, stamp)
+        finally:
+            self._downloads.release()
+
+    def _shared(self, key: Key, stamp: Stamp) -> Any:
+        """What is being loaded already, or is loaded now."""
         with self._lock:
-            held_stamp, loaded = self._held.get(key, (None, None))
-            if loaded is not None and held_stamp == stamp:
-                self._held.move_to_end(key)
-                return loaded
             future = self._loading.get((key, stamp))
             mine = future is None
             if future is None:
@@ -132,27 +143,76 @@ class Registry:
         return future.result()
 
     def _fill(self, future: "Future[Any]", key: Key, stamp: Stamp) -> None:
-        kind, ref = key
+        ref = key[1]
         use_one_core()
         try:
-            loaded = load_model(ref, batching=self._batching) if kind == "model" else load_classifier(ref)
+            loaded = self._load(key, stamp)
         except BaseException as error:  # handed to all who wait; what is held stays
             with self._lock:
                 self._loading.pop((key, stamp), None)
             future.set_exception(error)
             return
         with self._lock:
-            self._held[key] = stamp, loaded
-            self._held.move_to_end(key)
-            while len(self._held) > HELD:
-                self._held.popitem(last=False)
             if isinstance(loaded, Model) and ref.startswith(HUB):
                 self._pulled.pop(ref, None)
-                self._pulled[ref] = _described(ref, loaded.config, "hub")
+                self._pulled[ref] = described(ref, loaded.config, "hub"), loaded.config
                 for old in [other for other in self._pulled if other != self.own][:-LISTED]:
                     del self._pulled[old]
             self._loading.pop((key, stamp), None)
         future.set_result(loaded)
+
+    def _load(self, key: Key, stamp: Stamp) -> Any:
+        """Load a model, once it is known that this host can hold and call it."""
+        kind, ref = key
+        directory = self._directory(ref)
+        with speaking_of(ref, directory):
+            config, trusted = read_config(directory), is_bundled(ref)
+            cost = None if trusted else network_cost(config)
+            weight = BYTES["bf16" if use_bfloat16(default_device()) else "fp32"]
+            if cost is not None:
+                self.limits.check_model(config, cost, weight)
+            size = (directory / WEIGHTS).stat().st_size if cost is None else cost.weight_bytes / 4 * weight
+            with self._held.room_for(size):
+                is_model = kind == "model"
+                loaded = load_model(directory, batching=self._batching) if is_model else load_classifier(directory)
+                if cost is None:
+                    cost = measured(loaded.network, config) if isinstance(loaded, Model) else network_cost(config)
+                if isinstance(loaded, Model):
+                    large = cost.operations > LARGE
+                    self._batching.bound(loaded, Bound(self.limits.images_of_a_batch(cost), large))
+                self._costs[loaded] = cost
+                self._held.put(key, stamp, loaded, size)
+        return loaded
+
+    def _directory(self, ref: str) -> Path:
+        """Where the files of a checked reference are; a visitor's is fetched from the Hub as anybody may."""
+        if ref == self.own:
+            return resolve(self._own_path)
+        if not ref.startswith(HUB):
+            return resolve(ref)
+        with speaking_of("the cache", Path(cache_dir(VISITORS))):
+            return resolve(ref, access=VISITORS)
+
+    def _config(self, ref: str) -> ModelConfig:
+        directory = self._directory(ref)
+        with speaking_of(ref, directory):
+            return read_config(directory)
+
+    def _stamp(self, ref: str) -> Stamp:
+        """Changes whenever a file of the model is replaced."""
+        directory = self._directory(ref)
+        with speaking_of(ref, directory):
+            try:
+                stats = [os.stat(directory / name) for name in (CONFIG, WEIGHTS)]
+            except OSError as error:
+                raise InputError("weights.stat", directory=directory, reason=error.strerror) from None
+        return tuple(number for stat in stats for number in (stat.st_mtime_ns, stat.st_ino, stat.st_size))
+
+    def _entry(self, ref: str, source: Source) -> ModelEntry:
+        try:
+            return described(ref, self._config(ref), source)
+        except InputError as error:  # listed all the same: to hide it would leave its owner to wonder
+            return ModelEntry(ref, short_name(ref), "", source, "generation", problem=error)
 
     def _run_refs(self) -> list[str]:
         """``RUNS_DIR/NAME/model`` of every run that has a model, the newest first."""
@@ -163,34 +223,3 @@ class Registry:
             except FileNotFoundError:  # being replaced or removed at this moment
                 continue
         return [ref for _, ref in sorted(found, reverse=True)]
-
-
-def _stamp(directory: Path) -> Stamp:
-    """Changes whenever a file of the model is replaced."""
-    try:
-        stats = [os.stat(directory / name) for name in (CONFIG, WEIGHTS)]
-    except OSError as error:
-        raise InputError("weights.stat", directory=directory, reason=error.strerror) from None
-    return tuple(number for stat in stats for number in (stat.st_mtime_ns, stat.st_ino, stat.st_size))
-
-
-def _entry(ref: str, source: Source) -> ModelEntry:
-    try:
-        return _described(ref, read_config(resolve(ref)), source)
-    except InputError as error:  # listed all the same: to hide it would leave its owner to wonder
-        return ModelEntry(ref, _short_name(ref), "", source, "generation", problem=error)
-
-
-def _described(ref: str, config: ModelConfig, source: Source) -> ModelEntry:
-    title = config.title or config.name
-    if source != "bundled":
-        title = f"{_short_name(ref)} ({title})"
-    return ModelEntry(ref, title, config.description, source, config.task, config.max_guidance is not None)
-
-
-def _short_name(ref: str) -> str:
-    """``mine`` of runs/mine/model, ``owner/name`` of hub:owner/name@revision."""
-    if ref.startswith(HUB):
-        return ref.removeprefix(HUB)
-    path = Path(ref)
-    return path.parent.name if path.name == "model" else path.name

@@ -5,14 +5,17 @@ page, so that it may be served under any path. ``window.lab`` is the page's one 
 """
 
 import json
+from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from ui.door import Door
 from ui.i18n import LANGUAGES
 from ui.theme import css, theme
 
@@ -40,9 +43,14 @@ async def serve(request: Request) -> Response:
     return Response(content, media_type=KINDS[path.suffix], headers=headers)
 
 
-def routes() -> list[Route]:
-    """For the ``app_kwargs`` of Gradio's ``launch``: they come before Gradio's own routes."""
-    return [Route("/lab/{path:path}", serve)]
+def routes(waiting: Callable[[], int]) -> list[Route]:
+    """For the ``app_kwargs`` of Gradio's ``launch``: they come before Gradio's own routes. ``waiting`` is how many wait
+    for a place, which those who wait are told; for Gradio, who waits there is already being served."""
+
+    async def status(_: Request) -> Response:
+        return JSONResponse({"msg": "estimation", "queue_size": waiting()})
+
+    return [Route("/lab/{path:path}", serve), Route("/gradio_api/queue/status", status)]
 
 
 def head() -> str:
@@ -54,9 +62,11 @@ def head() -> str:
     return "\n".join([*links, f"<script>{boot}</script>"])
 
 
-def launch_options() -> dict[str, Any]:
-    """What the page looks like and runs in the browser, as arguments of Gradio's ``launch``."""
-    return {"theme": theme(), "css": css(), "head": head(), "app_kwargs": {"routes": routes()}}
+def launch_options(waiting: Callable[[], int]) -> dict[str, Any]:
+    """What the page looks like and runs in the browser, and what comes before Gradio's own server, as arguments of
+    Gradio's ``launch``; for ``waiting`` see ``routes``."""
+    served = {"routes": routes(waiting), "middleware": [Middleware(Door)]}
+    return {"theme": theme(), "css": css(), "head": head(), "app_kwargs": served}
 
 
 def mounted(component: str) -> str:

@@ -11,6 +11,7 @@ import re
 import shutil
 from functools import cache, partial
 from pathlib import Path
+from typing import NamedTuple
 
 import huggingface_hub as hf  # its parts are imported on first use, so a bundled model does not wait for them
 from huggingface_hub import constants
@@ -27,6 +28,19 @@ SLOWEST = 250_000  # bytes/s: a slower transfer is given up
 ROOM = 1_000_000_000  # bytes that a download leaves free: visitors who choose models must not fill the disk
 REVISION = re.compile(r"(?!.*(\.\.|//|/$))[A-Za-z0-9_][A-Za-z0-9._/-]{0,199}")  # branch, tag, commit, refs/pr/1
 COMMIT = re.compile(r"[0-9a-f]{40}")
+MAX_VISITORS_BYTES = 2_000_000_000  # of what visitors of a host have fetched: what was fetched first makes room
+
+
+class Access(NamedTuple):
+    """On whose behalf the Hub is requested: ``token`` False is nobody's, None the one that is logged in here; files
+    are kept in a cache of their own, by the ending of its folder's name."""
+
+    token: bool | None = None
+    cache_ending: str = ""
+
+
+OPERATOR = Access()
+VISITORS = Access(token=False, cache_ending="-visitors")
 
 
 def bundled() -> list[str]:
@@ -39,8 +53,9 @@ def is_bundled(ref: str) -> bool:
     return os.path.basename(ref) == ref and os.path.isfile(BUNDLED / ref / CONFIG)
 
 
-def resolve(ref: str, patience: float = PATIENCE) -> Path:
-    """The local directory, with config.json and model.safetensors, that a reference names; ``hub:`` may download it.
+def resolve(ref: str, patience: float = PATIENCE, access: Access = OPERATOR) -> Path:
+    """The local directory, with config.json and model.safetensors, that a reference names; ``hub:`` may download it,
+    with the ``access`` of whoever wants it.
 
     The Hub has ``patience`` seconds to respond; the download may take three times that, and the time of its bytes at
     ``SLOWEST``. A cached commit needs no network. A cached branch is used, with a warning, where the Hub fails or the
@@ -52,7 +67,7 @@ def resolve(ref: str, patience: float = PATIENCE) -> Path:
         check_repo_id(repo_id, ref)
         if at and not REVISION.fullmatch(revision):  # it becomes part of a path in the cache
             raise InputError("hub.bad_revision", ref=ref)
-        return _pull(repo_id, revision or "main", patience)
+        return _pull(repo_id, revision or "main", patience, access)
     if is_bundled(ref):
         warn_of_folder(ref)
         return BUNDLED / ref
@@ -103,18 +118,21 @@ def is_repo_id(text: str) -> bool:
     return "/" in text
 
 
-def _pull(repo_id: str, revision: str, patience: float) -> Path:
-    cached = _cached(repo_id, revision)
+def _pull(repo_id: str, revision: str, patience: float, access: Access) -> Path:
+    cache = cache_dir(access)
+    cached = _cached(repo_id, revision, cache)
     if cached and COMMIT.fullmatch(revision):  # a commit never changes
         return cached
-    place = (repo_id, revision, endpoint(), patience)
+    place = (repo_id, revision, endpoint(), patience, access.token)
     name = f"hub:{repo_id}" + ("" if revision == "main" else f"@{revision}")
     try:
         with explained("hub.cannot_load", name, PULLING):
             commit, size = within(patience, ("head", *place), _head, *place)
-            if _cached(repo_id, commit) is None:
-                _check_room(name, size)
-            found = (*place, commit, _cache_dir())
+            if _cached(repo_id, commit, cache) is None:
+                if access == VISITORS:
+                    _make_room(Path(cache), size, keep=repo_id)
+                _check_room(name, size, cache)
+            found = (*place, commit, cache)
             return within(3 * patience + size / SLOWEST, ("fetch", *found), _fetch, *found)
     except ModelUnavailable as why:
         if cached is None or not why.temporary:
@@ -123,13 +141,13 @@ def _pull(repo_id: str, revision: str, patience: float) -> Path:
         return cached
 
 
-def _head(repo_id: str, revision: str, endpoint: str, patience: float) -> tuple[str, int]:
+def _head(repo_id: str, revision: str, endpoint: str, patience: float, token: bool | None) -> tuple[str, int]:
     """The commit of a revision and the size of its files in bytes, without retries or a download."""
     from huggingface_hub.errors import HfHubHTTPError
 
     def head(filename: str, at: str) -> hf.HfFileMetadata:
         url = hf.hf_hub_url(repo_id, filename, revision=at, endpoint=endpoint)
-        return hf.get_hf_file_metadata(url, timeout=patience, endpoint=endpoint)
+        return hf.get_hf_file_metadata(url, token=token, timeout=patience, endpoint=endpoint)
 
     try:
         config = head(CONFIG, revision)
@@ -150,9 +168,11 @@ def _head(repo_id: str, revision: str, endpoint: str, patience: float) -> tuple[
     return commit, (config.size or 0) + (weights.size or 0)
 
 
-def _fetch(repo_id: str, revision: str, endpoint: str, patience: float, commit: str, cache_dir: str) -> Path:
+def _fetch(
+    repo_id: str, revision: str, endpoint: str, patience: float, token: bool | None, commit: str, cache: str
+) -> Path:
     """The directory of a commit's files in the client's cache; missing files are downloaded."""
-    download = partial(hf.hf_hub_download, endpoint=endpoint, cache_dir=cache_dir, etag_timeout=patience)
+    download = partial(hf.hf_hub_download, endpoint=endpoint, cache_dir=cache, etag_timeout=patience, token=token)
 
     def get(name: str, at: str) -> Path:
         return Path(download(repo_id, name, revision=at))
@@ -160,7 +180,7 @@ def _fetch(repo_id: str, revision: str, endpoint: str, patience: float, commit: 
     for filename in MAX_BYTES:
         path = get(filename, commit)
         _check_size(repo_id, filename, path.stat().st_size)
-    if _cached(repo_id, revision) != path.parent:
+    if _cached(repo_id, revision, cache) != path.parent:
         get(CONFIG, revision)  # with all files cached, the client records the commit of the branch
     return path.parent
 
@@ -172,20 +192,36 @@ def _check_size(repo_id: str, filename: str, size: int) -> None:
         )
 
 
-def _check_room(name: str, size: int) -> None:
-    cache = Path(_cache_dir()).absolute()
+def _make_room(cache: Path, size: int, keep: str) -> None:
+    """Delete models that visitors have fetched, the earliest first, until there is room for one of so many bytes."""
+    folders = [folder for folder in cache.glob("models--*") if folder.name != f"models--{keep.replace('/', '--')}"]
+    sizes = {
+        folder: sum(file.lstat().st_size for file in folder.rglob("blobs/*") if file.is_file())
+        for folder in sorted(folders, key=lambda folder: folder.stat().st_mtime)
+    }
+    excess = sum(sizes.values()) + size - MAX_VISITORS_BYTES
+    for folder, freed in sizes.items():
+        if excess <= 0:
+            break
+        shutil.rmtree(folder, ignore_errors=True)
+        excess -= freed
+
+
+def _check_room(name: str, size: int, cache_dir: str) -> None:
+    cache = Path(cache_dir).absolute()
     free = shutil.disk_usage(next(path for path in (cache, *cache.parents) if path.exists())).free
     if free - size < ROOM:
         raise ModelUnavailable("hub.disk_space", temporary=True, name=name, size=f"{size:,}", room=f"{ROOM:,}")
 
 
-def _cached(repo_id: str, revision: str) -> Path | None:
-    found = (hf.try_to_load_from_cache(repo_id, name, _cache_dir(), revision) for name in MAX_BYTES)
+def _cached(repo_id: str, revision: str, cache: str) -> Path | None:
+    found = (hf.try_to_load_from_cache(repo_id, name, cache, revision) for name in MAX_BYTES)
     paths = [Path(path) for path in found if isinstance(path, str)]
     return paths[0].parent if len(paths) == len(MAX_BYTES) else None
 
 
-def _cache_dir() -> str:
+def cache_dir(access: Access = OPERATOR) -> str:
+    """The folder that models are kept in."""
     home = os.environ.get("HF_HOME")
     chosen = os.environ.get("HF_HUB_CACHE") or (os.path.join(home, "hub") if home else constants.HF_HUB_CACHE)
-    return os.path.expanduser(os.path.expandvars(chosen))
+    return os.path.expanduser(os.path.expandvars(chosen)).rstrip("/") + access.cache_ending

@@ -6,26 +6,47 @@
 Each call keeps its own x, t and condition, and gets what the network would have returned to it alone, but for rounding.
 One thread does all the computing, so that threads do not compete for cores; the others should compute with one core
 (``threads.use_one_core``). When it gets free it takes whatever waits, but first gives those it has just served a moment
-to come back with their next step. A lone caller waits for nobody, and its call reaches the network unchanged.
+to come back with their next step. A lone caller waits for nobody, and its call reaches the network unchanged, unless
+the model has a bound on the images of a batch.
+
+Who needs little in all is first (``callers``); every ``FIFO_EVERY``-th batch is for whoever has waited longest, so that
+all get on. A large network stops between its layers for short calls of small ones, and where nobody waits for it.
 """
+
+from __future__ import annotations
 
 import os
 import threading
 import time
-from collections.abc import Hashable
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any
+from collections.abc import Callable, Hashable
+from concurrent.futures import Future, InvalidStateError, ThreadPoolExecutor
+from contextlib import nullcontext
+from typing import Any, NamedTuple
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor
+from torch.overrides import TorchFunctionMode
 
 from diffusion.condition import Condition
 from diffusion.denoiser import Network
+from diffusion.runtime.callers import Caller, Stopped, current_caller
 
 MAX_BATCH = {"cpu": 64}  # images, by kind of device: with more, nothing is gained and everybody waits longer
 MAX_BATCH_ELSEWHERE = 1024
 GUARANTEED = 32  # images guaranteed to each call per batch; more, where others leave room
 PATIENCE = 0.3  # how long to wait for those just served, as a share of the time that their batch took
+FIFO_EVERY = 4  # batches
+MUCH_WORK = 1e12  # operations: callers who need more are alike, and take turns
+LOOK_EVERY = 0.02  # seconds of a large network between two looks at who waits
+
+
+class Bound(NamedTuple):
+    """What a model's calls are held to: the images of a batch, and whether its network is ``large``, so that one image
+    takes long."""
+
+    images: int | None = None
+    large: bool = False
 
 
 class BatchingService:
@@ -39,6 +60,12 @@ class BatchingService:
         self._working = False
         self._missing = 0  # how many of those just served have not called again
         self._patient_until = 0.0  # by time.perf_counter
+        self._turn = 0
+        self._bounds: WeakKeyDictionary[Any, Bound] = WeakKeyDictionary()
+
+    def bound(self, of: Any, bound: Bound) -> None:
+        """Hold the calls of a model to this from now on."""
+        self._bounds[of] = bound
 
     def batched(self, network: Network, of: Hashable) -> Network:
         """The network, called through this service. Calls of the same ``of``, the model that it belongs to, may share a
@@ -47,19 +74,22 @@ class BatchingService:
         Options are hashable, and calls share a batch only if theirs are the same. Where gradients are wanted, and in a
         process forked from this one, the network is called directly.
         """
+        bound = self._bounds[of] if of in self._bounds else Bound()
 
         def batched_network(x: Tensor, t: Tensor, condition: Condition, **options: Any) -> Tensor:
             if torch.is_grad_enabled() or os.getpid() != self._process:
                 return network(x, t, condition, **options)
-            call = Call(network, of, x, t, condition, options)
+            caller = current_caller()
+            caller.check()
+            call = Call(network, of, x, t, condition, options, caller, bound)
             if not self._submit(call):
                 return network(x, t, condition, **options)
-            parts = call.result.result()
+            parts = caller.wait(call.result)
             return parts[0] if len(parts) == 1 else torch.cat(parts)
 
         return batched_network
 
-    def _submit(self, call: "Call") -> bool:
+    def _submit(self, call: Call) -> bool:
         """Queue a call; False where the program is ending, and starts nothing any more."""
         with self._changed:
             self._waiting.append(call)
@@ -81,30 +111,83 @@ class BatchingService:
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._missing <= 0, self._patient_until - time.perf_counter())
-                if not self._waiting:
+                batch = self._next()
+                if not batch:
                     self._working = False
                     return
-                batch = next_batch(self._waiting)
-                self._waiting = [call for call in self._waiting if call not in batch]
             start = time.perf_counter()
-            outputs = compute(batch)
+            finished = self._compute(batch)
             end = time.perf_counter()
-            finished = [call for call, output in zip(batch, outputs, strict=True) if call.take(output)]
             with self._changed:
-                self._waiting += [call for call in batch if call not in finished]  # to the end of the line
                 self._missing = len(finished)
                 self._patient_until = end + PATIENCE * (end - start)
             for call in finished:
                 call.finish()
+
+    def _next(self, than: float | None = None) -> dict[Call, int]:
+        """Takes the next batch from those who wait; {} where nobody does. ``than``: only small calls of callers who
+        need less work in all."""
+        self._waiting = [call for call in self._waiting if not call.result.done()]  # but for those who were stopped
+        self._turn += 1
+        waiting = self._waiting
+        if than is not None:
+            waiting = [call for call in waiting if call.priority < than and not call.bound.large]
+        if than is not None or self._turn % FIFO_EVERY:
+            waiting = sorted(waiting, key=lambda call: call.priority)
+        batch = next_batch(waiting) if waiting else {}
+        self._waiting = [call for call in self._waiting if call not in batch]
+        return batch
+
+    def _compute(self, batch: dict[Call, int]) -> list[Call]:
+        """Computes a batch; returns those who have all their output now. The others wait for their next turn."""
+
+        def look() -> None:
+            """Between the layers of a large network."""
+            if all(call.result.done() for call in batch):
+                raise Stopped
+            with self._changed:
+                others = self._next(than=min(call.priority for call in batch))
+            for call in self._compute(others) if others else ():
+                call.finish()
+
+        outputs = compute(batch, look)
+        finished = [call for call, output in zip(batch, outputs, strict=True) if call.take(output)]
+        with self._changed:
+            self._waiting += [call for call in batch if call not in finished]  # to the end of the line
+        return finished
+
+
+class BetweenLayers(TorchFunctionMode):
+    """Calls ``look`` between two functions of torch, every ``LOOK_EVERY`` seconds."""
+
+    def __init__(self, look: Callable[[], None]):
+        super().__init__()
+        self.look, self.due = look, time.perf_counter() + LOOK_EVERY
+
+    def __torch_function__(self, function, types, args=(), kwargs=None):
+        if time.perf_counter() > self.due:
+            self.look()
+            self.due = time.perf_counter() + LOOK_EVERY
+        return function(*args, **(kwargs or {}))
 
 
 class Call:
     """One call of a network, while it waits for its output."""
 
     def __init__(
-        self, network: Network, of: Hashable, x: Tensor, t: Tensor, condition: Condition, options: dict[str, Any]
+        self,
+        network: Network,
+        of: Hashable,
+        x: Tensor,
+        t: Tensor,
+        condition: Condition,
+        options: dict[str, Any],
+        caller: Caller | None = None,
+        bound: Bound | None = None,
     ):
         self.network, self.options = network, options
+        self.priority = min(0.0 if caller is None else caller.work, MUCH_WORK)  # the lower, the sooner
+        self.bound = bound or Bound()
         self.x, self.t, self.condition = x, t, condition  # of the images that are still to do
         tensors = (x, t, *condition.tensors())
         shapes = tuple(None if part is None else (part.shape[1:], part.dtype, part.device) for part in tensors)
@@ -128,25 +211,29 @@ class Call:
 
     def finish(self) -> None:
         """Hand the output, in its parts, to the caller."""
-        if self.error is not None:
-            self.result.set_exception(self.error)
-        else:
-            self.result.set_result(self.outputs)
+        try:
+            if self.error is not None:
+                self.result.set_exception(self.error)
+            else:
+                self.result.set_result(self.outputs)
+        except InvalidStateError:  # stopped meanwhile
+            return
 
 
 def next_batch(waiting: list[Call]) -> dict[Call, int]:
     """Of the calls that wait, in the order of their turns: which go into the next batch, with how many images.
 
     Those of the first one's kind. Each gets ``GUARANTEED`` images, or all it has, as long as there is room; what room
-    is left goes to those with more. A call that waits alone goes whole.
+    is left goes to those with more. A call that waits alone goes whole, as far as its model's bound allows.
     """
     first = waiting[0]
+    most = first.bound.images or len(first)
     if len(waiting) == 1:
-        return {first: len(first)}
-    room = MAX_BATCH.get(first.x.device.type, MAX_BATCH_ELSEWHERE)
+        return {first: min(len(first), most)}
+    room = min(MAX_BATCH.get(first.x.device.type, MAX_BATCH_ELSEWHERE), first.bound.images or MAX_BATCH_ELSEWHERE)
     batch: dict[Call, int] = {}
     for call in waiting:
-        count = min(len(call), GUARANTEED)
+        count = min(len(call), GUARANTEED, most)
         if call.kind == first.kind and count <= room:
             batch[call] = count
             room -= count
@@ -157,16 +244,19 @@ def next_batch(waiting: list[Call]) -> dict[Call, int]:
     return batch
 
 
-def compute(batch: dict[Call, int]) -> list[Tensor | BaseException]:
+def compute(batch: dict[Call, int], look: Callable[[], None] | None = None) -> list[Tensor | BaseException]:
     """The network's output for each call of a batch, or the error. A batch that fails is tried again call by call: a
-    failure is for the caller whose it is."""
+    failure is for the caller whose it is. ``look`` is called between the layers of a large network."""
     first = next(iter(batch))
     try:
         x, t = (torch.cat([getattr(call, name)[:n] for call, n in batch.items()]) for name in ("x", "t"))
         condition = Condition.cat([call.condition.rows(slice(n)) for call, n in batch.items()])
-        output = first.network(x, t, condition, **first.options)
+        with BetweenLayers(look) if look and first.bound.large else nullcontext():
+            output = first.network(x, t, condition, **first.options)
         return list(output.split(list(batch.values())))
+    except Stopped as stopped:
+        return [stopped] * len(batch)
     except BaseException as error:  # handed to the caller
         if len(batch) == 1:
             return [error]
-    return [output for call, n in batch.items() for output in compute({call: n})]
+    return [output for call, n in batch.items() for output in compute({call: n}, look)]

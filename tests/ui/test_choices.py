@@ -119,7 +119,7 @@ def test_tiles_never_load_a_classifier_that_a_visitor_names_by_its_path(choices,
     for classifier in (str(tmp_path / "private"), "unet", "nobody", "hub:a/b"):
         shown = choices.sample_tiles({"model": "unet", "classifier": classifier})
         assert shown == choices.sample_tiles({"model": "unet"})
-    assert set(choices.engine.registry._held) == {("model", "unet")}
+    assert set(choices.engine.registry._held.held_keys()) == {("model", "unet")}
 
 
 # ---- which there are -------------------------------------------------------------------------------------------------

@@ -34,15 +34,15 @@ def test_a_local_default_that_is_not_there_is_refused_at_once(models, ref):
 
 def test_a_default_from_the_hub_is_fetched_in_the_background(models, tmp_path, monkeypatch):
     tiny_model(5, title="Hubbed").save(tmp_path / "hub")
-    arrived, load_model = threading.Event(), registry_module.load_model
+    arrived, resolve = threading.Event(), registry_module.resolve
 
-    def fetch(ref, batching):
+    def fetch(ref):
         if not ref.startswith("hub:"):
-            return load_model(ref, batching=batching)
+            return resolve(ref)
         arrived.wait(60)
-        return load_model(tmp_path / "hub", batching=batching)
+        return tmp_path / "hub"
 
-    monkeypatch.setattr(registry_module, "load_model", fetch)
+    monkeypatch.setattr(registry_module, "resolve", fetch)
     engine = Engine("hub:alice/digits", tmp_path / "runs")
     assert (engine.default, engine.status()) == ("unet", None)
     precomputed = Precomputed(engine)
@@ -63,16 +63,16 @@ def test_a_default_from_the_hub_is_fetched_in_the_background(models, tmp_path, m
 
 
 def test_a_hub_that_fails_leaves_the_bundled_model_and_says_why(models, tmp_path, monkeypatch):
-    load_model = registry_module.load_model
+    resolve = registry_module.resolve
 
-    def down(ref, batching):
+    def down(ref, **access):
         if ref.startswith("hub:"):
             raise ModelUnavailable("hub.cannot_load", temporary=True, name=ref, reason="the Hub is down")
-        return load_model(ref, batching=batching)
+        return resolve(ref)
 
     engine = Engine("hub:alice/digits", tmp_path / "runs")
     precomputed = Precomputed(engine)
-    monkeypatch.setattr(registry_module, "load_model", down)
+    monkeypatch.setattr(registry_module, "resolve", down)
     precomputed.start("7")
     expected = "hub:alice/digits cannot be loaded: the Hub is down. The bundled model unet is used instead."
     assert asyncio.run(news(precomputed))[-1] == (expected, None)

@@ -1,11 +1,8 @@
 """Live sampling on the server: what a sheet is, what is refused, and for how many at once."""
 
 import json
-from threading import Lock
-from types import SimpleNamespace
 from unittest.mock import ANY
 
-import anyio
 import gradio as gr
 import pytest
 
@@ -15,7 +12,6 @@ from ui.choices import Choices
 from ui.engine import Engine
 from ui.handlers import Handlers
 from ui.precompute import Precomputed
-from ui.tabs.live import VISITORS, WAITING_VISITORS, sampling_live
 
 FEW_STEPS = {"sampler": "turbo", "steps": 2, "network": ONE_PASS}
 VALUES = {"label": "7", "num_images": 3, "guidance_scale": 1.5, "sampler": "turbo", "steps": 2, "steps_by_hand": False}
@@ -117,37 +113,7 @@ def test_without_a_quick_model_there_is_no_switch(choices, weights):
     assert [block.visible for block in blocks.blocks.values() if block.elem_id == "live"] == [False]
 
 
-def test_so_many_are_sampled_for_at_once_and_no_more_wait_than_may():
-    lock, gate, now = Lock(), anyio.Event(), SimpleNamespace(sampling=0, most=0)
-
-    def sample(values):
-        with lock:
-            now.sampling += 1
-            now.most = max(now.most, now.sampling)
-        anyio.from_thread.run(gate.wait)
-        with lock:
-            now.sampling -= 1
-        return values["i"]
-
-    async def crowd():
-        answer, answers = sampling_live(SimpleNamespace(live=sample)), []
-
-        async def visit(i):
-            answers.append((i, await answer({"i": i})))
-
-        async with anyio.create_task_group() as group:
-            for i in range(VISITORS + WAITING_VISITORS + 5):
-                group.start_soon(visit, i)
-                await anyio.lowlevel.checkpoint()
-            with anyio.fail_after(60):
-                while len(answers) < 5 or now.sampling < VISITORS:
-                    await anyio.sleep(0.01)
-            gate.set()
-        return answers
-
-    answers = anyio.run(crowd)
-    assert now.most == VISITORS
-    refused = [i for i, answer in answers if answer is None]
-    assert refused == list(range(VISITORS + WAITING_VISITORS, VISITORS + WAITING_VISITORS + 5))
-    assert all(answer == i for i, answer in answers if answer is not None)
-    assert len(answers) == VISITORS + WAITING_VISITORS + 5
+def test_where_too_many_wait_there_is_no_sheet_and_no_error(handlers, monkeypatch):
+    monkeypatch.setattr("ui.places.RUNNING", 0)
+    monkeypatch.setattr("ui.places.WAITING", 0)
+    assert handlers.live(VALUES) is None

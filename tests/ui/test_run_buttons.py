@@ -40,7 +40,7 @@ def test_a_run_goes_on_until_it_is_stopped(stops):
 def test_a_run_that_is_stopped_in_the_queue_does_not_begin(stops):
     begun = []
     stops.add("late")
-    assert list(stops.heeded(lambda values: iter(begun.append(values) or []))({"run": "late"})) == []
+    assert list(stops.heeded(lambda values: begun.append(values) or (_ for _ in ()))({"run": "late"})) == []
     assert begun == []
 
 

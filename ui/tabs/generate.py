@@ -17,7 +17,6 @@ from ui.tabs.live import Live, sampling_live
 from ui.tabs.run_buttons import RunButtons, stopping
 from ui.zero_gpu import on_gpu
 
-ONE_AT_A_TIME: dict[str, Any] = {"concurrency_id": "tiles", "concurrency_limit": 1}  # who comes next finds them sampled
 EXPLAINED = ("guidance_scale", "eta", "respacing", *(name for name, setting in SETTINGS.items() if setting.advanced))
 
 
@@ -137,23 +136,21 @@ class GenerateTab:
             choices.choose_sampler,
             inputs("sampler", "model", "steps_by_hand"),
             outputs,
-            queue=False,
         )
         chosen = call(controls["model"].change, choices.choose_model, inputs("model", "label"), outputs)
         guided = call(
             controls["classifier"].input, choices.choose_classifier, inputs("model", "classifier", "label"), outputs
         )
-        translated = call(language_changed, choices.translate, inputs("sampler", "model"), outputs, queue=False)
-        call(self.hub.submit, choices.fetch, {"hub": self.hub}, outputs, concurrency_limit=1)  # one download at a time
+        translated = call(language_changed, choices.translate, inputs("sampler", "model"), outputs)
+        call(self.hub.submit, choices.fetch, {"hub": self.hub}, outputs)
         found = call(
             self.reload.click,
             choices.reload,
             inputs("model", "classifier", "label"),
             outputs,
-            concurrency_limit=1,  # it may ask the Hub
         )
         for event in (chosen, guided, found):
-            call(event.then, choices.sample_tiles, inputs("model", "classifier"), inputs("label"), **ONE_AT_A_TIME)
+            call(event.then, choices.sample_tiles, inputs("model", "classifier"), inputs("label"))
         dragged = [name for name in controls if isinstance(controls[name], gr.Slider)]
         self.live.wire(
             controls,

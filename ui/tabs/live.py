@@ -9,16 +9,14 @@ import json
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-import anyio
 import gradio as gr
 
 from ui.calls import call, in_browser, named
 from ui.choices import Choices
 from ui.handlers import Handlers
+from ui.streams import STREAMS, visitor_of
 from ui.zero_gpu import on_gpu
 
-VISITORS = 20  # are served at the same time, by each kind of event: those who sample share the network's batches
-WAITING_VISITORS = 32  # beyond so many who wait, people are asked to come back
 IN_BROWSER: dict[str, Any] = {"fn": None, "trigger_mode": "multiple"}
 
 
@@ -63,20 +61,17 @@ class Live:
             self.choices.switch_live,
             {"live": self.switch, "model": model},
             {"model": model},
-            queue=False,
         )
         switched.then(**tell("turned"))
 
 
 def sampling_live(handlers: Handlers) -> Callable[..., Any]:
     """The server function ``live``: takes values by name and returns ``Handlers.live``'s message, or None where too
-    many people wait. It samples for as many at a time as Generate does, in the same batches of the network."""
+    many people wait."""
     sample = on_gpu(handlers.live)
-    places = anyio.CapacityLimiter(VISITORS)
 
-    async def live(values: Any) -> str | None:
-        if places.statistics().tasks_waiting >= WAITING_VISITORS:
-            return None
-        return await anyio.to_thread.run_sync(sample, values, limiter=places)
+    async def live(values: Any, request: gr.Request) -> str | None:
+        gone = getattr(request, "is_disconnected", None)
+        return await STREAMS.result(sample, values, visitor=visitor_of(request), gone=gone)
 
     return live

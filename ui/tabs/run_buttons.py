@@ -11,9 +11,9 @@ from typing import Any
 
 import gradio as gr
 
+from diffusion.runtime.callers import Caller, Stopped, current_caller
 from ui.calls import Values, call, in_browser
 
-SAMPLING = "sampling"  # the concurrency id of sampling
 REMEMBERED = 1000  # of the runs stopped last: one may still be in the queue
 LONGEST_NAME = 64
 
@@ -65,7 +65,6 @@ class RunButtons:
             {"run": self.run, **controls},
             {"player": player},
             trigger_mode="multiple",  # also while a stopped run is still ending
-            concurrency_id=SAMPLING,
         )
         run.success(fn=None, js=ended(broken=False), outputs=buttons)
         run.failure(fn=None, js=ended(broken=True), outputs=buttons)
@@ -78,11 +77,14 @@ class Stops:
 
     def __init__(self) -> None:
         self.names: deque[str] = deque(maxlen=REMEMBERED)
+        self.callers: dict[str, Caller] = {}  # of the runs under way
 
     def add(self, name: Any) -> None:
         """Stop the run of that name."""
         if isinstance(name, str):
             self.names.append(name[:LONGEST_NAME])
+            if (caller := self.callers.get(name[:LONGEST_NAME])) is not None:
+                caller.stop()
 
     def heeded(self, generate: Callable[[Values], Iterator[Values]]) -> Callable[[Values], Iterator[Values]]:
         """``generate`` until the run named in its values is stopped: then its generator is closed."""
@@ -91,11 +93,15 @@ class Stops:
             name = str(values.get("run"))[:LONGEST_NAME]
             if name in self.names:
                 return
-            with closing(generate(values | {"run": name})) as results:  # type: ignore[type-var]  # it is a generator
-                for result in results:
-                    if name in self.names:
-                        return
-                    yield result
+            self.callers[name] = current_caller()
+            try:
+                with closing(generate(values | {"run": name})) as results:  # type: ignore[type-var]  # it is a generator
+                    while name not in self.names and (result := next(results, None)) is not None:
+                        yield result
+            except Stopped:
+                return
+            finally:
+                self.callers.pop(name, None)
 
         return generate_until_stopped
 

@@ -1,0 +1,75 @@
+"""On whose behalf networks are called, so that who needs little need not wait for who needs much, and so that a network
+call ends when nobody waits for it any more.
+
+    caller = Caller(work=3e10)
+    with calling(caller):                     # in the thread that samples
+        model.generate([7])
+    caller.stop()                             # from any other thread: the sampling ends with ``Stopped``
+"""
+
+from collections.abc import Iterator
+from concurrent.futures import Future, InvalidStateError
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+
+class Stopped(Exception):
+    """Raised where a network is called on behalf of a caller that was stopped."""
+
+
+class Caller:
+    """Somebody who samples. ``work``: the operations that all of it will take, as far as they are known; ``visitor``:
+    who it is, for those who share a host fairly."""
+
+    def __init__(self, work: float = 0.0, visitor: tuple[str, str] = ("", "")):
+        self.work, self.visitor = work, visitor
+        self.stopped = False
+        self._pending: Future[Any] | None = None
+
+    def stop(self) -> None:
+        """End what is computed on its behalf. May be called twice, from any thread."""
+        self.stopped = True
+        if (pending := self._pending) is not None:
+            try:
+                pending.set_exception(Stopped())
+            except InvalidStateError:  # just computed
+                return
+
+    def check(self) -> None:
+        """Raises Stopped."""
+        if self.stopped:
+            raise Stopped
+
+    def wait(self, pending: "Future[Any]") -> Any:
+        """The result of a computation, or Stopped as soon as this is stopped."""
+        self._pending = pending
+        if self.stopped:
+            self.stop()  # what it waits for, too
+        try:
+            return pending.result()
+        finally:
+            self._pending = None
+
+
+_current: ContextVar[Caller | None] = ContextVar("caller", default=None)
+
+
+def current_caller() -> Caller:
+    """The caller in whose context this runs; a new one where there is none."""
+    return _current.get() or Caller()
+
+
+@contextmanager
+def calling(caller: Caller) -> Iterator[None]:
+    """Within it networks are called on the caller's behalf."""
+    token = _current.set(caller)
+    try:
+        yield
+    finally:
+        _current.reset(token)
+
+
+def set_caller(caller: Caller) -> None:
+    """From now on, in the present context, networks are called on the caller's behalf."""
+    _current.set(caller)

@@ -1,0 +1,123 @@
+"""Runs in the background: what they yield, on whose behalf they compute, and that they end with whoever waits."""
+
+import asyncio
+import threading
+from contextlib import aclosing
+from types import SimpleNamespace
+
+import pytest
+
+from diffusion.runtime.callers import current_caller
+from ui import streams as streams_module
+from ui.streams import Streams, in_background, visitor_of
+
+VISITOR = ("10.0.0.7", "a session")
+
+
+@pytest.fixture
+def streams(monkeypatch):
+    monkeypatch.setattr(streams_module, "PULSE", 0.01)
+    return Streams()
+
+
+def test_results_come_in_their_order_from_other_threads(streams):
+    def counting(end):
+        for i in range(end):
+            yield i, threading.current_thread() is threading.main_thread(), current_caller().visitor
+
+    async def all_results():
+        return [each async for each in streams.results(counting, 3, visitor=VISITOR, pulse=None) if each]
+
+    assert asyncio.run(all_results()) == [(i, False, VISITOR) for i in range(3)]
+
+
+def test_while_there_is_no_result_there_is_a_pulse(streams):
+    gate = threading.Event()
+
+    def late():
+        gate.wait(30)
+        yield "result"
+
+    async def until_the_third_pulse():
+        seen = []
+        async for each in streams.results(late, visitor=VISITOR, pulse="pulse"):
+            seen.append(each)
+            if len(seen) == 3:
+                gate.set()
+        return seen
+
+    seen = asyncio.run(until_the_third_pulse())
+    assert seen[:3] == ["pulse"] * 3
+    assert seen[-1] == "result"
+
+
+@pytest.mark.parametrize("computing", [True, False])
+def test_who_leaves_ends_the_computation_also_in_the_middle_of_a_step(streams, computing):
+    callers, ended = [], threading.Event()
+
+    def endless():
+        callers.append(current_caller())
+        try:
+            while True:
+                if computing:
+                    while not callers[0].stopped:
+                        threading.Event().wait(0.001)
+                    callers[0].check()
+                yield "step"
+        finally:
+            ended.set()
+
+    async def leave():
+        async with aclosing(streams.results(endless, visitor=VISITOR, pulse="pulse")) as results:
+            async for _ in results:
+                break
+        await asyncio.to_thread(ended.wait, 30)
+
+    asyncio.run(leave())
+    assert ended.is_set()
+    assert callers[0].stopped
+
+
+def test_an_error_is_raised_where_the_results_are_awaited(streams):
+    def broken():
+        yield 1
+        raise ValueError("broken")
+
+    async def all_results():
+        async for _ in streams.results(broken, visitor=VISITOR, pulse=None):
+            pass
+
+    with pytest.raises(ValueError, match="broken"):
+        asyncio.run(all_results())
+
+
+def test_a_plain_function_ends_when_its_visitor_has_gone(streams):
+    stopped = threading.Event()
+
+    def endless():
+        caller = current_caller()
+        while not caller.stopped:
+            threading.Event().wait(0.001)
+        stopped.set()
+
+    async def gone():
+        return True
+
+    async def ask():
+        answer = await streams.result(endless, visitor=VISITOR, gone=gone)
+        await asyncio.to_thread(stopped.wait, 30)
+        return answer
+
+    assert asyncio.run(ask()) is None
+    assert stopped.is_set()
+
+
+def test_handlers_are_called_with_values_and_know_who_asks():
+    request = SimpleNamespace(client=SimpleNamespace(host="10.0.0.7"), session_hash="a session")
+    plain = in_background(lambda values: (values, current_caller().visitor))
+    assert asyncio.run(plain({"a": 1}, request)) == ({"a": 1}, VISITOR)
+
+
+@pytest.mark.parametrize("request_", [None, SimpleNamespace(), SimpleNamespace(client=None, session_hash=["x"])])
+def test_somebody_without_an_address_is_somebody(request_):
+    assert visitor_of(request_)[0] == ""

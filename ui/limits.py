@@ -1,0 +1,167 @@
+"""What one request may take of this host, known and checked before anything is loaded or computed.
+
+DIGIT_DIFFUSION_MAX_WORK is the most operations of one request, in trillions; DIGIT_DIFFUSION_MAX_MEMORY the gigabytes
+that models and runs take together, beside the half gigabyte of the program itself.
+"""
+
+import math
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import torch
+
+from diffusion.config import ModelConfig
+from diffusion.errors import InputError
+from diffusion.runtime.cost import NetworkCost
+from diffusion.samplers import SAMPLERS
+from diffusion.settings import SamplingSettings
+
+WORK, MEMORY = "DIGIT_DIFFUSION_MAX_WORK", "DIGIT_DIFFUSION_MAX_MEMORY"
+DEFAULT_WORK = {"cpu": 40.0}  # trillions of operations: ten minutes or so of two cores
+DEFAULT_WORK_ELSEWHERE = 4000.0
+DEFAULT_MEMORY = 1.5  # GB; a quarter of what the process may have, where that is less
+CALLS = 400  # of one image: none may take more than such a share of a request's work
+RESULT_BYTES = 16_000_000  # of the finished images
+TENSORS = 16  # of a run's size that a sampler and guidance hold at the same time
+BATCH_WORK = 4e10  # operations: a batch takes half a second or so of two cores
+LARGE = 2e9  # operations of one image from which on a network is interrupted between its layers
+GRADIENT = 3  # times a call: a classifier's, with its gradient
+TERA, GIGA = 1e12, 1e9
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Of a request: ``operations`` in all, and ``memory`` in bytes beside the model's."""
+
+    operations: float
+    memory: int
+
+
+@dataclass(frozen=True)
+class Limits:
+    """``work`` in operations, ``memory`` in bytes."""
+
+    work: float
+    memory: float
+
+    @classmethod
+    def of_host(cls, device: torch.device) -> "Limits":
+        """From the environment, else what suits the machine. Raises InputError."""
+        work = number(WORK, DEFAULT_WORK.get(device.type, DEFAULT_WORK_ELSEWHERE))
+        memory = number(MEMORY, min(DEFAULT_MEMORY, granted_memory() / 4 / GIGA))
+        return cls(work * TERA, memory * GIGA)
+
+    @property
+    def weights(self) -> float:
+        """Bytes of all models that are held, and of any one."""
+        return self.memory / 2
+
+    @property
+    def runs(self) -> float:
+        """Bytes of all runs under way, and of any one."""
+        return self.memory / 4
+
+    @property
+    def batch(self) -> float:
+        """Bytes of the activations of a batch."""
+        return self.memory / 8
+
+    def check_model(self, config: ModelConfig, cost: NetworkCost, bytes_per_weight: float) -> None:
+        """Raises InputError for a model that is too large to be held, or to be called with one image."""
+        weights = cost.weight_bytes / 4 * bytes_per_weight
+        if weights > self.weights:
+            raise InputError(
+                "host.weights",
+                model=config.name,
+                given=f"{weights / GIGA:.1f}",
+                most=f"{self.weights / GIGA:.1f}",
+                variable=MEMORY,
+            )
+        if cost.operations > self.work / CALLS:
+            raise InputError(
+                "host.call",
+                model=config.name,
+                given=trillions(cost.operations),
+                most=trillions(self.work / CALLS),
+                variable=WORK,
+            )
+        if cost.activation_bytes > self.batch:
+            raise InputError(
+                "host.activations",
+                model=config.name,
+                given=f"{cost.activation_bytes / GIGA:.1f}",
+                most=f"{self.batch / GIGA:.1f}",
+                variable=MEMORY,
+            )
+
+    def check_request(self, config: ModelConfig, num_images: int, cost: Cost) -> None:
+        """Raises InputError for a request that takes more than its share of the host."""
+        if cost.operations > self.work:
+            raise InputError("host.work", given=trillions(cost.operations), most=trillions(self.work), variable=WORK)
+        size = math.prod(config.image_shape)
+        most = int(min(RESULT_BYTES / size, self.runs / (cost.memory / num_images)))
+        if num_images > max(most, 1):
+            raise InputError(
+                "host.images", setting="num_images", most=max(most, 1), size=config.image_size, given=num_images
+            )
+
+    def images_of_a_batch(self, cost: NetworkCost) -> int:
+        """How many images a batch of a model's calls may have."""
+        return max(1, int(min(BATCH_WORK / max(cost.operations, 1), self.batch / max(cost.activation_bytes, 1))))
+
+
+def request_cost(
+    config: ModelConfig,
+    settings: SamplingSettings,
+    labels: list[int],
+    network: NetworkCost,
+    classifier: NetworkCost | None = None,
+) -> Cost:
+    """The cost of sampling with resolved settings, one label an image; it may turn out a little lower, where guidance
+    holds for a part of the steps."""
+    guided = config.two_passes and settings.guidance_scale not in (0, 1) and max(labels) >= 0
+    calls = (2 if guided else 1) + (1 if settings.skip_scale else 0)
+    operations = calls * network.operations + (GRADIENT * classifier.operations if classifier else 0)
+    evaluations = SAMPLERS[settings.sampler].evaluations(settings.steps)
+    size = math.prod(config.image_shape) * 4 * TENSORS
+    return Cost(len(labels) * evaluations * operations, len(labels) * size)
+
+
+def number(variable: str, default: float) -> float:
+    """A positive number from the environment. Raises InputError."""
+    text = os.environ.get(variable, "").strip()
+    if not text:
+        return default
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 < value < math.inf:
+        raise InputError("host.variable", variable=variable, given=text)
+    return value
+
+
+def trillions(operations: float) -> str:
+    """A number of operations in trillions, with as many digits as say something."""
+    return f"{operations / TERA:.2g}" if operations < 10 * TERA else f"{operations / TERA:,.0f}"
+
+
+def granted_memory(root: Path = Path("/sys/fs/cgroup")) -> float:
+    """The bytes that this process may have: the machine's, or the control group's (versions 2 and 1), or the limit of
+    its address space."""
+    granted = [float(psutil.virtual_memory().total)]
+    for name in ("memory.max", "memory/memory.limit_in_bytes"):
+        try:
+            text = (root / name).read_text().strip()
+        except OSError:
+            continue
+        granted += [float(text)] if text.isdecimal() else []
+    if sys.platform != "win32":
+        import resource
+
+        soft, _ = resource.getrlimit(resource.RLIMIT_AS)
+        granted += [float(soft)] if soft != resource.RLIM_INFINITY else []
+    return min(granted)

@@ -1,0 +1,83 @@
+"""What is checked before the app starts, so that it starts or says in one sentence why not. Light to import, and
+without Gradio, which reads the environment as it is imported."""
+
+import os
+import socket
+import tempfile
+from pathlib import Path
+
+from diffusion.errors import InputError
+
+PORT, HOST, TEMP = "GRADIO_SERVER_PORT", "GRADIO_SERVER_NAME", "GRADIO_TEMP_DIR"
+# what Gradio reads as a whole number
+NUMBERS: tuple[str, ...] = (
+    "GRADIO_NUM_PORTS",
+    "GRADIO_NUM_WORKERS",
+    "GRADIO_DEBUG",
+    "GRADIO_ANALYTICS_CACHE_FREQUENCY",
+)
+NUMBERS += ("GRADIO_NODE_NUM_PORTS", "GRADIO_NODE_SERVER_PORT")
+
+
+def tidy_environment() -> dict[str, str]:
+    """Set and unset what Gradio and uvicorn would read; returns what is ours to decide: address and port."""
+    given = {name: os.environ.pop(name, "").strip() for name in (HOST, PORT)}
+    if given[PORT].startswith("tcp://"):  # Kubernetes' way to say where a service called "gradio-server" is
+        given[PORT] = ""
+    for name in NUMBERS:
+        if not os.environ.get(name, "0").strip().isdecimal():
+            del os.environ[name]
+    os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # no telemetry
+    os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+    os.environ["GRADIO_ANALYTICS_MAX_EVENTS"] = "1"  # it would make a table of the last 10,000 events at each event
+    if os.environ.get("SPACE_ID"):  # only the Space's own proxy can reach it: visitors are whom that names
+        os.environ.setdefault("FORWARDED_ALLOW_IPS", "*")
+    return given
+
+
+def checked_port(text: str, name: str) -> int | None:
+    """A TCP port, given as ``name``; None for "". Raises InputError."""
+    if not text:
+        return None
+    if not text.isdecimal() or not 1 <= int(text) <= 65535:
+        raise InputError("start.port", name=name, given=text)
+    return int(text)
+
+
+def checked_host(host: str) -> str | None:
+    """An address to listen on, as Gradio takes it; None for "". Raises InputError where it is not one of this
+    machine's."""
+    if not host:
+        return None
+    bare = host.strip("[]")
+    try:
+        family, *_, address = socket.getaddrinfo(bare, 0, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family) as trial:
+            trial.bind(address)
+    except (OSError, UnicodeError) as error:
+        raise InputError("start.host", given=host, reason=getattr(error, "strerror", None) or error) from None
+    return f"[{bare}]" if ":" in bare else bare
+
+
+def check_temporary_folder() -> None:
+    """Find a folder for the files of results, and tell Gradio of it. Raises InputError."""
+    try:
+        default = Path(tempfile.gettempdir()) / "gradio"
+    except FileNotFoundError:
+        raise InputError("start.no_temporary_folder") from None
+    chosen = os.environ.get(TEMP)
+    reason = unwritable(Path(chosen) if chosen else default)
+    if reason and chosen:
+        raise InputError("start.temporary_folder", variable=TEMP, given=chosen, reason=reason)
+    if reason:  # somebody else's
+        os.environ[TEMP] = tempfile.mkdtemp(prefix="gradio-")
+
+
+def unwritable(folder: Path) -> str | None:
+    """Why no file can be written into a folder, which is made if it is not there; None where one can."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return None
+    except OSError as error:
+        return error.strerror or str(error)
