@@ -175,7 +175,7 @@ class Model:
         """The levels that ``sample`` passes with resolved settings: one more than steps, from noise to clean."""
         if settings.respacing is not None:
             return respaced(self.process, settings.respacing)
-        return self.process.levels(settings.steps, SAMPLERS[settings.sampler].spacing)
+        return SAMPLERS[settings.sampler].levels(self.process, settings.steps)
 
     # ---- what samplers, losses and metrics call ----------------------------------------------------------------------
 

@@ -101,12 +101,13 @@ class Process:
         earlier = level.t - 1 / self.steps
         return self.level(earlier.clamp(min=0) if isinstance(earlier, Tensor) else max(earlier, 0.0))
 
-    def levels(self, steps: int, spacing: str = "time") -> list[Level]:
+    def levels(self, steps: int, spacing: str = "time", longest_step: float = math.inf) -> list[Level]:
         """A sampling grid: ``steps + 1`` levels from noise (t = 1, or close to it) to clean (t = 0).
 
         ``spacing`` is "time" (uniform in t, Lin et al. 2023's "trailing" timesteps), "root" (uniform in t^2, denser at
         high noise) or "lambda" (uniform in lambda from lambda(1), but at least lam_min, to lambda(t_min), then one step
-        to clean; Lu et al. 2022). Raises ValueError for fewer than 1 step.
+        to clean; Lu et al. 2022). Where steps in lambda would be longer than ``longest_step``, they pass only the part
+        of that range around lambda = 0, where most is decided. Raises ValueError for fewer than 1 step.
         """
         if steps < 1:
             raise ValueError(f"steps must be at least 1, not {steps}")
@@ -115,8 +116,11 @@ class Process:
             times = times.sqrt()
         if spacing == "lambda" and steps > 1:
             ends = self._lam(torch.tensor([1.0, self.t_min], dtype=torch.float64))
-            first = ends[0].clamp(min=self.lam_min)
-            lam = torch.lerp(first, ends[1], torch.arange(steps, dtype=torch.float64) / (steps - 1))
+            first, last = ends[0].clamp(min=self.lam_min), ends[1]
+            if (reach := longest_step * (steps - 1)) < last - first:
+                first = torch.clamp(torch.full_like(first, -reach / 2), first, last - reach)
+                last = first + reach
+            lam = torch.lerp(first, last, torch.arange(steps, dtype=torch.float64) / (steps - 1))
             times = torch.cat([self.time_of(lam), times[-1:]])
         return self.levels_at(times)
 

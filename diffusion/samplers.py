@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from diffusion.parameterisation import Prediction
-from diffusion.process import Level, transition
+from diffusion.process import Level, Process, transition
 
 Noise = Callable[[], Tensor]
 BoundDenoise = Callable[[Tensor, Level], Prediction]
@@ -189,13 +189,21 @@ class Sampler(NamedTuple):
     spacing: str = "time"  # of ``Process.levels``
     evaluations: Callable[[int], int] = lambda steps: steps  # denoiser calls in so many steps
     ancestral: bool = False  # its steps sample from a Gaussian: classifier guidance shifts the mean
+    fewest_steps: int = 1  # that make a picture
+    longest_step: float = math.inf  # in lambda: a longer one would amplify what it has to remove
+
+    def levels(self, process: Process, steps: int) -> list[Level]:
+        """The grid of so many steps that suits the sampler."""
+        return process.levels(steps, self.spacing, self.longest_step)
 
 
 SAMPLERS = {
     "ddpm": Sampler(ddpm, "DDPM", 100, ancestral=True),
     "ddim": Sampler(ddim, "DDIM", 20, ("eta",)),
-    "euler_maruyama": Sampler(euler_maruyama, "Euler–Maruyama", 200, spacing="lambda"),
-    "heun": Sampler(heun, "Heun", 10, spacing="lambda", evaluations=lambda steps: 2 * steps - 1),
+    "euler_maruyama": Sampler(
+        euler_maruyama, "Euler–Maruyama", 200, spacing="lambda", fewest_steps=4, longest_step=0.5
+    ),
+    "heun": Sampler(heun, "Heun", 10, (), "lambda", lambda steps: 2 * steps - 1, fewest_steps=2, longest_step=2.0),
     "dpmpp_2m": Sampler(dpmpp_2m, "DPM-Solver++(2M)", 12),
     "unipc": Sampler(unipc, "UniPC", 10),
     # a distilled model predicts the x0 with which one step of DDIM ends on the teacher's trajectory

@@ -26,7 +26,8 @@ Args:
 
 Returns:
     A PNG of all images on one sheet, and a JSON object with "labels", "readings" (the label that a classifier predicts
-    for each image, with its confidence), "settings" (all that is needed to sample the same again) and "seconds".
+    for each image, with its confidence), "settings" (all that is needed to sample the same again), "seconds" and,
+    where the settings cannot make a picture, a "warning".
 """
 
 
@@ -86,15 +87,15 @@ def add(engine: Engine) -> None:
         assert result is not None  # the last update of a run has it
         path = results.add(save_bytes_to_cache(result.sheet_png, "digits.png", sheet.GRADIO_CACHE))
         classifications = result.classifications
-        yield (
-            path,
-            {
-                "labels": result.labels,
-                "readings": classifications and [each._asdict() for each in classifications],
-                "settings": result.record,
-                "seconds": result.seconds,
-            },
-        )
+        about: dict[str, Any] = {
+            "labels": result.labels,
+            "readings": classifications and [each._asdict() for each in classifications],
+            "settings": result.record,
+            "seconds": result.seconds,
+        }
+        if result.warning is not None:
+            about["warning"] = result.warning.text()
+        yield path, about
 
     sampling = on_gpu(sample)
 
@@ -116,11 +117,11 @@ def add(engine: Engine) -> None:
     with gr.Group(visible=False):
         inputs = [_component(name) for name in names]
         sheet = gr.Image(label="sheet", type="filepath", format="png")
-        about = gr.JSON(label="about")
+        details = gr.JSON(label="about")
         gr.Button().click(
             generate,
             inputs,
-            [sheet, about],
+            [sheet, details],
             api_name="generate",
             preprocess=False,  # wrong types are answered by Request, in words
         )

@@ -10,6 +10,7 @@ from typing import Any
 
 import gradio as gr
 
+from diffusion.advice import warning
 from diffusion.errors import InputError
 from ui.calls import Values
 from ui.controls import model_properties, tile_properties
@@ -38,7 +39,21 @@ class Choices:
             return {"sampler_note": escape(error_text(error, language))}
         steps = {} if values.get("steps_by_hand") else {"steps": properties["steps"]["value"]}
         eta = gr.update(visible=properties["eta"]["visible"])
-        return steps | {"eta": eta, "sampler_note": sampler_description(request.sampler, language)}
+        return steps | {"eta": eta} | self.advise(values)
+
+    def advise(self, values: Values) -> Values:
+        """A note on the sampler, and on steps with which there will be no picture."""
+        language = values.get("language")
+        note = sampler_description(values.get("sampler"), language)
+        typed = {name: values.get(name) for name in ("steps", "respacing") if values.get("steps_by_hand")}
+        try:
+            request = Request(sampler=values.get("sampler"), model=values.get("model"), **typed)
+            config = self.engine.describe(request.model).config
+            advice = warning(config, request.resolve(config))
+        except InputError:  # said when it is sampled with
+            advice = None
+        said = "" if advice is None else f' <strong role="status">{escape(error_text(advice, language))}</strong>'
+        return {"sampler_note": f"{note}{said}"}
 
     def choose_model(self, values: Values) -> Values:
         """The controls for a model: its labels, its own values; or why it cannot be had."""

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from torch import OutOfMemoryError, Tensor
+from torch import Tensor
 
 from diffusion.config import ModelConfig
 from diffusion.errors import InputError, Message
@@ -25,6 +25,7 @@ from diffusion.io.images import png_bytes, sheet, to_uint8
 from diffusion.model import Model
 from diffusion.runtime.callers import current_caller
 from diffusion.runtime.device import default_device
+from diffusion.runtime.memory import is_out_of_memory
 from diffusion.runtime.precision import requested_precision
 from diffusion.runtime.threads import use_one_core
 from diffusion.trajectory import kept_indices, trajectory
@@ -62,6 +63,7 @@ class Result(NamedTuple):
     seconds: float
     record: dict[str, Any]
     sheet_png: bytes
+    warning: Message | None = None  # why these are no pictures
 
 
 class Update(NamedTuple):
@@ -195,6 +197,7 @@ class Engine:
             seconds=seconds,
             record=job.record,
             sheet_png=png_bytes(sheet(images), job.record, compress_level=6),
+            warning=job.warning,
         )
 
     def _classifications(self, x: Tensor) -> list[Classification] | None:
@@ -223,8 +226,7 @@ def out_of_memory_explained() -> Iterator[None]:
     """Raises InputError where torch, on whatever device, gets no memory."""
     try:
         yield
-    except (MemoryError, RuntimeError) as error:
-        # on the CPU torch has no class of its own for it
-        if isinstance(error, MemoryError | OutOfMemoryError) or "alloc" in str(error):
+    except Exception as error:
+        if is_out_of_memory(error):
             raise InputError("host.out_of_memory") from error
         raise

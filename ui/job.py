@@ -5,8 +5,10 @@ from typing import Any, NamedTuple
 from torch import nn
 
 from diffusion import __version__
+from diffusion.advice import warning
 from diffusion.condition import label_index
 from diffusion.config import ModelConfig
+from diffusion.errors import Message
 from diffusion.io.images import sheet, to_uint8
 from diffusion.model import Model
 from diffusion.runtime.precision import precision_on
@@ -34,6 +36,7 @@ class Job(NamedTuple):
     low_res_png: bytes | None  # what is enlarged, as a PNG sheet of the frames' size
     cost: Cost
     frames: FrameShape
+    warning: Message | None  # why there will be no picture, where that is known beforehand
 
 
 def prepare(request: Request, ref: str, registry: Registry) -> Job:
@@ -67,7 +70,8 @@ def prepare(request: Request, ref: str, registry: Registry) -> Job:
     record |= settings.record(config, guided) | ({"classifier": request.classifier} if guided else {})
     record |= {"precision": precision_on(model.device), "version": __version__}
     classifiable = generates_digits(config, tile_names(config, names))
-    return Job(model, labels, settings, arguments, wanted, record, classifiable, low_res_png, cost, frames)
+    about = (classifiable, low_res_png, cost, frames, warning(config, settings))
+    return Job(model, labels, settings, arguments, wanted, record, *about)
 
 
 def tile_names(config: ModelConfig, names: tuple[str, ...]) -> tuple[str, ...]:

@@ -34,7 +34,7 @@ from ui.request import Request
 MAX_THUMBNAILS = 40  # of more labels, tiles show the names alone
 POLL = 0.2  # seconds between looks whether the host's model has come
 MAX_STEPS = 50  # a model that takes more by itself samples its thumbnails with a quicker sampler
-QUICK_SAMPLER = "dpmpp_2m"
+QUICK_SAMPLER = "heun"  # its grid ends at little noise for every process
 MAX_WORK = MUCH_WORK  # operations for all thumbnails of a model
 
 

@@ -1,5 +1,9 @@
 """A request: what to sample and how, as the page and the API send it."""
 
+from typing import Any
+
+from pydantic import field_validator
+
 from diffusion.settings import SamplingSettings, field, settings_of
 
 MAX_IMAGES = 64
@@ -14,6 +18,13 @@ class Request(SamplingSettings):
     classifier: str = field(
         'The name of a classifier that guides the model to the label, or "" for none', "text", 0, 300, unset=""
     )
+
+    @field_validator("label", mode="before")
+    @classmethod
+    def _number_is_a_name(cls, value: Any) -> Any:
+        """7 means "7", as a program may send it."""
+        whole = isinstance(value, int | float) and not isinstance(value, bool) and value == int(value)
+        return str(int(value)) if whole else value
 
 
 REQUEST_SETTINGS = settings_of(Request)

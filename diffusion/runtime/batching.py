@@ -26,10 +26,10 @@ from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor
-from torch.overrides import TorchFunctionMode
 
 from diffusion.condition import Condition
 from diffusion.denoiser import Network
+from diffusion.runtime.between_layers import BetweenLayers
 from diffusion.runtime.callers import Caller, Stopped, current_caller
 
 MAX_BATCH = {"cpu": 64}  # images, by kind of device: with more, nothing is gained and everybody waits longer
@@ -38,7 +38,6 @@ GUARANTEED = 32  # images guaranteed to each call per batch; more, where others 
 PATIENCE = 0.3  # how long to wait for those just served, as a share of the time that their batch took
 FIFO_EVERY = 4  # batches
 MUCH_WORK = 1e12  # operations: callers who need more are alike, and take turns
-LOOK_EVERY = 0.02  # seconds of a large network between two looks at who waits
 
 
 class Bound(NamedTuple):
@@ -155,20 +154,6 @@ class BatchingService:
         with self._changed:
             self._waiting += [call for call in batch if call not in finished]  # to the end of the line
         return finished
-
-
-class BetweenLayers(TorchFunctionMode):
-    """Calls ``look`` between two functions of torch, every ``LOOK_EVERY`` seconds."""
-
-    def __init__(self, look: Callable[[], None]):
-        super().__init__()
-        self.look, self.due = look, time.perf_counter() + LOOK_EVERY
-
-    def __torch_function__(self, function, types, args=(), kwargs=None):
-        if time.perf_counter() > self.due:
-            self.look()
-            self.due = time.perf_counter() + LOOK_EVERY
-        return function(*args, **(kwargs or {}))
 
 
 class Call:

@@ -134,9 +134,11 @@ class GenerateTab:
         followed = call(
             controls["sampler"].change,
             choices.choose_sampler,
-            inputs("sampler", "model", "steps_by_hand"),
+            inputs("sampler", "model", "steps_by_hand", "steps", "respacing"),
             outputs,
         )
+        for event in (by_hand.then, controls["respacing"].input):
+            call(event, choices.advise, inputs("sampler", "model", "steps_by_hand", "steps", "respacing"), outputs)
         chosen = call(controls["model"].change, choices.choose_model, inputs("model", "label"), outputs)
         guided = call(
             controls["classifier"].input, choices.choose_classifier, inputs("model", "classifier", "label"), outputs
