@@ -21,8 +21,7 @@ from diffusion.parameterisation import PARAMETERISATIONS
 from diffusion.process import Level
 from diffusion.respacing import respaced
 from diffusion.runtime.batching import BatchingService
-from diffusion.runtime.precision import Bfloat16Network, requested_precision, use_bfloat16
-from diffusion.runtime.thread_tuner import TunedCalls
+from diffusion.runtime.inference import InferenceNetwork
 from diffusion.samplers import SAMPLERS, Step, invert
 from diffusion.settings import SamplingSettings
 from diffusion.variance import VARIANCES
@@ -56,8 +55,7 @@ class Model:
         network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stub lacks it
         self.network = network.eval()
         self.batching = batching
-        self._bfloat16 = Bfloat16Network(self.network, self.device)
-        self._tuned = TunedCalls()
+        self._inference = InferenceNetwork(self.network, self.device)
 
     # ---- sampling ----------------------------------------------------------------------------------------------------
 
@@ -184,9 +182,7 @@ class Model:
         InputError for a classifier."""
         if self.config.task == "classification":
             raise InputError("model.classifier_does_not_sample", model=self.config.name)
-        network: Network = self._fast_network()
-        if self.device.type == "cpu" and requested_precision() == "auto":  # else results shall repeat bit by bit
-            network = partial(self._tuned, network)
+        network = self._inference.for_run()
         if self.batching is not None:
             network = self.batching.batched(network, of=self)
         if freeu is not None:
@@ -230,14 +226,7 @@ class Model:
         config = self.config
         if config.task != "classification":
             raise InputError("model.not_a_classifier", model=config.name)
-        return NoisyClassifier(self._fast_network(), self.process, config.label_names, config.image_shape)
-
-    def _fast_network(self) -> Callable[..., Tensor]:
-        """The network, in bfloat16 where that is faster."""
-        if not use_bfloat16(self.device):
-            return self.network
-        self._bfloat16.refresh()
-        return self._bfloat16
+        return NoisyClassifier(self._inference.in_torch(), self.process, config.label_names, config.image_shape)
 
     def encode(self, images: Tensor) -> Tensor:
         """Images in [-1, 1] as the x0 that the model works on, in which wholly black pixels are ``config.darkest``. The

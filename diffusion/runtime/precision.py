@@ -4,6 +4,7 @@ import copy
 import functools
 import os
 import time
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import torch
@@ -78,8 +79,7 @@ class Bfloat16Network:
         self.rounded: Rounded | None = None
 
     def __call__(self, *inputs: Any, **options: Any) -> torch.Tensor:
-        hooked = any(module._forward_hooks or module._forward_pre_hooks for module in self.modules)
-        network = self.original if torch.is_grad_enabled() or hooked else self.current()
+        network = self.original if torch.is_grad_enabled() or has_hooks(self.modules) else self.current()
         with torch.autocast(self.device.type, torch.bfloat16):
             return network(*inputs, **options)
 
@@ -115,6 +115,11 @@ class Rounded(NamedTuple):
     state: list[int]
     originals: list[torch.Tensor]
     network: nn.Module
+
+
+def has_hooks(modules: Iterable[nn.Module]) -> bool:
+    """Whether anybody looks into a network made of these modules."""
+    return any(module._forward_hooks or module._forward_pre_hooks for module in modules)
 
 
 def identical(a: torch.Tensor, b: torch.Tensor) -> bool:

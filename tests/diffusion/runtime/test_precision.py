@@ -171,7 +171,7 @@ def fused_step(network):
 
 @pytest.mark.parametrize("change", [write_to_data, fused_step])
 def test_a_run_uses_the_weights_as_they_are_also_where_torch_does_not_count_changes(change, monkeypatch):
-    monkeypatch.setattr("diffusion.model.use_bfloat16", lambda device: True)
+    monkeypatch.setattr("diffusion.runtime.inference.use_bfloat16", lambda device: True)
     model = tiny_model()
     with torch.inference_mode():
         before = model.generate([3], steps=2)

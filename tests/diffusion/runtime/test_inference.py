@@ -1,0 +1,168 @@
+"""Which engine computes a network: by measurement, or as the environment says."""
+
+import sys
+import threading
+import time
+
+import pytest
+import torch
+
+from diffusion.errors import InputError
+from diffusion.networks import recorded_attention
+from diffusion.runtime import inference
+from diffusion.runtime.openvino_network import installed
+from diffusion.runtime.precision import VARIABLE as PRECISION
+from tests.tiny import NETWORK, tiny_model
+
+SETTINGS = {"steps": 4, "sampler": "ddim"}
+
+
+class Other:
+    """In the place of a compiled network: torch's output plus 1, after so many seconds."""
+
+    seconds, fails, made = 0.0, False, 0
+
+    def __init__(self, network, x, t, condition, bfloat16):
+        type(self).made += 1
+        if self.fails:
+            raise RuntimeError("an operation that it does not know")
+        self.network, self.calls = network, 0
+
+    def takes(self, x, condition):
+        return True
+
+    def __call__(self, x, t, condition):
+        self.calls += 1
+        time.sleep(self.seconds)
+        return torch.ones_like(x)
+
+
+@pytest.fixture
+def other(monkeypatch):
+    """OpenVINO is installed, and a network is compiled after its first call."""
+    monkeypatch.setattr(Other, "seconds", 0.0)
+    monkeypatch.setattr(Other, "fails", False)
+    monkeypatch.setattr(Other, "made", 0)
+    monkeypatch.setattr(inference, "OpenVINONetwork", Other)
+    monkeypatch.setattr(inference, "installed", lambda: True)
+    monkeypatch.setattr(inference, "IN_USE", 0.0)
+    monkeypatch.setattr(inference, "LONGEST", 60.0)
+    monkeypatch.delenv(PRECISION, raising=False)
+    monkeypatch.delenv(inference.VARIABLE, raising=False)
+    return Other
+
+
+def settled(model, **settings):
+    """Run until the engine is chosen; what the next run has."""
+    for _ in range(3):
+        model.generate([1, 2], **SETTINGS | settings)
+        for thread in threading.enumerate():
+            if thread.name == "compiler":
+                thread.join(60)
+    return model.generate([1, 2], **SETTINGS | settings)
+
+
+def calls_of_torch(model):
+    seen = []
+    model.network.register_forward_pre_hook(lambda network, inputs: seen.append(len(inputs[0])))
+    return seen
+
+
+def test_the_faster_engine_computes_and_the_first_run_never_waits(other, monkeypatch):
+    model, alone = tiny_model(), tiny_model()
+    expected = alone._inference.in_torch()
+    assert expected
+    first = model.generate([1, 2], **SETTINGS)
+    monkeypatch.setenv(inference.VARIABLE, "torch")
+    assert torch.equal(first, alone.generate([1, 2], **SETTINGS))
+    monkeypatch.delenv(inference.VARIABLE)
+    assert not torch.equal(settled(model), first)
+    assert model._inference.other.is_faster
+    assert other.made == 1
+
+
+def test_a_slower_engine_is_dropped(other, monkeypatch):
+    monkeypatch.setattr(other, "seconds", 0.2)
+    model = tiny_model()
+    first = model.generate([1, 2], **SETTINGS)
+    assert torch.equal(settled(model), first)
+    assert model._inference.other.is_faster is False
+    assert model._inference.other.compiled is None
+    assert other.made == 1
+
+
+def test_what_cannot_be_compiled_stays_in_torch(other, monkeypatch):
+    monkeypatch.setattr(other, "fails", True)
+    model = tiny_model()
+    first = model.generate([1, 2], **SETTINGS)
+    assert torch.equal(settled(model), first)
+    assert other.made == 1
+
+
+def test_changed_weights_are_computed_by_torch_from_then_on(other):
+    model, fresh = tiny_model(), tiny_model(seed=5)
+    settled(model)
+    model.network.load_state_dict(fresh.network.state_dict())
+    for _ in range(3):
+        assert torch.equal(settled(model), fresh.generate([1, 2], **SETTINGS))
+        model.network.output[-1].bias.data.add_(0.1)
+        fresh.network.output[-1].bias.data.add_(0.1)
+    assert other.made == 2  # one each, before the weights were known to change
+
+
+def test_gradients_hooks_and_options_are_torchs(other):
+    model = tiny_model(network=NETWORK | {"attention": ("cross",), "head_channels": 8})
+    settled(model)
+    network = model.denoiser().network
+    x, t, condition = torch.randn(2, 1, 8, 8), torch.tensor([3.0, 400.0]), model.condition(torch.tensor([1, 2]), None, 1)
+    with torch.no_grad():
+        assert torch.equal(network(x, t, condition), torch.ones_like(x))
+        with recorded_attention(model.network) as maps:
+            assert not torch.equal(network(x, t, condition), torch.ones_like(x))
+        assert maps
+        weaker = tiny_model(network=NETWORK | {"kind": "unet"})
+        settled(weaker)
+        assert not torch.equal(weaker.generate([1], freeu_b=1.2, **SETTINGS), weaker.generate([1], **SETTINGS))
+    assert network(x.requires_grad_(), t, condition).requires_grad
+
+
+def test_a_precision_that_is_asked_for_repeats_bit_by_bit_in_torch(other, monkeypatch):
+    monkeypatch.setenv(PRECISION, "fp32")
+    model = tiny_model()
+    assert torch.equal(settled(model), tiny_model().generate([1, 2], **SETTINGS))
+    assert other.made == 0
+
+
+def test_the_environment_may_ask_for_either(other, monkeypatch):
+    monkeypatch.setenv(inference.VARIABLE, "torch")
+    settled(tiny_model())
+    assert other.made == 0
+    monkeypatch.setenv(inference.VARIABLE, "openvino")
+    seen = calls_of_torch(model := tiny_model())
+    settled(model)
+    assert other.made == 1
+    assert seen  # a hook: all is torch's
+    for hooked in (True, False):
+        assert hooked == bool(model.network._forward_pre_hooks)
+        model.network._forward_pre_hooks.clear()
+
+
+@pytest.mark.parametrize(("choice", "sentence"), [("onnx", "must be auto, torch or openvino, not 'onnx'")])
+def test_another_engine_is_refused(choice, sentence, monkeypatch):
+    monkeypatch.setenv(inference.VARIABLE, choice)
+    with pytest.raises(InputError, match=sentence):
+        tiny_model().generate([1])
+
+
+def test_without_the_package_everything_is_torchs(monkeypatch):
+    monkeypatch.setitem(sys.modules, "openvino", None)
+    monkeypatch.setattr(inference, "IN_USE", 0.0)
+    monkeypatch.delenv(PRECISION, raising=False)
+    assert not installed()
+    model = tiny_model()
+    first = model.generate([1, 2], **SETTINGS)
+    assert torch.equal(settled(model), first)
+    assert model._inference.other is None
+    monkeypatch.setenv(inference.VARIABLE, "openvino")
+    with pytest.raises(InputError, match="not installed: pip install openvino"):
+        model.generate([1])
