@@ -10,7 +10,7 @@ from types import ModuleType
 from typing import Any
 
 try:
-    from benchmarks import app, concurrency, quality, sampling, speedrun, training, workarounds
+    from benchmarks import app, busy, concurrency, quality, sampling, speedrun, training, workarounds
 except ModuleNotFoundError as missing:
     raise SystemExit(
         f"The benchmarks need more than the app ({missing.name}): pip install -r requirements-dev.txt"
@@ -43,7 +43,8 @@ def add_repetitions(parser: argparse.ArgumentParser) -> None:
 
 
 OPTIONS = {
-    "sampling": sampling.add_options,
+    "sampling": busy.add_options,
+    "training": busy.add_options,
     "quality": quality.add_options,
     "speedrun": speedrun.add_options,
 }  # others than the repetitions

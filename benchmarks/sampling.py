@@ -4,24 +4,20 @@ The peer is the class-conditioned ``UNet2DModel`` of the Hugging Face diffusion 
 without guidance: weights do not matter for speed, so they are random.
 """
 
-import argparse
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
+from benchmarks.busy import beside, busy_table, settle
 from benchmarks.timing import interleaved, ratio, summary
 from diffusion import Model, SamplingSettings, load_model
+from diffusion.denoiser import Network
 from diffusion.runtime.precision import use_bfloat16
 from train.datasets import import_torchvision
 
 DIGITS = 16
-SETTLING = 4.0  # seconds
 
 
 def course_model() -> torch.nn.Module:
@@ -73,9 +69,9 @@ def calls(model: Model, labels: list[int]) -> list[int]:
 
 
 @torch.no_grad()
-def bare(model: Model, sizes: list[int]) -> None:
-    """Network calls of such batch sizes, in the precision that the model samples in, and nothing else."""
-    network, most = model.denoiser().network, max(sizes)
+def bare(model: Model, sizes: list[int], network: Network | None = None) -> None:
+    """Network calls of such batch sizes, as the model samples, or of another network, and nothing else."""
+    network, most = network or model.denoiser().network, max(sizes)
     x, t = torch.randn(most, 1, 28, 28), torch.full((most,), 500.0)
     condition = model.condition(torch.arange(most) % 10, None, 2.0)
     for n in sizes:
@@ -85,7 +81,7 @@ def bare(model: Model, sizes: list[int]) -> None:
 def operations(model: Model, sizes: list[int]) -> int:
     """Floating-point operations of these calls."""
     with FlopCounterMode(display=False) as counter:
-        bare(model, sizes)
+        bare(model, sizes, model.network)
     return counter.get_total_flops()
 
 
@@ -105,43 +101,6 @@ class Convolution:
             self.conv(self.x)
 
 
-def add_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--repetitions", type=int, default=9, metavar="N", help="rounds that count (default 9)")
-    parser.add_argument(
-        "--busy",
-        type=lambda text: [int(part) for part in text.split(",")],
-        default=[0],
-        metavar="N,N,...",
-        help="also beside so many processes that compute without end (default 0)",
-    )
-
-
-@contextmanager
-def busy_processes(count: int) -> Iterator[None]:
-    """Within it so many processes keep a core busy each."""
-    processes = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(count)]
-    try:
-        yield
-    finally:
-        for process in processes:
-            process.kill()
-            process.wait()
-
-
-def beside(counts: Sequence[int], work: dict[str, Callable[[], object]], repetitions: int) -> dict[str, dict]:
-    """Seconds of each piece of work beside so many busy processes."""
-    results = {}
-    for count in [0, *(count for count in counts if count)]:
-        with busy_processes(count):
-            for call in work.values():  # the number of threads settles
-                deadline = time.monotonic() + SETTLING
-                while time.monotonic() < deadline:
-                    call()
-            seconds = interleaved(work, repetitions)
-        results[str(count)] = {name: summary(values) for name, values in seconds.items()}
-    return results
-
-
 def measure(repetitions: int = 9, busy: Sequence[int] = (0,)) -> dict:
     """The results, as a dictionary that can be written as JSON."""
     model, turbo = (load_model(name, device="cpu") for name in ("unet", "turbo"))
@@ -151,6 +110,7 @@ def measure(repetitions: int = 9, busy: Sequence[int] = (0,)) -> dict:
         "ours": partial(model.generate, labels),
         "turbo": partial(turbo.generate, labels, steps=2),
     }
+    settle(neighbours)
     seconds = interleaved(
         {
             "ours": neighbours["ours"],
@@ -173,6 +133,7 @@ def measure(repetitions: int = 9, busy: Sequence[int] = (0,)) -> dict:
             "guidance": own.guidance_scale,
             "evaluations": sum(sizes) / DIGITS,
         },
+        "engines": {"ours": model.engine, "turbo": turbo.engine},
         "seconds": {name: summary(values) for name, values in seconds.items()},
         "operations a second": rates,
         "bare network's share of the rate": ratio(seconds["convolution"], seconds["bare network"]) / least,
@@ -186,11 +147,13 @@ def report(results: dict) -> str:
     """The results as a Markdown table."""
     settings, seconds, rates = results["settings"], results["seconds"], results["operations a second"]
     drawing = f"{settings['sampler']}, {settings['steps']} steps, guidance {settings['guidance']:g}"
+    engines = results.get("engines", {"ours": "torch", "turbo": "torch"})
+    evaluations = f"{settings['evaluations']:g} network evaluations a digit"
     rows = {
-        f"{DIGITS} digits: {drawing}, {settings['evaluations']:g} network evaluations a digit": "ours",
+        f"{DIGITS} digits: {drawing}, {evaluations}, by {engines['ours']}": "ours",
         "the first of these steps": "first step",
         "the same network calls, nothing else": "bare network",
-        f"{DIGITS} digits: `turbo`, 2 steps": "turbo",
+        f"{DIGITS} digits: `turbo`, 2 steps, by {engines['turbo']}": "turbo",
         "peer: the course's UNet2DModel, 50 DDIM steps, no guidance": "peer",
     }
     table = ["| what | median | min to max |", "|---|---|---|"]
@@ -204,17 +167,6 @@ def report(results: dict) -> str:
     table.append(f"| `turbo` over the default | {results['turbo over ours']:.1%} | |")
     table.append(f"| peer over ours | {results['peer over ours']:.1f}x | |")
     if "busy" in results:
-        table += ["", *busy_table(results["busy"])]
+        titles = {"ours": f"{DIGITS} digits", "turbo": f"{DIGITS} digits, `turbo`"}
+        table += ["", *busy_table(results["busy"], titles)]
     return "\n".join(table)
-
-
-def busy_table(busy: dict[str, dict]) -> list[str]:
-    """A column for each number of busy processes."""
-    titles = {"0": "idle", "1": "one process busy"}
-    header = ["what", *(titles.get(count, f"{count} busy") for count in busy)]
-    lines = [f"| {' | '.join(header)} |", "|---" * len(header) + "|"]
-    for words, name in ((f"{DIGITS} digits", "ours"), (f"{DIGITS} digits, `turbo`", "turbo")):
-        medians = [row[name]["median"] for row in busy.values()]
-        cells = [f"{seconds:.3f} s ({seconds / medians[0]:.1f}x)" for seconds in medians]
-        lines.append(f"| {words} | {' | '.join(cells)} |")
-    return lines

@@ -1,19 +1,23 @@
 """Images a second in training: the default preset beside the course's network, the same batch, and what data cost.
 
 Both sides make whole training steps of their own kind: ours as ``train.loop`` does (batch, loss, gradients, clipping,
-Muon, the average of the weights, bfloat16 where the processor gains by it), the peer as the course does (noise, mean
-squared error, AdamW, float32).
+Muon, the average of the weights, bfloat16 where the processor gains by it, the number of threads by measurement), the
+peer as the course does (noise, mean squared error, AdamW, float32).
 """
+
+from collections.abc import Sequence
 
 import torch
 from accelerate import PartialState
 
+from benchmarks.busy import beside, busy_table
 from benchmarks.sampling import course_model
 from benchmarks.timing import interleaved, ratio, summary
 from diffusion.config import ModelConfig
 from diffusion.denoiser import Denoiser
 from diffusion.losses import LOSSES
 from diffusion.model import Model
+from diffusion.runtime.thread_tuner import tuner_for
 from train.batches import Batches
 from train.config import TrainConfig
 from train.datasets import Dataset
@@ -44,6 +48,7 @@ class Ours:
         self.network, self.optimizer = self.accelerator.prepare(model.network.train(), optimizer)
         self.denoiser = Denoiser(self.network, model.process, model.parameterisation, variance=model.variance)
         self.batches = Batches(data, model, self.training)
+        self.threads = tuner_for(self.training.precision, model.device)
         self.step = 0
 
     def load(self) -> None:
@@ -54,13 +59,15 @@ class Ours:
     def train(self) -> None:
         """Some steps."""
         for _ in range(STEPS):
-            loss = LOSSES[self.training.loss](self.denoiser, *self.batches(self.step)).mean()
-            self.optimizer.zero_grad()
-            self.accelerator.backward(loss)
-            self.accelerator.clip_grad_norm_(self.network.parameters(), self.training.max_grad_norm)
-            self.optimizer.step()
-            self.step += 1
-            self.average.update(self.step)
+            batch = self.batches(self.step)
+            with self.threads.timed():
+                loss = LOSSES[self.training.loss](self.denoiser, *batch).mean()
+                self.optimizer.zero_grad()
+                self.accelerator.backward(loss)
+                self.accelerator.clip_grad_norm_(self.network.parameters(), self.training.max_grad_norm)
+                self.optimizer.step()
+                self.step += 1
+                self.average.update(self.step)
 
 
 class Peer:
@@ -85,7 +92,7 @@ class Peer:
             self.optimizer.step()
 
 
-def measure(repetitions: int = 9) -> dict:
+def measure(repetitions: int = 9, busy: Sequence[int] = (0,)) -> dict:
     """The results, as a dictionary that can be written as JSON."""
     ours = Ours()
     peer = Peer(ours.training.batch_size)
@@ -98,7 +105,7 @@ def measure(repetitions: int = 9) -> dict:
         "images a second": {name: images / summary(seconds[name])["median"] for name in ("ours", "peer")},
         "peer over ours": ratio(seconds["peer"], seconds["ours"]),
         "data over ours": ratio(seconds["data"], seconds["ours"]),
-    }
+    } | ({"busy": beside(busy, {"ours": ours.train}, repetitions)} if any(busy) else {})
 
 
 def report(results: dict) -> str:
@@ -111,4 +118,7 @@ def report(results: dict) -> str:
         ("ours over peer", f"{results['peer over ours']:.1f}x"),
         ("share of a step that is data loading", f"{results['data over ours']:.1%}"),
     ]
-    return "\n".join(["| what | median |", "|---|---|", *(f"| {what} | {value} |" for what, value in rows)])
+    table = ["| what | median |", "|---|---|", *(f"| {what} | {value} |" for what, value in rows)]
+    if "busy" in results:
+        table += ["", *busy_table(results["busy"], {"ours": f"{settings['steps']} steps of `{settings['preset']}`"})]
+    return "\n".join(table)

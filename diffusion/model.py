@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from diffusion.condition import Condition, at_least, check_low_res, label_indices
 from diffusion.config import ModelConfig
-from diffusion.denoiser import Denoise, Denoiser, Network, clipped, with_clamped_variance
+from diffusion.denoiser import Denoise, Denoiser, clipped, with_clamped_variance
 from diffusion.errors import InputError
 from diffusion.guidance import classifier_free, skip_layer
 from diffusion.io.model_directory import write_model
@@ -56,6 +56,11 @@ class Model:
         self.network = network.eval()
         self.batching = batching
         self._inference = InferenceNetwork(self.network, self.device)
+
+    @property
+    def engine(self) -> str:
+        """What computes the network in runs that begin now, "torch" or "openvino" (``diffusion.runtime.inference``)."""
+        return self._inference.engine
 
     # ---- sampling ----------------------------------------------------------------------------------------------------
 

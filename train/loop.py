@@ -18,6 +18,7 @@ from diffusion.losses import LOSSES
 from diffusion.model import Model
 from diffusion.noisy_classifier import NoisyClassifier
 from diffusion.runtime.precision import use_bfloat16
+from diffusion.runtime.thread_tuner import tuner_for
 from train.autoguidance import autoguidance
 from train.batches import Batches, seed_of
 from train.config import RunConfig, TrainConfig
@@ -99,6 +100,7 @@ def train(config: RunConfig, data: Dataset, run_dir: Path, accelerator: Accelera
     network.train()
     denoiser = training_denoiser(model, network)
     saving, sampling = PeriodicTask(training.save_seconds), PeriodicTask(training.sheet_seconds)
+    threads = tuner_for(training.precision, device)
 
     def save() -> None:
         with saving.timed():
@@ -138,13 +140,14 @@ def train(config: RunConfig, data: Dataset, run_dir: Path, accelerator: Accelera
             batch = batches(step)
             torch.manual_seed(seed_of(training.seed, step, 2 + accelerator.process_index))  # for dropout and losses
 
-            loss = loss_fn(denoiser, *batch).mean()
-            optimizer.zero_grad()
-            accelerator.backward(loss)
-            grad_norm = accelerator.clip_grad_norm_(parameters, training.max_grad_norm)
-            optimizer.step()
-            step += 1
-            ema.update(step)
+            with threads.timed():
+                loss = loss_fn(denoiser, *batch).mean()
+                optimizer.zero_grad()
+                accelerator.backward(loss)
+                grad_norm = accelerator.clip_grad_norm_(parameters, training.max_grad_norm)
+                optimizer.step()
+                step += 1
+                ema.update(step)
 
             pending.append(torch.stack([accelerator.reduce(loss.detach(), "mean"), grad_norm]))
             schedule.update(step)

@@ -53,6 +53,11 @@ class InferenceNetwork:
         self.other: Compiled | None = None
         self.seconds = 0.0  # computed by torch, until there is another engine
 
+    @property
+    def engine(self) -> str:
+        """What computes the runs that begin now: "torch" or "openvino"."""
+        return "openvino" if self.other is not None and self.other.is_faster else "torch"
+
     def for_run(self) -> Network:
         """The network as one run calls it from its beginning to its end. Raises InputError where the environment asks
         for what there is not."""

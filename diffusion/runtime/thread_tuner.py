@@ -1,4 +1,5 @@
-"""How many threads torch should compute with, by measurement while it works.
+"""How many threads torch should compute with, by measurement while it works: for each call of a network, and for each
+step of training.
 
 torch's layers end at a barrier: with as many threads as cores, one busy neighbour makes every layer wait for a thread
 that is not scheduled, and a network takes up to ten times as long. With one thread fewer it costs its share and no
@@ -26,10 +27,12 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.5, 8.0  # seconds between trials, longer each tim
 
 
 class ThreadTuner:
-    """Chooses among 1, 2, 4, ... threads, up to a number of cores, for calls that are all alike."""
+    """Chooses among 1, 2, 4, ... threads, up to a number of cores, for calls that are all alike; ``fixed``: always that
+    number."""
 
-    def __init__(self, cores: int, clock: Callable[[], float] = time.perf_counter):
-        self.counts = sorted({2**power for power in range(int(math.log2(cores)) + 1)} | {cores})
+    def __init__(self, cores: int, clock: Callable[[], float] = time.perf_counter, fixed: bool = False):
+        powers = set() if fixed else {2**power for power in range(int(math.log2(cores)) + 1)}
+        self.counts = sorted(powers | {cores})
         self.clock = clock
         self.count = cores  # in use
         self.recent: deque[float] = deque(maxlen=ENOUGH)  # seconds of the last calls with it
@@ -45,6 +48,15 @@ class ThreadTuner:
             if slower or self.clock() >= self.due:
                 self.trial, self.trial_seconds = self._neighbour(), []
         return self.count if self.trial is None else self.trial
+
+    @contextmanager
+    def timed(self) -> Iterator[None]:
+        """Within it, one call: with the number of threads that it is the turn of, and timed."""
+        count = self.next_count()
+        with limited(count):
+            start = self.clock()
+            yield
+            self.record(count, self.clock() - start)
 
     def record(self, count: int, seconds: float) -> None:
         """A call with so many threads has taken so long."""
@@ -74,6 +86,14 @@ class ThreadTuner:
         return neighbours[self.turn % len(neighbours)] if neighbours else None
 
 
+def tuner_for(precision: str, device: torch.device) -> ThreadTuner:
+    """For work on a device that a precision, "auto" or another, was asked for: with another its results shall repeat
+    bit by bit, so the number of threads is one and the same. It is on accelerators, too."""
+    if precision == "auto" and device.type == "cpu":
+        return ThreadTuner(min(torch.get_num_threads(), available_cores()))
+    return ThreadTuner(torch.get_num_threads(), fixed=True)
+
+
 class TunedCalls:
     """Calls of a network on the CPU, each with the number of threads that is fastest at the moment. The calling
     thread's own number is as before when a call returns, and the most that is used."""
@@ -87,12 +107,8 @@ class TunedCalls:
         if cores == 1 or torch.is_grad_enabled():
             return network(x, *inputs, **options)
         tuner = self.tuners.setdefault((cores, len(x).bit_length()), ThreadTuner(cores))
-        count = tuner.next_count()
-        with limited(count):
-            start = time.perf_counter()
-            output = network(x, *inputs, **options)
-            tuner.record(count, time.perf_counter() - start)
-        return output
+        with tuner.timed():
+            return network(x, *inputs, **options)
 
 
 @contextmanager

@@ -7,7 +7,7 @@ import torch
 
 from diffusion.runtime import threads
 from diffusion.runtime.precision import VARIABLE
-from diffusion.runtime.thread_tuner import LONGEST_PAUSE, ThreadTuner, TunedCalls
+from diffusion.runtime.thread_tuner import LONGEST_PAUSE, ThreadTuner, TunedCalls, tuner_for
 from tests.tiny import tiny_model
 
 IDLE = {1: 0.031, 2: 0.020, 4: 0.012}  # seconds of a call, by the number of threads
@@ -131,3 +131,23 @@ def test_quotas_are_read_from_the_control_group(files, quota, tmp_path):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(text)
     assert threads.cpu_quota(tmp_path) == quota
+
+
+@pytest.mark.parametrize(("precision", "counts"), [("auto", [1, 2]), ("fp32", [2]), ("bf16", [2])])
+def test_work_in_a_precision_that_is_asked_for_has_one_number_of_threads(precision, counts, monkeypatch):
+    monkeypatch.setattr("diffusion.runtime.thread_tuner.available_cores", lambda: 2)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
+    assert tuner_for(precision, torch.device("cpu")).counts == counts
+    assert tuner_for(precision, torch.device("cuda")).counts == [2]
+
+
+def test_training_steps_are_timed_and_so_their_threads_chosen(monkeypatch):
+    """A block of work, its gradients too, has the number of threads that it is the turn of."""
+    clock, seen = [0.0], []
+    tuner = ThreadTuner(2, clock=lambda: clock[0])
+    for _ in range(60):
+        with tuner.timed():
+            seen.append(torch.get_num_threads())
+            clock[0] += {1: 0.2, 2: 1.0}[seen[-1]]  # beside a busy neighbour
+    assert seen[:3] == [2, 2, 2]
+    assert seen[-10:].count(1) >= 9
