@@ -44,7 +44,7 @@ class Ours:
         PartialState(cpu=True)  # where the peer is, too
         self.accelerator = accelerator_for(self.training)
         self.average = PowerFunctionEMA(model.network, Model(config, device="cpu").network, self.training.ema_width)
-        optimizer = new_optimizer(model.network, self.training)
+        optimizer = new_optimizer({"network": model.network}, self.training)
         self.network, self.optimizer = self.accelerator.prepare(model.network.train(), optimizer)
         self.denoiser = Denoiser(self.network, model.process, model.parameterisation, variance=model.variance)
         self.batches = Batches(data, model, self.training)

@@ -19,11 +19,12 @@ from diffusion.model import Model
 from diffusion.noisy_classifier import NoisyClassifier
 from diffusion.runtime.precision import use_bfloat16
 from diffusion.runtime.thread_tuner import tuner_for
+from train.adversarial import AdversarialDistillation, adversarial_distillation
 from train.autoguidance import autoguidance
 from train.batches import Batches, seed_of
 from train.config import RunConfig, TrainConfig
 from train.datasets import Dataset
-from train.distillation import distillation, initialise_from_teacher, load_teacher
+from train.distillation import initialise_from_teacher, load_teacher
 from train.optim.ema import PowerFunctionEMA
 from train.optim.muon import Muon
 from train.output.checkpoints import load_checkpoint, save_checkpoint
@@ -64,13 +65,17 @@ def train(config: RunConfig, data: Dataset, run_dir: Path, accelerator: Accelera
     torch.manual_seed(training.seed)
     model, average = Model(config.model, device=device), Model(config.model, device=device)
     teacher = None if training.teacher is None else load_teacher(training.teacher, config.model, device)
-    loss_fn = loss_function(config, teacher, device)
+    loss_fn = loss_function(config, teacher, model)
     ema = PowerFunctionEMA(model.network, average.network, training.ema_width)
     parameters = list(model.network.parameters())
-    optimizer = new_optimizer(model.network, training)
+    modules = {"network": model.network, "average": average.network}
+    adversarial = loss_fn if isinstance(loss_fn, AdversarialDistillation) else None
+    if adversarial is not None:
+        modules["discriminator"] = adversarial.discriminator
+    optimizer = new_optimizer(modules, training)
 
     # Resume, or initialise
-    state = load_checkpoint(run_dir / CHECKPOINTS, model.network, average.network, optimizer)
+    state = load_checkpoint(run_dir / CHECKPOINTS, modules, optimizer)
     if state is None:
         check_not_started(run_dir)
         if teacher is not None:
@@ -116,7 +121,7 @@ def train(config: RunConfig, data: Dataset, run_dir: Path, accelerator: Accelera
             )
             average.save(run_dir / MODEL, readme=card, half=True)  # measured: metrics are the same in half precision
             # last of all, so that a run that counts as finished has its model, whenever it is killed
-            save_checkpoint(run_dir / CHECKPOINTS, model.network, average.network, optimizer.optimizer, state)
+            save_checkpoint(run_dir / CHECKPOINTS, modules, optimizer.optimizer, state)
 
     def save_samples() -> None:
         with sampling.timed():
@@ -141,7 +146,8 @@ def train(config: RunConfig, data: Dataset, run_dir: Path, accelerator: Accelera
             torch.manual_seed(seed_of(training.seed, step, 2 + accelerator.process_index))  # for dropout and losses
 
             with threads.timed():
-                loss = loss_fn(denoiser, *batch).mean()
+                current = loss_fn if adversarial is None else adversarial.at(schedule.progress)
+                loss = current(denoiser, *batch).mean()
                 optimizer.zero_grad()
                 accelerator.backward(loss)
                 grad_norm = accelerator.clip_grad_norm_(parameters, training.max_grad_norm)
@@ -194,25 +200,27 @@ def train(config: RunConfig, data: Dataset, run_dir: Path, accelerator: Accelera
     return run_dir / MODEL
 
 
-def loss_function(config: RunConfig, teacher: Model | None, device: torch.device) -> Callable[..., Tensor]:
+def loss_function(config: RunConfig, teacher: Model | None, model: Model) -> Callable[..., Tensor]:
     """The run's loss, ``loss(denoiser, x0, condition, t, eps)``. Raises ``InputError`` where a model that it learns
     from is missing or does not fit."""
     training = config.training
     if teacher is not None:
-        return distillation(teacher, config.model)
+        return adversarial_distillation(teacher, model, distilled=config.training.init_from is not None)
     if training.init_from is not None and training.away_from is not None:
-        return autoguidance(training.init_from, training.away_from, training.away_scale, config.model, device)
+        return autoguidance(training.init_from, training.away_from, training.away_scale, config.model, model.device)
     return LOSSES[training.loss]
 
 
-def new_optimizer(network: nn.Module, training: TrainConfig) -> torch.optim.Optimizer:
-    """The optimiser of a network's weights, which it knows by name."""
+def new_optimizer(modules: dict[str, nn.Module], training: TrainConfig) -> torch.optim.Optimizer:
+    """The optimiser of the network's weights, and of the discriminator's if there is one, which it knows by name."""
     settings: dict[str, Any] = {
         "lr": training.learning_rate,
         "betas": training.betas,
         "weight_decay": training.weight_decay,
     }
-    named = list(network.named_parameters())
+    named = list(modules["network"].named_parameters())
+    if "discriminator" in modules:
+        named += modules["discriminator"].named_parameters(prefix="discriminator")
     if training.optimizer == "muon":
         return Muon(named, **settings)
     return torch.optim.AdamW(named, fused=named[0][1].device.type in FUSED, **settings)

@@ -141,13 +141,28 @@ class DiT(Conditioned):
         if condition.low_res is not None:
             raise ValueError("low_res must be given to a network for super-resolution, and to no other")
         embedding, context = self.embed(t, condition)
-        patches = self.input(x.to(self.dtype))  # (N, width, h, w)
-        height, width = patches.shape[-2:]
-        positions = sincos_positions(height, width, self.config.width, x.device)
-        h = to_tokens(patches) + positions.to(patches.dtype)  # (N, hw, width)
+        h, patches = self.tokenised(x)
         for index, block in enumerate(self.blocks):
             if not (skip_middle and index == len(self.blocks) // 2):
                 h = block(h, embedding, context)
         scale, shift = self.modulation(embedding).chunk(2, dim=1)
         h = self.output(modulate(self.norm(h), scale, shift))  # (N, hw, out patch^2)
         return nn.functional.pixel_shuffle(to_pixels(h, patches), self.config.patch).to(x.dtype)
+
+    def tokenised(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """x (N, C, H, W) -> tokens with their positions (N, hw, width), and the patches that they are (N, width, h,
+        w)."""
+        patches = self.input(x.to(self.dtype))
+        height, width = patches.shape[-2:]
+        positions = sincos_positions(height, width, self.config.width, x.device)
+        return to_tokens(patches) + positions.to(patches.dtype), patches
+
+    def feature_maps(self, x: Tensor, t: Tensor, condition: Condition) -> list[Tensor]:
+        """Inputs as ``forward`` -> the feature maps (N, width, h, w) that all blocks return."""
+        embedding, context = self.embed(t, condition)
+        h, patches = self.tokenised(x)
+        maps = []
+        for block in self.blocks:
+            h = block(h, embedding, context)
+            maps.append(to_pixels(h, patches))
+        return maps

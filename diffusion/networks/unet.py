@@ -74,14 +74,8 @@ class UNet(Trunk):
         Raises ValueError where low_res or guidance_scale is missing, or given to a network that does not take it.
         """
         condition = Condition.of(condition)
-        if (condition.low_res is None) != (self.config.low_res is None):
-            raise ValueError("low_res must be given to a network for super-resolution, and to no other")
-        h = x
-        if condition.low_res is not None:
-            large = nn.functional.interpolate(condition.low_res.to(x.dtype), x.shape[-2:], mode=self.config.low_res)
-            h = torch.cat([x, large], dim=1)  # (N, 2C, H, W)
         embedding, context = self.embed(t, condition)
-        h, skips = self.descend(h, embedding, context)
+        h, skips = self.descend(self.with_low_res(x, condition), embedding, context)
         level, sources = len(self.config.channels) - 1, iter(self.sources)
         for layer in self.up:
             if isinstance(layer, Block):
@@ -94,6 +88,21 @@ class UNet(Trunk):
                 level -= 1
             h = self.run(layer, h, embedding, context)
         return nn.functional.pixel_shuffle(self.output(h), self.config.patch).to(x.dtype)
+
+    def feature_maps(self, x: Tensor, t: Tensor, condition: Condition) -> list[Tensor]:
+        """Inputs as ``forward`` -> the feature maps (N, width, h, w) of all layers of the down path, and of the middle
+        if there is one."""
+        h, skips = self.descend(self.with_low_res(x, condition), *self.embed(t, condition))
+        return [*skips, h] if self.middle else skips
+
+    def with_low_res(self, x: Tensor, condition: Condition) -> Tensor:
+        """x with what is to be enlarged beside it, (N, 2C, H, W); as it is where there is nothing to be."""
+        if (condition.low_res is None) != (self.config.low_res is None):
+            raise ValueError("low_res must be given to a network for super-resolution, and to no other")
+        if condition.low_res is None:
+            return x
+        large = nn.functional.interpolate(condition.low_res.to(x.dtype), x.shape[-2:], mode=self.config.low_res)
+        return torch.cat([x, large], dim=1)
 
 
 def skip_sources(config: UNetConfig) -> list[int | None]:

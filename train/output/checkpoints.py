@@ -23,12 +23,13 @@ RENAMED = {"mean": "exp_avg", "square": "exp_avg_sq"}  # Muon's state in checkpo
 
 
 def save_checkpoint(
-    directory: Path, network: nn.Module, average: nn.Module, optimizer: torch.optim.Optimizer, state: dict[str, Any]
+    directory: Path, modules: dict[str, nn.Module], optimizer: torch.optim.Optimizer, state: dict[str, Any]
 ) -> None:
-    """Write a checkpoint, completely or not at all, and delete all but it and the one before. ``state`` is JSON, with
-    the "step"."""
-    tensors = {f"network.{name}": tensor for name, tensor in network.state_dict().items()}
-    tensors |= {f"average.{name}": tensor for name, tensor in average.state_dict().items()}
+    """Write a checkpoint, completely or not at all, and delete all but it and the one before. modules: whose weights it
+    has, by name. ``state`` is JSON, with the "step"."""
+    tensors: dict[str, Tensor] = {}
+    for prefix, module in modules.items():
+        tensors |= {f"{prefix}.{name}": tensor for name, tensor in module.state_dict().items()}
     names = parameter_names(optimizer)
     for index, values in optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer.{names[index]}|{key}": value for key, value in values.items()}
@@ -46,9 +47,10 @@ def save_checkpoint(
 
 
 def load_checkpoint(
-    directory: Path, network: nn.Module, average: nn.Module, optimizer: torch.optim.Optimizer
+    directory: Path, modules: dict[str, nn.Module], optimizer: torch.optim.Optimizer
 ) -> dict[str, Any] | None:
-    """Load the newest readable checkpoint into the three and return its state; None where there is none.
+    """Load the newest readable checkpoint into the modules and the optimiser and return its state; None where there is
+    none.
 
     Raises ``InputError`` where a checkpoint does not fit the run's network.
     """
@@ -61,11 +63,11 @@ def load_checkpoint(
             print(f"{path} cannot be read ({error}); trying the one before it.", file=sys.stderr)
             continue
         try:
-            network.load_state_dict(_with_prefix("network.", tensors))
-            average.load_state_dict(_with_prefix("average.", tensors))
+            for prefix, module in modules.items():
+                module.load_state_dict(_with_prefix(f"{prefix}.", tensors))
         except RuntimeError:
             raise InputError("training.checkpoint_does_not_fit", path=path) from None
-        optimizer.load_state_dict(_optimizer_state(optimizer, network, _with_prefix("optimizer.", tensors)))
+        optimizer.load_state_dict(_optimizer_state(optimizer, _with_prefix("optimizer.", tensors)))
         return state
     return None
 
@@ -84,12 +86,12 @@ def _with_prefix(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
 
 
-def _optimizer_state(
-    optimizer: torch.optim.Optimizer, network: nn.Module, tensors: dict[str, Tensor]
-) -> dict[str, Any]:
+def _optimizer_state(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> dict[str, Any]:
     """The optimiser's state dict: the file has its parameters by name, torch by number."""
-    numbers = {name: number for number, name in enumerate(parameter_names(optimizer))}
-    parameters = dict(network.named_parameters())
+    names = parameter_names(optimizer)
+    numbers = {name: number for number, name in enumerate(names)}
+    weights = (weight for group in optimizer.param_groups for weight in group["params"])
+    parameters = dict(zip(names, weights, strict=True))
     state: dict[int, dict[str, Tensor]] = {}
     for name, tensor in tensors.items():
         owner, key = name.split("|")

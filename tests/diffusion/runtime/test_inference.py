@@ -146,9 +146,7 @@ def test_the_environment_may_ask_for_either(other, monkeypatch):
     assert seen  # a hook: all is torch's
     model.network._forward_pre_hooks.clear()
     seen.clear()
-    ones = model.denoiser().network(
-        torch.randn(2, 1, 8, 8), torch.zeros(2), model.condition(torch.zeros(2).long(), None, 1)
-    )
+    model.generate([1], **SETTINGS)
     assert not seen
 
 

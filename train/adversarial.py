@@ -1,0 +1,161 @@
+"""Adversarial distillation: the student's samples are also judged beside real images.
+
+A student of few steps cannot follow its teacher from noise to the very same image, and the squared error makes it
+answer with a mean of what is possible: haze, broken strokes. A discriminator asks for less and for more: not the
+teacher's image, but one that cannot be told from the data set's (Sauer et al. 2024, "Fast high-resolution image
+synthesis with latent adversarial diffusion distillation"). It consists of small heads on the feature maps that the
+teacher's network has of an image at a random noise level, so it has little to learn, and it sees strokes at high noise,
+pixels at low noise. The student's own steps are unrolled, as in sampling, and the gradient goes through all of them.
+
+Both are trained at once, with one loss: the heads see the student's images as constants, the student sees the heads as
+constants. First, though, the student is only distilled (``train.distillation``), until its images are digits; some of
+each batch are to the end, which keeps what the guidance scale means.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from itertools import pairwise
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from diffusion.condition import Condition
+from diffusion.config import ModelConfig
+from diffusion.denoiser import Denoiser, preconditioned
+from diffusion.io.images import to_input
+from diffusion.model import Model
+from diffusion.networks.layers import group_norm
+from diffusion.process import Level, like
+from diffusion.runtime.precision import use_bfloat16
+from diffusion.samplers import SAMPLERS
+from train.distillation import Distillation, distillation
+
+BEGINS = 0.4  # of the run's length: until then the student is only distilled
+DISTILLED = 16  # from then on, one image in so many
+WEIGHT = 0.3  # of the student's adversarial loss beside that of distillation
+NOISIEST = 0.6  # the largest time at which an image is judged; small ones are more frequent
+HEAD_WIDTH = 64
+
+Features = Callable[[Tensor, Level, Condition], list[Tensor]]
+
+
+class Discriminator(nn.Module):
+    """A head for each feature map, and a table of labels for each: the logit of being real, the mean over places."""
+
+    def __init__(self, widths: list[int], num_classes: int):
+        super().__init__()
+        self.heads = nn.ModuleList(Head(width, num_classes) for width in widths)
+
+    def forward(self, maps: list[Tensor], labels: Tensor) -> Tensor:
+        """Maps (N, C, h, w), labels (N,) with -1 for none -> logits (N, number of heads)."""
+        return torch.stack([head(h, labels) for head, h in zip(self.heads, maps, strict=True)], dim=1)
+
+
+class Head(nn.Module):
+    """Of one feature map; with a projection of the label (Miyato & Koyama 2018)."""
+
+    def __init__(self, width: int, num_classes: int):
+        super().__init__()
+        self.hidden = nn.Sequential(
+            nn.Conv2d(width, HEAD_WIDTH, 3, padding=1),
+            group_norm(HEAD_WIDTH),
+            nn.LeakyReLU(0.2),
+        )
+        self.logit = nn.Conv2d(HEAD_WIDTH, 1, 3, padding=1)
+        self.label = nn.Embedding(num_classes + 1, HEAD_WIDTH)
+        nn.init.zeros_(self.label.weight)
+
+    def forward(self, h: Tensor, labels: Tensor) -> Tensor:
+        h = self.hidden(h)
+        projection = (h * self.label(labels % self.label.num_embeddings)[:, :, None, None]).mean(1, keepdim=True)
+        return (self.logit(h) + projection).float().mean((1, 2, 3))
+
+
+@dataclass(frozen=True)
+class AdversarialDistillation:
+    """A loss with the signature of those in ``diffusion.losses``, whose ``discriminator`` is trained with the model."""
+
+    distillation: Distillation
+    discriminator: Discriminator
+    features: Features  # of noised images, by a network whose weights are fixed
+    encode: Callable[[Tensor], Tensor]  # ``Model.encode``
+    begins: float = BEGINS  # the share of the run's length from which on the student's samples are judged
+    bfloat16: bool = False  # whether features and discriminator are computed in it
+
+    def at(self, progress: float) -> Callable[..., Tensor]:
+        """The loss at this share of the run's length: at first that of distillation alone."""
+        return self if progress >= self.begins else self.distillation
+
+    def __call__(self, denoiser: Denoiser, x0: Tensor, condition: Condition, t: Tensor, eps: Tensor) -> Tensor:
+        """x0 (N, C, H, W): real images with their condition; eps: the start of as many sampled ones of that condition;
+        t is not used -> (N,) float32."""
+        part = slice(-(-len(x0) // DISTILLED))
+        distilled = self.distillation(denoiser, x0[part], condition.rows(part), t[part], eps[part])
+        scale = 1 + (self.distillation.max_guidance - 1) * torch.rand(len(eps), device=eps.device)
+        sampled = self.as_seen(self.sampled(denoiser, eps, replace(condition, guidance_scale=scale)))
+
+        u = torch.rand(len(x0), 1, 1, 1, dtype=torch.float64)
+        level = denoiser.process.level(torch.lerp(denoiser.process.t_min * torch.ones_like(u), NOISIEST + 0 * u, u**2))
+        detached = {name: weight.detach() for name, weight in self.discriminator.named_parameters()}
+        constant_discriminator = partial(functional_call, self.discriminator, detached)
+        labels = condition.labels
+        with torch.autocast(x0.device.type, torch.bfloat16, enabled=self.bfloat16):
+            real_maps, maps = (self.noised_features(image, level, condition) for image in (x0, sampled))
+            judged = nn.functional.softplus(-constant_discriminator((maps, labels)))
+            real = self.discriminator([h.detach() for h in real_maps], labels)
+            fake = self.discriminator([h.detach() for h in maps], labels)
+        told_apart = nn.functional.softplus(-real) + nn.functional.softplus(fake)
+        return distilled.mean() + (WEIGHT * judged + told_apart).mean(1)
+
+    def sampled(self, denoiser: Denoiser, eps: Tensor, condition: Condition) -> Tensor:
+        """The student's images as the sampler ``turbo`` draws them, with gradients: clipping has that of the
+        identity."""
+        levels = denoiser.process.levels(self.distillation.segments, SAMPLERS["turbo"].spacing)
+        x = levels[0].sigma * eps
+        for level, end in pairwise(levels):
+            x0 = denoiser(x, level, condition).x0
+            x0 = straight_through(x0.clamp(self.distillation.darkest, 1), x0)
+            x = end.alpha * x0 + end.sigma * (x - level.alpha * x0) / level.sigma
+        return x
+
+    def as_seen(self, x: Tensor) -> Tensor:
+        """In whole grey levels, black being wholly black, like the real images."""
+        levels = (x.clamp(-1, 1) + 1).mul(127.5).round()
+        return straight_through(self.encode(to_input(levels)), x)
+
+    def noised_features(self, images: Tensor, level: Level, condition: Condition) -> list[Tensor]:
+        x = like(level.alpha, images) * images + like(level.sigma, images) * torch.randn_like(images)
+        return self.features(x, level, condition)
+
+
+def straight_through(value: Tensor, x: Tensor) -> Tensor:
+    """The value, with the gradient of x."""
+    return x + (value - x).detach()
+
+
+def adversarial_distillation(teacher: Model, student: Model, distilled: bool = False) -> AdversarialDistillation:
+    """The loss that distils a teacher into such a student; ``distilled``: one that has been distilled before. Raises
+    ``InputError`` where the student's network takes no scale."""
+    network: Any = teacher.network.requires_grad_(False)
+    device = teacher.device
+
+    def features(x: Tensor, level: Level, condition: Condition) -> list[Tensor]:
+        x, t = preconditioned(teacher.process, x, level, torch.float32)
+        return network.feature_maps(x, t, condition)
+
+    config: ModelConfig = student.config
+    image = torch.zeros(1, *config.image_shape, device=device)
+    with torch.no_grad():
+        maps = features(image, teacher.process.level(0.5), teacher.condition(torch.tensor([0], device=device), None, 1))
+    discriminator = Discriminator([h.shape[1] for h in maps], config.num_classes).to(device)
+    return AdversarialDistillation(
+        distillation(teacher, config),
+        discriminator,
+        features,
+        student.encode,
+        begins=0.0 if distilled else BEGINS,
+        bfloat16=use_bfloat16(device),
+    )
