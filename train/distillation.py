@@ -12,7 +12,7 @@ the teacher's solver and not predicted by the student, so that there is nothing 
 the student's own step ends, not on the teacher's trajectory, so that the student learns to correct its own errors (Ross
 et al. 2011, "DAgger"). The boundary condition, that a step of length zero changes nothing, holds by construction. The
 scale w is an input of the student (Meng et al. 2023), so that it needs no second pass. The images of the data set are
-not used: trajectories begin at noise, as in sampling.
+not used: trajectories begin at noise, as in sampling. They are in what follows (``train.adversarial``).
 """
 
 from collections.abc import Callable

@@ -27,7 +27,7 @@ from diffusion.runtime.precision import Bfloat16Network, has_hooks, identical, r
 from diffusion.runtime.thread_tuner import TunedCalls
 
 VARIABLE = "DIGIT_DIFFUSION_ENGINE"  # "torch" or "openvino" there decides for all models; else measurement
-IN_USE = 2.0  # seconds that a network has computed before it is compiled
+IN_USE = 4.0  # seconds that a network has computed before it is compiled
 TRIALS = 3  # calls of each engine
 LONGEST = 0.3  # seconds of a call that may be used for them: nobody should notice the trial
 GAIN = 0.9  # of torch's time, which the other has to take at most
@@ -146,7 +146,8 @@ class Compiled:
                 self.is_faster = False
                 logging.getLogger(__name__).info("The network stays in torch: %s", error)
 
-        threading.Thread(target=work, name="compiler", daemon=True).start()
+        # not a daemon: a program that ended in the middle of it would crash, so it waits
+        threading.Thread(target=work, name="compiler").start()
 
     def compare(self, in_torch: Network, x: Tensor, t: Tensor, condition: Condition) -> None:
         """Time both engines in turn, and keep the compiled network only where it is faster."""

@@ -2,7 +2,6 @@
 
 import sys
 import threading
-import time
 
 import pytest
 import torch
@@ -10,39 +9,55 @@ import torch
 from diffusion.errors import InputError
 from diffusion.networks import recorded_attention
 from diffusion.runtime import inference
+from diffusion.runtime.inference import InferenceNetwork
 from diffusion.runtime.openvino_network import installed
 from diffusion.runtime.precision import VARIABLE as PRECISION
+from tests.programs import run_program
 from tests.tiny import NETWORK, tiny_model
 
 SETTINGS = {"steps": 4, "sampler": "ddim"}
 
 
-class Other:
-    """In the place of a compiled network: torch's output plus 1, after so many seconds."""
+TORCH = 1.0  # seconds of a call
 
-    seconds, fails, made = 0.0, False, 0
+
+class Other:
+    """In the place of a compiled network: it returns ones, after so many seconds."""
+
+    clock, seconds, fails, made = 0.0, 0.0, False, 0
 
     def __init__(self, network, x, t, condition, bfloat16):
         type(self).made += 1
         if self.fails:
             raise RuntimeError("an operation that it does not know")
-        self.network, self.calls = network, 0
 
     def takes(self, x, condition):
         return True
 
     def __call__(self, x, t, condition):
-        self.calls += 1
-        time.sleep(self.seconds)
+        Other.clock += self.seconds
         return torch.ones_like(x)
 
 
 @pytest.fixture
 def other(monkeypatch):
-    """OpenVINO is installed, and a network is compiled after its first call."""
-    monkeypatch.setattr(Other, "seconds", 0.0)
-    monkeypatch.setattr(Other, "fails", False)
-    monkeypatch.setattr(Other, "made", 0)
+    """OpenVINO is installed, and a network is compiled after its first call. On a clock of its own torch takes a second
+    for each."""
+    for name, value in {"clock": 0.0, "seconds": 0.5, "fails": False, "made": 0}.items():
+        monkeypatch.setattr(Other, name, value)
+    in_torch = InferenceNetwork.in_torch
+
+    def timed_in_torch(self):
+        network = in_torch(self)
+
+        def timed(*inputs, **options):
+            Other.clock += TORCH
+            return network(*inputs, **options)
+
+        return timed
+
+    monkeypatch.setattr(InferenceNetwork, "in_torch", timed_in_torch)
+    monkeypatch.setattr(inference.time, "perf_counter", lambda: Other.clock)
     monkeypatch.setattr(inference, "OpenVINONetwork", Other)
     monkeypatch.setattr(inference, "installed", lambda: True)
     monkeypatch.setattr(inference, "IN_USE", 0.0)
@@ -80,7 +95,7 @@ def test_the_faster_engine_computes_and_the_first_run_never_waits(other, monkeyp
 
 
 def test_a_slower_engine_is_dropped(other, monkeypatch):
-    monkeypatch.setattr(other, "seconds", 0.2)
+    monkeypatch.setattr(other, "seconds", 0.95)
     model = tiny_model()
     first = model.generate([1, 2], **SETTINGS)
     assert torch.equal(settled(model), first)
@@ -169,3 +184,8 @@ def test_without_the_package_everything_is_torchs(monkeypatch):
     monkeypatch.setenv(inference.VARIABLE, "openvino")
     with pytest.raises(InputError, match="not installed: pip install openvino"):
         model.generate([1])
+
+
+@pytest.mark.skipif(not installed(), reason="OpenVINO has no package for this platform")
+def test_a_program_may_end_while_a_network_is_compiled():
+    assert run_program("ends_while_compiling") == "compiling\n"

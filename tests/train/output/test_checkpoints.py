@@ -24,12 +24,16 @@ def step(network: nn.Module, optimizer: torch.optim.Optimizer, seed: int) -> Non
     optimizer.step()
 
 
+def modules(network: nn.Module) -> dict[str, nn.Module]:
+    return {"network": network, "average": new_network()}
+
+
 def test_muons_state_of_earlier_versions_is_loaded(tmp_path):
     """It was saved under other names, before AdamW's half was torch's own."""
     network = new_network()
     optimizer = Muon(network.named_parameters(), lr=0.1)
     step(network, optimizer, 1)
-    save_checkpoint(tmp_path, network, new_network(), optimizer, {"step": 1})
+    save_checkpoint(tmp_path, modules(network), optimizer, {"step": 1})
     (path,) = checkpoints(tmp_path)
     old_names = {"exp_avg": "mean", "exp_avg_sq": "square"}
     with safe_open(path, framework="pt") as file:
@@ -41,7 +45,7 @@ def test_muons_state_of_earlier_versions_is_loaded(tmp_path):
 
     resumed = new_network()
     resumed_optimizer = Muon(resumed.named_parameters(), lr=0.1)
-    assert load_checkpoint(tmp_path, resumed, new_network(), resumed_optimizer) == {"step": 1}
+    assert load_checkpoint(tmp_path, modules(resumed), resumed_optimizer) == {"step": 1}
     for each in ((network, optimizer), (resumed, resumed_optimizer)):
         step(*each, 2)
     for weight, again in zip(network.parameters(), resumed.parameters(), strict=True):
@@ -50,7 +54,7 @@ def test_muons_state_of_earlier_versions_is_loaded(tmp_path):
 
 def test_a_checkpoint_of_another_network_is_refused(tmp_path):
     network = new_network()
-    save_checkpoint(tmp_path, network, new_network(), Muon(network.named_parameters()), {"step": 0})
+    save_checkpoint(tmp_path, modules(network), Muon(network.named_parameters()), {"step": 0})
     other = new_network(width=9)
     with pytest.raises(InputError, match="does not fit the network"):
-        load_checkpoint(tmp_path, other, other, Muon(other.named_parameters()))
+        load_checkpoint(tmp_path, modules(other), Muon(other.named_parameters()))

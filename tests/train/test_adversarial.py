@@ -1,0 +1,127 @@
+"""Adversarial distillation: who learns from what, and that it ends where no discriminator tells samples from images."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from diffusion import Condition
+from diffusion.denoiser import Denoiser
+from diffusion.io.images import from_uint8, to_uint8
+from diffusion.networks import UNetConfig
+from tests.tiny import DIT, ONE_PASS, assert_reaches_all, tiny_model
+from train import adversarial
+from train.adversarial import AdversarialDistillation, adversarial_distillation
+
+N = 6
+
+
+def setup(monkeypatch=None, teacher=None, **student):
+    """A loss, its student and a batch."""
+    teacher = teacher or tiny_model(seed=1)
+    student = tiny_model(network=ONE_PASS, sampler="turbo", **student)
+    loss = adversarial_distillation(teacher, student)
+    generator = torch.Generator().manual_seed(0)
+    x0 = student.encode(torch.rand(N, 1, 8, 8, generator=generator) * 2 - 1)
+    condition = Condition(torch.tensor([0, 1, 2, 3, 4, -1]))
+    return loss, student, teacher, (x0, condition, torch.rand(N), torch.randn(N, 1, 8, 8, generator=generator))
+
+
+def denoiser_of(model):
+    return Denoiser(model.network, model.process, model.parameterisation)
+
+
+def gradients(module):
+    return {name: None if weight.grad is None else weight.grad.clone() for name, weight in module.named_parameters()}
+
+
+def test_the_gradient_reaches_student_and_discriminator_and_not_the_teacher():
+    loss, student, teacher, batch = setup()
+    assert_reaches_all(loss(denoiser_of(student), *batch).mean(), student.network)
+    assert all(weight.grad is not None for weight in loss.discriminator.parameters())
+    assert all(weight.grad is None for weight in teacher.network.parameters())
+
+
+def test_each_learns_from_its_own_term_alone(monkeypatch):
+    """With no weight on what the student is judged by, the discriminator learns the same, and the student only from
+    distillation."""
+    found = {}
+    for weight in (0.0, 1.0):
+        monkeypatch.setattr(adversarial, "WEIGHT", weight)
+        loss, student, _, batch = setup()
+        torch.manual_seed(3)
+        loss(denoiser_of(student), *batch).mean().backward()
+        found[weight] = gradients(loss.discriminator), gradients(student.network)
+    for name, gradient in found[0.0][0].items():
+        torch.testing.assert_close(found[1.0][0][name], gradient)
+    x0, condition, t, eps = batch
+    distilled = tiny_model(network=ONE_PASS, sampler="turbo")
+    part = slice(1)
+    torch.manual_seed(3)
+    loss.distillation(denoiser_of(distilled), x0[part], condition.rows(part), t[part], eps[part]).mean().backward()
+    own = gradients(distilled.network)
+    for name, gradient in found[0.0][1].items():
+        torch.testing.assert_close(own[name], gradient)
+        assert (found[1.0][1][name] - gradient).abs().max() > 0
+
+
+def test_what_is_judged_is_what_the_sampler_draws_and_a_viewer_sees():
+    loss, student, _, (_, condition, _, eps) = setup(black_margin=0.25)
+    given = replace(condition, guidance_scale=torch.full((N,), 2.0))
+    found = loss.as_seen(loss.sampled(denoiser_of(student), eps, given))
+    drawn = list(student.sample(condition.labels.tolist(), start=eps, steps=2, guidance_scale=2.0))[-1].x
+    expected = student.encode(from_uint8(to_uint8(drawn)))
+    torch.testing.assert_close(found, expected)
+    assert found.requires_grad
+    assert (found == student.config.darkest).any()
+
+
+def test_at_first_a_student_is_only_distilled_unless_it_was_before():
+    loss, *_ = setup()
+    assert loss.at(0.0) is loss.distillation
+    assert loss.at(adversarial.BEGINS) is loss
+    before = adversarial_distillation(tiny_model(seed=1), tiny_model(network=ONE_PASS), distilled=True)
+    assert before.at(0.0) is before
+
+
+@pytest.mark.parametrize("network", [{**DIT, "depth": 2}, {**ONE_PASS, "max_guidance": None, "channels": (8,)}])
+def test_any_network_with_labels_has_feature_maps(network):
+    teacher = tiny_model(seed=1, network=network)
+    loss, student, _, batch = setup(teacher=teacher)
+    maps = loss.features(batch[0], teacher.process.level(0.3), batch[1])
+    assert all(h.shape[0] == N and h.ndim == 4 for h in maps)
+    assert len(maps) == len(loss.discriminator.heads) >= 2
+    assert loss(denoiser_of(student), *batch).shape == (N,)
+
+
+def test_feature_maps_are_those_of_the_networks_own_layers():
+    network = tiny_model().network
+    assert isinstance(network.config, UNetConfig)
+    seen = []
+    for layer in (network.input, *network.down, network.middle[-1]):
+        layer.register_forward_hook(lambda layer, inputs, output: seen.append(output))
+    maps = network.feature_maps(torch.randn(2, 1, 8, 8), torch.tensor([3.0, 400.0]), Condition(torch.tensor([1, -1])))
+    assert all(torch.equal(h, output) for h, output in zip(maps, seen, strict=True))
+
+
+def test_a_student_of_bright_images_learns_to_draw_dark_ones(monkeypatch):
+    """Its teacher knows nothing of the images: only the discriminator can tell it."""
+    monkeypatch.setattr(adversarial, "DISTILLED", N)
+    monkeypatch.setattr(adversarial, "WEIGHT", 10.0)
+    loss, student, _, (_, condition, t, _) = setup()
+    assert isinstance(loss, AdversarialDistillation)
+    x0 = torch.full((N, 1, 8, 8), -0.8)
+    optimizer = torch.optim.Adam([*student.network.parameters(), *loss.discriminator.parameters()], lr=3e-3)
+
+    def brightness():
+        return float(student.generate([0, 1, 2, 3, 4], steps=2, guidance_scale=2.0).mean())
+
+    before = brightness()
+    for step in range(150):
+        torch.manual_seed(step)
+        eps = torch.randn(N, 1, 8, 8)
+        optimizer.zero_grad()
+        loss(denoiser_of(student), x0, condition, t, eps).mean().backward()
+        optimizer.step()
+    assert before > -0.4
+    assert abs(brightness() + 0.8) < 0.2
