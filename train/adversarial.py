@@ -5,13 +5,14 @@ answer with a mean of what is possible: haze, broken strokes. A discriminator as
 teacher's image, but one that cannot be told from the data set's (Sauer et al. 2024, "Fast high-resolution image
 synthesis with latent adversarial diffusion distillation"). It consists of small heads on the feature maps that the
 teacher's network has of an image at a random noise level, so it has little to learn, and it sees strokes at high noise,
-pixels at low noise. The student's own steps are unrolled, as in sampling, and the gradient goes through all of them.
+edges at low noise; and of one more on the grey levels themselves, which a network made for denoising hardly looks at. The student's own steps are unrolled, as in sampling, and the gradient goes through all of them.
 
 Both are trained at once, with one loss: the heads see the student's images as constants, the student sees the heads as
 constants. First, though, the student is only distilled (``train.distillation``), until its images are digits; some of
 each batch are to the end, which keeps what the guidance scale means.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -38,6 +39,8 @@ DISTILLED = 16  # from then on, one image in so many
 WEIGHT = 0.3  # of the student's adversarial loss beside that of distillation
 NOISIEST = 0.6  # the largest time at which an image is judged; small ones are more frequent
 HEAD_WIDTH = 64
+BINS = 16  # classes of grey levels
+GREY = 1 / 64  # two levels that differ by less than this share of their range are hardly told apart
 
 Features = Callable[[Tensor, Level, Condition], list[Tensor]]
 
@@ -94,16 +97,15 @@ class AdversarialDistillation:
         t is not used -> (N,) float32."""
         part = slice(-(-len(x0) // DISTILLED))
         distilled = self.distillation(denoiser, x0[part], condition.rows(part), t[part], eps[part])
-        scale = 1 + (self.distillation.max_guidance - 1) * torch.rand(len(eps), device=eps.device)
+        scale = torch.empty(len(eps), device=eps.device).uniform_(1, self.distillation.max_guidance)
         sampled = self.as_seen(self.sampled(denoiser, eps, replace(condition, guidance_scale=scale)))
 
-        u = torch.rand(len(x0), 1, 1, 1, dtype=torch.float64)
-        level = denoiser.process.level(torch.lerp(denoiser.process.t_min * torch.ones_like(u), NOISIEST + 0 * u, u**2))
+        level = denoiser.process.level(judged_times(len(x0), denoiser.process.t_min))
         detached = {name: weight.detach() for name, weight in self.discriminator.named_parameters()}
         constant_discriminator = partial(functional_call, self.discriminator, detached)
         labels = condition.labels
         with torch.autocast(x0.device.type, torch.bfloat16, enabled=self.bfloat16):
-            real_maps, maps = (self.noised_features(image, level, condition) for image in (x0, sampled))
+            real_maps, maps = (self.feature_maps(image, level, condition) for image in (x0, sampled))
             judged = nn.functional.softplus(-constant_discriminator((maps, labels)))
             real = self.discriminator([h.detach() for h in real_maps], labels)
             fake = self.discriminator([h.detach() for h in maps], labels)
@@ -126,9 +128,27 @@ class AdversarialDistillation:
         levels = (x.clamp(-1, 1) + 1).mul(127.5).round()
         return straight_through(self.encode(to_input(levels)), x)
 
-    def noised_features(self, images: Tensor, level: Level, condition: Condition) -> list[Tensor]:
+    def feature_maps(self, images: Tensor, level: Level, condition: Condition) -> list[Tensor]:
         x = like(level.alpha, images) * images + like(level.sigma, images) * torch.randn_like(images)
-        return self.features(x, level, condition)
+        return [grey_level_map(images), *self.features(x, level, condition)]
+
+
+def grey_level_map(images: Tensor) -> Tensor:
+    """Images (N, C, H, W) in [-1, 1] or darker -> to which of ``BINS`` classes each grey level belongs, by linear
+    interpolation between two: (N, C BINS, H, W). The classes are even in the logit of the grey level (Dinh et al. 2017,
+    section 4.1), so fine near black and near white."""
+    share = (images.clamp(-1, 1) + 1) / 2
+    logits = torch.log((share + GREY) / (1 - share + GREY))
+    largest = math.log((1 + GREY) / GREY)
+    centres = torch.linspace(-largest, largest, BINS, device=images.device)
+    distances = (logits[:, :, None] - centres[:, None, None]).abs() / (centres[1] - centres[0])
+    return (1 - distances).clamp(min=0).flatten(1, 2)
+
+
+def judged_times(n: int, t_min: float) -> Tensor:
+    """Times (n, 1, 1, 1) float64 at which images are judged: half of them below an eighth of ``NOISIEST``, where single
+    grey levels are seen."""
+    return t_min + (NOISIEST - t_min) * torch.rand(n, 1, 1, 1, dtype=torch.float64) ** 4
 
 
 def straight_through(value: Tensor, x: Tensor) -> Tensor:
@@ -150,7 +170,8 @@ def adversarial_distillation(teacher: Model, student: Model, distilled: bool = F
     image = torch.zeros(1, *config.image_shape, device=device)
     with torch.no_grad():
         maps = features(image, teacher.process.level(0.5), teacher.condition(torch.tensor([0], device=device), None, 1))
-    discriminator = Discriminator([h.shape[1] for h in maps], config.num_classes).to(device)
+    widths = [BINS * config.channels, *(h.shape[1] for h in maps)]
+    discriminator = Discriminator(widths, config.num_classes).to(device)
     return AdversarialDistillation(
         distillation(teacher, config),
         discriminator,
