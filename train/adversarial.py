@@ -5,7 +5,8 @@ answer with a mean of what is possible: haze, broken strokes. A discriminator as
 teacher's image, but one that cannot be told from the data set's (Sauer et al. 2024, "Fast high-resolution image
 synthesis with latent adversarial diffusion distillation"). It consists of small heads on the feature maps that the
 teacher's network has of an image at a random noise level, so it has little to learn, and it sees strokes at high noise,
-edges at low noise; and of one more on the grey levels themselves, which a network made for denoising hardly looks at. The student's own steps are unrolled, as in sampling, and the gradient goes through all of them.
+edges at low noise; and of one more on the grey levels themselves, which a network made for denoising hardly looks at.
+The student's own steps are unrolled, as in sampling, and the gradient goes through all of them.
 
 Both are trained at once, with one loss: the heads see the student's images as constants, the student sees the heads as
 constants. First, though, the student is only distilled (``train.distillation``), until its images are digits; some of
@@ -23,7 +24,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from diffusion.condition import Condition
+from diffusion.condition import NULL_LABEL, Condition
 from diffusion.config import ModelConfig
 from diffusion.denoiser import Denoiser, preconditioned
 from diffusion.io.images import to_input
@@ -52,8 +53,9 @@ class Discriminator(nn.Module):
         super().__init__()
         self.heads = nn.ModuleList(Head(width, num_classes) for width in widths)
 
-    def forward(self, maps: list[Tensor], labels: Tensor) -> Tensor:
-        """Maps (N, C, h, w), labels (N,) with -1 for none -> logits (N, number of heads)."""
+    def forward(self, maps: list[Tensor], labels: Tensor | None) -> Tensor:
+        """Maps (N, C, h, w), labels (N,) with -1 for none, or None -> logits (N, number of heads)."""
+        labels = torch.full((len(maps[0]),), NULL_LABEL, device=maps[0].device) if labels is None else labels
         return torch.stack([head(h, labels) for head, h in zip(self.heads, maps, strict=True)], dim=1)
 
 
@@ -97,7 +99,8 @@ class AdversarialDistillation:
         t is not used -> (N,) float32."""
         part = slice(-(-len(x0) // DISTILLED))
         distilled = self.distillation(denoiser, x0[part], condition.rows(part), t[part], eps[part])
-        scale = torch.empty(len(eps), device=eps.device).uniform_(1, self.distillation.max_guidance)
+        most = self.distillation.max_guidance
+        scale = None if most is None else torch.empty(len(eps), device=eps.device).uniform_(1, most)
         sampled = self.as_seen(self.sampled(denoiser, eps, replace(condition, guidance_scale=scale)))
 
         level = denoiser.process.level(judged_times(len(x0), denoiser.process.t_min))
@@ -169,7 +172,8 @@ def adversarial_distillation(teacher: Model, student: Model, distilled: bool = F
     config: ModelConfig = student.config
     image = torch.zeros(1, *config.image_shape, device=device)
     with torch.no_grad():
-        maps = features(image, teacher.process.level(0.5), teacher.condition(torch.tensor([0], device=device), None, 1))
+        nothing = teacher.condition(torch.tensor([NULL_LABEL], device=device), None, 1)
+        maps = features(image, teacher.process.level(0.5), nothing)
     widths = [BINS * config.channels, *(h.shape[1] for h in maps)]
     discriminator = Discriminator(widths, config.num_classes).to(device)
     return AdversarialDistillation(

@@ -11,12 +11,12 @@ from diffusion.io.images import from_uint8, to_uint8
 from diffusion.networks import UNetConfig
 from tests.tiny import DIT, ONE_PASS, assert_reaches_all, tiny_model
 from train import adversarial
-from train.adversarial import AdversarialDistillation, adversarial_distillation
+from train.adversarial import adversarial_distillation
 
 N = 6
 
 
-def setup(monkeypatch=None, teacher=None, **student):
+def setup(teacher=None, **student):
     """A loss, its student and a batch."""
     teacher = teacher or tiny_model(seed=1)
     student = tiny_model(network=ONE_PASS, sampler="turbo", **student)
@@ -90,8 +90,28 @@ def test_any_network_with_labels_has_feature_maps(network):
     loss, student, _, batch = setup(teacher=teacher)
     maps = loss.features(batch[0], teacher.process.level(0.3), batch[1])
     assert all(h.shape[0] == N and h.ndim == 4 for h in maps)
-    assert len(maps) == len(loss.discriminator.heads) >= 2
+    assert len(maps) + 1 == len(loss.discriminator.heads) >= 3
     assert loss(denoiser_of(student), *batch).shape == (N,)
+
+
+def test_a_student_without_labels_is_judged_too():
+    bare = {"network": {**ONE_PASS, "max_guidance": None}, "label_names": ()}
+    teacher, student = tiny_model(seed=1, **bare), tiny_model(**bare)
+    loss = adversarial_distillation(teacher, student)
+    images = torch.rand(N, 1, 8, 8) * 2 - 1
+    assert loss(denoiser_of(student), images, Condition(), torch.rand(N), torch.randn(N, 1, 8, 8)).isfinite().all()
+
+
+def test_grey_levels_are_told_apart_near_black_and_near_white():
+    """Each in two classes at most, whose shares are 1 together; 253 is not 255."""
+    levels = torch.tensor([0, 1, 2, 128, 253, 255]).view(-1, 1, 1, 1) / 127.5 - 1
+    shares = adversarial.grey_level_map(levels).flatten(1)
+    torch.testing.assert_close(shares.sum(1), torch.ones(6))
+    assert ((shares > 0).sum(1) <= 2).all()
+    for a, b in ((0, 2), (4, 5)):
+        assert (shares[a] - shares[b]).abs().max() > 0.3
+    darker = adversarial.grey_level_map(torch.full((1, 1, 1, 1), -1.2))
+    assert torch.equal(darker.flatten(1), shares[:1])
 
 
 def test_feature_maps_are_those_of_the_networks_own_layers():
@@ -104,24 +124,25 @@ def test_feature_maps_are_those_of_the_networks_own_layers():
     assert all(torch.equal(h, output) for h, output in zip(maps, seen, strict=True))
 
 
-def test_a_student_of_bright_images_learns_to_draw_dark_ones(monkeypatch):
-    """Its teacher knows nothing of the images: only the discriminator can tell it."""
-    monkeypatch.setattr(adversarial, "DISTILLED", N)
-    monkeypatch.setattr(adversarial, "WEIGHT", 10.0)
+def brightness_after(weight, monkeypatch):
+    """The mean grey level of a student's samples before and after it is judged beside dark images; its teacher knows
+    nothing of them."""
+    monkeypatch.setattr(adversarial, "WEIGHT", weight)
     loss, student, _, (_, condition, t, _) = setup()
-    assert isinstance(loss, AdversarialDistillation)
-    x0 = torch.full((N, 1, 8, 8), -0.8)
+    dark = torch.full((N, 1, 8, 8), -0.8)
     optimizer = torch.optim.Adam([*student.network.parameters(), *loss.discriminator.parameters()], lr=3e-3)
-
-    def brightness():
-        return float(student.generate([0, 1, 2, 3, 4], steps=2, guidance_scale=2.0).mean())
-
-    before = brightness()
-    for step in range(150):
+    before = float(student.generate([0, 1, 2, 3, 4], steps=2, guidance_scale=2.0).mean())
+    for step in range(100):
         torch.manual_seed(step)
-        eps = torch.randn(N, 1, 8, 8)
         optimizer.zero_grad()
-        loss(denoiser_of(student), x0, condition, t, eps).mean().backward()
+        loss(denoiser_of(student), dark, condition, t, torch.randn(N, 1, 8, 8)).mean().backward()
         optimizer.step()
-    assert before > -0.4
-    assert abs(brightness() + 0.8) < 0.2
+    after = float(student.generate([0, 1, 2, 3, 4], steps=2, guidance_scale=2.0).mean())
+    return before, after
+
+
+@pytest.mark.slow
+def test_a_student_learns_from_the_discriminator_what_its_teacher_does_not_know(monkeypatch):
+    before, judged = brightness_after(10.0, monkeypatch)
+    _, distilled = brightness_after(0.0, monkeypatch)
+    assert judged < min(before, distilled) - 0.1
