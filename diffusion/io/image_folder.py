@@ -26,7 +26,7 @@ PICTURES = {  # endings of names, for where it matters which of several folders 
 SHOWN = 3  # examples of each reason
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ImageFile:
     """A file in a folder or an archive: maybe an image. ``path`` is relative to the folder, with slashes."""
 

@@ -15,11 +15,11 @@ import numpy as np
 from PIL import Image, ImageOps, JpegImagePlugin, UnidentifiedImageError
 
 from diffusion.io.image_folder import ImageFile
-from diffusion.io.pixel_formats import Storage, opaque
+from diffusion.io.pixel_formats import Storage, background, eight_bit, flattened
 
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "JPEG2000", "PPM", "ICO", "QOI", "TGA")
 MAX_PIXELS = 64_000_000  # an image larger than this is taken for a decompression bomb
-MAX_BYTES = 256_000_000  # of a file
+MAX_BYTES = 128_000_000  # of a file
 LARGE_PIXELS, LARGE_BYTES = 12_000_000, 48_000_000  # images above are decoded one at a time, whatever the threads
 ORIENTATION = 274  # the only EXIF tag that is needed
 TURNS = {
@@ -58,7 +58,7 @@ def decode(content: bytes, image_size: int | None, mode: str) -> tuple[np.ndarra
                 if image.format == "JPEG" and image_size:  # decoded at a half, a quarter or an eighth: much faster
                     image.draft("RGB", (2 * image_size, 2 * image_size))
                 storage = Storage.of(image)
-                return square(opaque(upright(image), storage).convert(mode), image_size or own), own
+                return square(eight_bit(upright(image), storage), image_size or own, mode), own
     except UnreadableImage:
         raise
     except Exception as error:  # on damaged files, decoders raise whatever they stumble on
@@ -116,12 +116,16 @@ def upright(image: Image.Image) -> Image.Image:
     return image if turn is None else image.transpose(turn)
 
 
-def square(image: Image.Image, size: int) -> np.ndarray:
-    """The largest square at the centre of an image, resized to (size, size, 1 or 3) uint8."""
+def square(image: Image.Image, size: int, mode: str) -> np.ndarray:
+    """The largest square at the centre of an image in mode "L", "RGB" or "RGBA", resized to (size, size, 1 or 3)
+    uint8, opaque. Resized first, as it then takes less memory."""
+    colour = background(image) if image.mode == "RGBA" else None
     if image.size != (size, size):
         image = ImageOps.fit(image, (size, size), Image.Resampling.BICUBIC)
-    array = np.asarray(image)
-    return array[..., None] if image.mode == "L" else array
+    if colour is not None:
+        image = flattened(image, colour)
+    array = np.asarray(image.convert(mode))
+    return array[..., None] if mode == "L" else array
 
 
 def one_at_a_time(large: bool) -> AbstractContextManager:

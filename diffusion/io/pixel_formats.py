@@ -16,6 +16,7 @@ DEEP = ("I", "F")  # how the names of Pillow's modes with more than 8 bits begin
 WHITES = (255, 4095, 65535)  # the largest values of 8, 12 and 16 bits
 TOLERANCE = 0.1  # how far floats may overshoot 0 to 1
 HARDLY_SEEN = 32  # of 255: the mean contrast to white below which black is taken for the background
+ROWS = 256
 SAMPLE = 1_000_000  # pixels by which the background is chosen
 PHOTOMETRIC, SAMPLE_FORMAT = 262, 339  # TIFF's tags
 
@@ -31,23 +32,25 @@ class Storage(NamedTuple):
     def of(cls, opened: Image.Image) -> "Storage":
         """Of an image that has not been decoded yet."""
         tags = getattr(opened, "tag_v2", {})  # a TIFF's
-        sixteen = any("16" in str(tile[3]) for tile in getattr(opened, "tile", ()))
+        decoders = [tile[3] for tile in getattr(opened, "tile", ())]  # their arguments: the mode in the file first
+        sixteen = any(";16" in str(given[0] if isinstance(given, tuple) else given) for given in decoders)
         return cls(sixteen, bool(tags) and tags.get(SAMPLE_FORMAT, (1,))[0] == 1, tags.get(PHOTOMETRIC) == 0)
 
 
-def opaque(image: Image.Image, storage: Storage) -> Image.Image:
-    """A decoded image in mode "L" or "RGB". Raises ``ValueError`` where it cannot be shown."""
+def eight_bit(image: Image.Image, storage: Storage) -> Image.Image:
+    """A decoded image in mode "L", "RGB" or, where a part of it is transparent, "RGBA". Raises ``ValueError`` where it
+    cannot be shown."""
     if image.mode.startswith(DEEP):
         return shallow(image, storage)
     if storage.sixteen_bits:
         check_depth(image)
     if image.has_transparency_data:
-        return flattened(image.convert("RGBA"))
+        return image.convert("RGBA")
     return image.convert("L" if image.mode in ("1", "L") else "RGB")
 
 
 def shallow(image: Image.Image, storage: Storage) -> Image.Image:
-    """A grey image of more than 8 bits as "L"; as "RGB" where a part of it is transparent."""
+    """A grey image of more than 8 bits."""
     values = np.asarray(image)
     if image.mode == "I" and storage.unsigned:
         values = values.view(np.uint32)
@@ -57,7 +60,7 @@ def shallow(image: Image.Image, storage: Storage) -> Image.Image:
     if not isinstance(clear, int):
         return shown
     alpha = Image.fromarray(np.where(values == clear, 0, 255).astype(np.uint8))
-    return flattened(Image.merge("RGBA", (shown, shown, shown, alpha)))
+    return Image.merge("RGBA", (shown, shown, shown, alpha))
 
 
 def eight_bits(values: np.ndarray) -> np.ndarray:
@@ -69,8 +72,11 @@ def eight_bits(values: np.ndarray) -> np.ndarray:
     slack = 0.0 if values.dtype.kind in "iu" else TOLERANCE
     fitting = [white for white in whites if -slack <= low and high <= white + slack]
     black, white = (0.0, fitting[0]) if fitting else (low, high)
-    scaled = (values.astype(np.float32) - black) * (255 / ((white - black) or 1.0))
-    return scaled.round().clip(0, 255).astype(np.uint8)
+    grey = np.empty(values.shape, np.uint8)
+    for row in range(0, len(values), ROWS):  # in parts, as floats take four times the memory
+        scaled = (values[row : row + ROWS].astype(np.float32) - black) * (255 / ((white - black) or 1.0))
+        grey[row : row + ROWS] = scaled.round().clip(0, 255)
+    return grey
 
 
 def check_depth(image: Image.Image) -> None:
@@ -80,10 +86,14 @@ def check_depth(image: Image.Image) -> None:
         raise ValueError("its colours have 12 of 16 bits: save it with 8")
 
 
-def flattened(image: Image.Image) -> Image.Image:
-    """An "RGBA" image over white or black, as "RGB"."""
-    background = Image.new("RGBA", image.size, "black" if hardly_seen_on_white(image) else "white")
-    return Image.alpha_composite(background, image).convert("RGB")
+def background(image: Image.Image) -> str:
+    """Of an "RGBA" image, the colour that it is seen on."""
+    return "black" if hardly_seen_on_white(image) else "white"
+
+
+def flattened(image: Image.Image, colour: str) -> Image.Image:
+    """An "RGBA" image over a colour, as "RGB"."""
+    return Image.alpha_composite(Image.new("RGBA", image.size, colour), image).convert("RGB")
 
 
 def hardly_seen_on_white(image: Image.Image) -> bool:

@@ -12,6 +12,7 @@ from huggingface_hub import ModelCard
 from PIL import Image
 
 from diffusion.config import ModelConfig
+from diffusion.errors import InputError
 from diffusion.io import files
 from diffusion.io.loading import load_model
 from diffusion.model import Model
@@ -276,6 +277,24 @@ def test_a_model_without_an_evaluation_classifier_is_refused(tmp_path, capsys):
     Model(ModelConfig(name="pets", label_names=("cat", "dog"), network=NETWORK)).save(tmp_path)
     assert evaluate.main(["--model", str(tmp_path)]) == 2
     assert "'pets', which was trained on something that its config.json does not name" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("changes", "dataset"),
+    [
+        ({"dataset": "fashion_mnist"}, "fashion_mnist"),
+        ({"dataset": "folder:mine"}, None),
+        ({"image_size": 28}, "mnist"),  # an earlier version's, by its labels
+        ({"image_size": 28, "label_names": ()}, None),
+    ],
+)
+def test_bits_per_dim_are_of_the_data_set_that_the_model_learned(changes, dataset):
+    model = tiny_model(**changes)
+    if dataset is not None:
+        assert evaluate.own_dataset(model) == dataset
+        return
+    with pytest.raises(InputError, match="Name the test images with dataset: "):
+        evaluate.own_dataset(model)
 
 
 def test_metrics_are_not_written_into_a_card_that_they_do_not_belong_to(tmp_path, capsys):

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import time
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from train import run_setup
 from train.config import RunConfig, preset_network
 from train.datasets import decoding, kept
 from train.presets import PRESETS
+from train.run import main
 from train.run_setup import new_run, new_training_config, resumed_config, resumed_dataset
 
 
@@ -79,8 +81,8 @@ def test_images_that_have_changed_are_noticed(change, pets):
 
 
 def test_a_full_disk_keeps_no_copy_and_loses_no_run(pets, monkeypatch, caplog):
-    def full(path, array):
-        path.write_bytes(b"half")
+    def full(file, array):
+        file.write(b"half")
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(kept.np, "save", full)
@@ -145,6 +147,19 @@ def test_more_images_than_memory_are_refused_before_they_are_read(pets, monkeypa
     monkeypatch.setattr(decoding, "decode", lambda *_: pytest.fail("a file was decoded"))
     with pytest.raises(InputError, match=r"4 images of 64x64 pixels need .* smaller size with image_size"):
         started(pets, image_size=64)
+
+
+def test_the_minutes_begin_when_the_images_are_loaded(pets, monkeypatch):
+    """A run of a second whose images take two is not over before it began."""
+    load = run_setup.load_dataset
+
+    def slow(*arguments):
+        time.sleep(2)
+        return load(*arguments)
+
+    monkeypatch.setattr(run_setup, "load_dataset", slow)
+    assert main(["tiny", "--dataset", "folder:pets", "--minutes", str(1 / 60), "--output-dir", "timed"]) == 0
+    assert (pets[1].parent / "timed" / "model" / "model.safetensors").exists()
 
 
 def test_too_many_classes_are_counted(pets, monkeypatch):

@@ -6,6 +6,8 @@ and notices when they have changed.
 """
 
 import logging
+import os
+import secrets
 import shutil
 from pathlib import Path
 
@@ -34,11 +36,14 @@ class Facts(BaseModel):
 def keep(data: Dataset, stamp: str, run_dir: Path) -> None:
     """Where the disk is too full for it, the run goes on without."""
     directory = run_dir / KEPT
+    temporary = directory / f".{secrets.token_hex(8)}.tmp"  # of several processes, each writes its own
     facts = Facts(stamp=stamp, fingerprint=data.fingerprint, labels=data.labels.tolist(), label_names=data.label_names)
     try:
         directory.mkdir(exist_ok=True)
         (directory / FACTS).unlink(missing_ok=True)
-        np.save(directory / PIXELS, data.images.numpy())
+        with open(temporary, "wb") as file:
+            np.save(file, data.images.numpy())
+        os.replace(temporary, directory / PIXELS)
         write_atomically(directory / FACTS, facts.model_dump_json().encode())  # last: what is there is whole
     except OSError as error:
         log.warning("%s: the images are not kept for --resume (%s).", directory, error.strerror)

@@ -16,9 +16,10 @@ from diffusion.config import MAX_LABEL
 from diffusion.errors import InputError
 from diffusion.io.image_folder import ImageFile, Listing, Skipped
 
-SPLIT_NAMES = {  # of folders, in lower case; of several the first
-    "train": ("train", "training", "train_set", "training_set"),
-    "test": ("test", "testing", "test_set", "val", "valid", "validation", "val_set"),
+KINDS = {"train": ("train(ing)?",), "test": ("test(ing)?", "val(id(ation)?)?")}  # of several folders the first
+SPLIT_NAMES = {  # Train, test_set, val2017, ...
+    kind: [re.compile(rf"{word}([ _-]?(set|data|images|split|\d+))?", re.IGNORECASE) for word in words]
+    for kind, words in KINDS.items()
 }
 UNSEEN = re.compile(r"[\s\x00-\x1f\x7f-\x9f\ud800-\udfff]+")  # control characters, and bytes that are no UTF-8
 
@@ -78,7 +79,7 @@ def folder_of_split(files: Sequence[ImageFile], split: str, depth: int, path: Pa
     ``InputError``."""
     folders = folders_at(files, depth)
     found = {
-        kind: next((folder for name in names for folder in folders if folder.lower() == name), None)
+        kind: next((folder for name in names for folder in folders if name.fullmatch(folder)), None)
         for kind, names in SPLIT_NAMES.items()
     }
     if None in found.values() and not (folders and all(map(is_split, folders))):  # cars/, buses/ and train/ are classes
@@ -104,7 +105,7 @@ def within(files: Sequence[ImageFile], depth: int, skipped: Skipped) -> list[Ima
 
 
 def is_split(folder: str) -> bool:
-    return any(folder.lower() in names for names in SPLIT_NAMES.values())
+    return any(name.fullmatch(folder) for names in SPLIT_NAMES.values() for name in names)
 
 
 def label_names(folders: Sequence[str]) -> list[str]:

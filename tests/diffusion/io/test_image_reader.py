@@ -71,6 +71,8 @@ def test_values_that_cannot_be_shown_are_a_reason():
         grey(saved(Image.fromarray(np.full((4, 4), np.nan, np.float32)), "TIFF"))
     with pytest.raises(UnreadableImage, match="12 of 16 bits"):
         decode(png_of_twelve_bit_colours(), None, "RGB")
+    dark = Image.new("RGB", (16, 16), (9, 9, 9))  # with 8 bits, it may be so
+    assert [grey(saved(dark, name)).max() for name in ("PNG", "BMP", "TIFF", "TGA")] == [9] * 4
 
 
 def png_of_twelve_bit_colours() -> bytes:

@@ -42,6 +42,9 @@ LAYOUTS = [
     (["Train/cat/1.png", "Test/cat/2.png", "Test/dog/3.png"], {"cat": 1}, {"cat": 1, "dog": 1}),
     (["training/a/1.png", "validation/a/2.png", "README.txt"], {"a": 1}, {"a": 1}),
     (["train/a/1.png", "val/a/2.png", "test/a/3.png", "test/a/4.png"], {"a": 1}, {"a": 2}),
+    (["train2017/1.png", "val2017/2.png", "val2017/3.png"], {"pets": 1}, {"pets": 2}),
+    (["Training_Set/a/1.png", "Test Images/a/2.png"], {"a": 1}, {"a": 1}),
+    (["trains/1.png", "tests/2.png"], {"tests": 1, "trains": 1}, None),
     (["train/a/1.png", "train/b/2.png"], {"a": 1, "b": 1}, None),
     (["car/1.png", "bus/2.png", "train/3.png"], {"bus": 1, "car": 1, "train": 1}, None),  # things that drive
     (["photos/cat/1.png", "photos/dog/1.png", "photos/labels.csv", "README.txt"], {"cat": 1, "dog": 1}, None),
