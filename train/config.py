@@ -36,7 +36,7 @@ class TrainConfig(BaseModel):
     # how long: exactly one of the three
     steps: int | None = Field(None, ge=1, description="a whole number from 1")
     epochs: float | None = Field(None, gt=0, le=1e6, description="a number above 0, at most 1000000")
-    minutes: float | None = Field(None, gt=0, allow_inf_nan=False, description="a number above 0")
+    minutes: float | None = Field(None, ge=0.01, allow_inf_nan=False, description="a number of at least 0.01")
 
     batch_size: int = Field(128, ge=1, le=65536, description="a whole number from 1 to 65536")  # over all processes
     optimizer: Literal["muon", "adamw"] = "muon"

@@ -2,6 +2,7 @@
 
 import shlex
 import sys
+import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
@@ -53,11 +54,11 @@ def accelerator_for(training: TrainConfig) -> Accelerator:
     return Accelerator(mixed_precision="bf16" if bfloat16 else "no")
 
 
-def train(config: RunConfig, data: Dataset, run_dir: Path, accelerator: Accelerator, start_time: float) -> Path:
+def train(config: RunConfig, data: Dataset, run_dir: Path, accelerator: Accelerator) -> Path:
     """Train from the run's last checkpoint, or from the start, to the end. Returns the model's directory.
 
-    start_time: on time.monotonic()'s clock; a run of M minutes ends M minutes after it. Raises ``TrainingStopped`` on
-    Ctrl-C, SIGTERM and a loss that is not finite, ``InputError``, and ``OSError`` where writing fails.
+    A run of M minutes ends M minutes after it could begin. Raises ``TrainingStopped`` on Ctrl-C, SIGTERM and a loss
+    that is not finite, ``InputError``, and ``OSError`` where writing fails.
     """
     training, device, main = config.training, accelerator.device, accelerator.is_main_process
 
@@ -95,10 +96,8 @@ def train(config: RunConfig, data: Dataset, run_dir: Path, accelerator: Accelera
     # loss and gradient norm of the steps since the last row of metrics
     pending = [torch.tensor(pair, device=device) for pair in state["pending"]]
     total_steps = training.total_steps(len(data.images))
-    schedule = Schedule(training, total_steps, start_time - state["seconds"], accelerator)
+    schedule = Schedule(training, total_steps, time.monotonic() - state["seconds"], accelerator)
     schedule.update(step)
-    if step == 0 and schedule.progress >= 1:
-        raise InputError("training.no_time_left", seconds=f"{schedule.seconds():.0f}", minutes="minutes")
 
     batches = Batches(data, model, training, accelerator.process_index, accelerator.num_processes)
     network, optimizer = accelerator.prepare(model.network, optimizer)

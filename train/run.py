@@ -10,7 +10,6 @@ Examples:
 import argparse
 import errno
 import sys
-import time
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -50,9 +49,7 @@ def parser() -> argparse.ArgumentParser:
     length = p.add_mutually_exclusive_group()
     length.add_argument("--steps", type=int, metavar="N", help="train for N steps")
     length.add_argument("--epochs", type=float, metavar="N", help="train for N passes over the data set")
-    length.add_argument(
-        "--minutes", type=float, metavar="M", help="train for M minutes, from when the images are loaded"
-    )
+    length.add_argument("--minutes", type=float, metavar="M", help="train for M minutes, from its first step on")
     p.add_argument(
         "--output-dir", metavar="DIR", help="the run's directory; default: the first free of runs/PRESET, -2, ..."
     )
@@ -159,7 +156,7 @@ def run(options: dict[str, Any]) -> int:
         if accelerator.is_main_process:
             write_atomically(run_dir / CONFIG, (config.model_dump_json(indent=2) + "\n").encode())
             print_summary(config, data, run_dir, accelerator)
-        model_dir = train(config, data, run_dir, accelerator, time.monotonic())
+        model_dir = train(config, data, run_dir, accelerator)
     if accelerator.is_main_process:
         print(model_dir)
         if repo_id is not None:

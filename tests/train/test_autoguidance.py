@@ -1,7 +1,5 @@
 """Learned autoguidance: in closed form on Gaussian data, and through a training run."""
 
-import time
-
 import pytest
 import torch
 from accelerate import Accelerator
@@ -85,7 +83,7 @@ def test_a_run_moves_from_the_strong_model_towards_the_guided_one(tmp_path):
     model = ModelConfig(name="tiny", image_size=8, label_names=DIGITS, network=NETWORK, sampling={"steps": 2})
     config = RunConfig(training=TrainConfig.checked(**options), model=model)
     (tmp_path / "run").mkdir()
-    trained = load_model(train(config, data, tmp_path / "run", Accelerator(cpu=True), time.monotonic()))
+    trained = load_model(train(config, data, tmp_path / "run", Accelerator(cpu=True)))
 
     x, level = torch.randn(8, 1, 8, 8), strong.process.level(0.5)
     labels = torch.arange(8)
