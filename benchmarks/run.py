@@ -10,7 +10,7 @@ from types import ModuleType
 from typing import Any
 
 try:
-    from benchmarks import app, busy, concurrency, quality, sampling, speedrun, training, workarounds
+    from benchmarks import abuse, app, busy, concurrency, quality, sampling, speedrun, training, workarounds
 except ModuleNotFoundError as missing:
     raise SystemExit(
         f"The benchmarks need more than the app ({missing.name}): pip install -r requirements-dev.txt"
@@ -26,6 +26,7 @@ BENCHMARKS: dict[str, ModuleType] = {
     "speedrun": speedrun,
     "quality": quality,
     "workarounds": workarounds,
+    "abuse": abuse,
 }
 PLOTS = {"quality": quality.plot, "speedrun": speedrun.plot}
 ROOT = Path(__file__).parents[1]

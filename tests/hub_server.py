@@ -50,6 +50,8 @@ class HubServer:
         self.repos: dict[str, Repo] = {}
         self.faults = Faults()
         self.requests: list[tuple[str, str]] = []
+        self.private: set[str] = set()  # repositories that are there with a token only
+        self.silent = ""  # paths with this in them get no response at all
         self.closing = threading.Event()
         self.connections: set[socket.socket] = set()
         hub = self
@@ -154,6 +156,8 @@ class _Handler(BaseHTTPRequestHandler):
         hub, faults = self.server_hub, self.server_hub.faults
         repo_id, _, rest = urlsplit(self.path).path.removeprefix("/").partition("/resolve/")
         revision, _, filename = rest.partition("/")
+        if repo_id in hub.private and not self.headers.get("Authorization"):
+            return self._error(401, "RepoNotFound")
         if repo_id not in hub.repos:
             return self._error(404, "RepoNotFound")
         repo = hub.repos[repo_id]
@@ -186,6 +190,10 @@ class _Handler(BaseHTTPRequestHandler):
     def _fails(self) -> bool:
         hub, faults = self.server_hub, self.server_hub.faults
         hub.requests.append((self.command, urlsplit(self.path).path))
+        if hub.silent and hub.silent in self.path:
+            hub.closing.wait(STALL_SECONDS)
+            self.close_connection = True
+            return True
         if self.path.endswith(faults.only):
             if faults.stall == "headers":
                 hub.closing.wait(STALL_SECONDS)

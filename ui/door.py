@@ -3,10 +3,12 @@ large."""
 
 import asyncio
 import logging
+import os
 import re
 import time
+from urllib.parse import urlsplit
 
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 MAX_BODY = 2_000_000  # bytes of a request
@@ -14,6 +16,7 @@ MAX_BODIES = 60_000_000  # bytes of all requests that are arriving
 PATIENCE = 30  # seconds for all of it to arrive
 TOO_LARGE = f"A request has at most {MAX_BODY:,} bytes."
 CLOSED = re.compile(r"/(upload(_progress)?|process_recording|vibe-.*|undo-vibe-edit|stream/.*|proxy=.*)/?$")
+PREFIX = re.compile(r"(/[\w.~-]+)+", re.ASCII)
 LOG_LINES, LOG_SECONDS = 30, 60.0  # of the server, which anybody can cause: so many in such a time
 
 
@@ -28,6 +31,11 @@ class Door:
         """Serve a request, or turn it away."""
         if scope["type"] != "http":
             return await self.app(scope, receive, send)
+        if prefix := prefix_of(scope):
+            if scope["path"] == prefix and scope["method"] in ("GET", "HEAD"):  # the page's links are relative to it
+                return await RedirectResponse(f"{prefix}/")(scope, receive, send)
+            kept = scope["path"].startswith(f"{prefix}/")
+            scope = {**scope, "root_path": prefix, "path": scope["path"] if kept else prefix + scope["path"]}
         if CLOSED.search(scope["path"]):
             return await refusal(404, "There is nothing to upload to here.")(scope, receive, send)
         if scope["method"] in ("GET", "HEAD", "OPTIONS"):
@@ -64,6 +72,14 @@ class Door:
                     return messages
         finally:
             self.arriving -= size
+
+
+def prefix_of(scope: Scope) -> str:
+    """The path that a proxy serves this app under, whether it keeps it in requests or strips it: by its header, or as
+    Gradio's variable says; "" without one."""
+    named = dict(scope["headers"]).get(b"x-forwarded-prefix", b"").decode("latin-1").split(",")[0].strip()
+    path = (named or urlsplit(os.environ.get("GRADIO_ROOT_PATH", "")).path).rstrip("/")
+    return path if PREFIX.fullmatch(path) else ""
 
 
 class Overflow(Exception):

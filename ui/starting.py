@@ -3,6 +3,7 @@ without Gradio, which reads the environment as it is imported."""
 
 import os
 import socket
+import sys
 import tempfile
 from pathlib import Path
 
@@ -17,6 +18,7 @@ NUMBERS: tuple[str, ...] = (
     "GRADIO_ANALYTICS_CACHE_FREQUENCY",
 )
 NUMBERS += ("GRADIO_NODE_NUM_PORTS", "GRADIO_NODE_SERVER_PORT")
+PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 
 
 def tidy_environment() -> dict[str, str]:
@@ -30,9 +32,35 @@ def tidy_environment() -> dict[str, str]:
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # no telemetry
     os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
     os.environ["GRADIO_ANALYTICS_MAX_EVENTS"] = "1"  # it would make a table of the last 10,000 events at each event
+    drop_unusable_proxies()
     if os.environ.get("SPACE_ID"):  # only the Space's own proxy can reach it: visitors are whom that names
         os.environ.setdefault("FORWARDED_ALLOW_IPS", "*")
     return given
+
+
+def drop_unusable_proxies() -> None:
+    """Unset the proxy variables that the HTTP client cannot be made with, such as those of SOCKS without its package:
+    Gradio makes one as it is imported, also where nothing is to be requested."""
+    names = [name for name in os.environ if name.lower() in PROXIES]
+    if not names or client_error() is None:
+        return
+    given = {name: os.environ.pop(name) for name in names}
+    for name, value in given.items():
+        os.environ[name] = value
+        if (error := client_error()) is not None:
+            print(f"app.py: {name} is left aside: {error}", file=sys.stderr)
+            del os.environ[name]
+
+
+def client_error() -> Exception | None:
+    """Why the HTTP client cannot be made in this environment."""
+    import httpx
+
+    try:
+        httpx.Client().close()
+    except Exception as error:  # of many kinds: ImportError, ValueError, httpx.InvalidURL
+        return error
+    return None
 
 
 def checked_port(text: str, name: str) -> int | None:

@@ -16,6 +16,7 @@ import pytest
 
 from tests.programs import ROOT
 
+DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 PATIENCE = 180  # seconds for a start on a machine that has other work
 
 
@@ -27,7 +28,7 @@ def free_port() -> int:
 
 @contextmanager
 def running_app(
-    folder: Path, *options: str, program: Path = ROOT / "app.py", **variables: str
+    folder: Path, *options: str, program: Path = ROOT / "app.py", address: str = "", **variables: str
 ) -> Iterator[tuple[str, Path]]:
     """The program in a folder: its address, once it responds, and the file of its log."""
     port = str(free_port())
@@ -37,7 +38,7 @@ def running_app(
     command = [sys.executable, str(program), *options]
     with open(log, "w") as file:
         process = subprocess.Popen(command, cwd=folder, stdout=file, stderr=subprocess.STDOUT, env=environment)
-    address = f"http://127.0.0.1:{port}"
+    address = address or f"http://127.0.0.1:{port}"
     try:
         wait_until_it_responds(process, address)
         if process.poll() is not None:
@@ -53,7 +54,7 @@ def wait_until_it_responds(process: subprocess.Popen, address: str) -> None:
     deadline = time.monotonic() + PATIENCE
     while process.poll() is None:
         try:
-            urllib.request.urlopen(address, timeout=10).close()
+            DIRECT.open(address, timeout=10).close()
             return
         except OSError:
             assert time.monotonic() < deadline, "The app does not respond."

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 import pickle
 from pathlib import Path
 
@@ -9,7 +10,8 @@ import pytest
 from huggingface_hub import constants
 
 from diffusion import InputError, load_model
-from diffusion.io.hub import resolve
+from diffusion.io import hub as hub_module
+from diffusion.io.hub import VISITORS, resolve
 from tests.diffusion.io.hub_refusal import CONFIG, QUICK, REPO, WEIGHTS, refusal
 from tests.hub_server import Faults, HubServer
 
@@ -131,3 +133,28 @@ def test_pickle_or_rubbish_under_the_name_of_safetensors(content, server, files)
     server.commit(REPO, files | {WEIGHTS: content})
     with pytest.raises(InputError, match="cannot be read as safetensors"):
         load_model(f"hub:{REPO}")
+
+
+def test_a_visitor_never_gets_what_only_the_operator_may_have(server, files, monkeypatch, tmp_path):
+    """Neither with the operator's token, nor from what the operator has downloaded."""
+    monkeypatch.setenv("HF_TOKEN", "hf_the_operators")
+    server.commit(REPO, files)
+    server.private.add(REPO)
+    commit = resolve(f"hub:{REPO}").name
+    for ref in (f"hub:{REPO}", f"hub:{REPO}@{commit}"):
+        with pytest.raises(InputError, match="does not exist or is private"):
+            resolve(ref, access=VISITORS)
+    server.private.clear()
+    found = resolve(f"hub:{REPO}", access=VISITORS)
+    assert found.is_relative_to(tmp_path / "cache-visitors")
+
+
+def test_what_visitors_fetch_is_bounded_and_the_earliest_makes_room(server, files, monkeypatch, tmp_path):
+    size = sum(len(files[name]) for name in (CONFIG, WEIGHTS))
+    monkeypatch.setattr(hub_module, "MAX_VISITORS_BYTES", int(2.5 * size))
+    for number, name in enumerate(("alice/one", "bob/two", "carol/three")):
+        server.commit(name, files)
+        resolve(f"hub:{name}", access=VISITORS)
+        os.utime(tmp_path / "cache-visitors" / f"models--{name.replace('/', '--')}", (number, number))
+    kept = {folder.name for folder in (tmp_path / "cache-visitors").glob("models--*")}
+    assert kept == {"models--bob--two", "models--carol--three"}

@@ -1,0 +1,147 @@
+"""The app starts, or says in one sentence why not, whatever is in the environment."""
+
+import os
+import socket
+import sys
+import tempfile
+import urllib.request
+
+import pytest
+
+from diffusion import InputError
+from tests.programs import run_python
+from tests.ui.app_process import free_port, running_app
+from ui import starting
+from ui.starting import HOST, PORT, checked_host, checked_port, tidy_environment
+
+
+@pytest.fixture
+def environment(monkeypatch):
+    """What is set there, and what is unset by the program, is as before at the end."""
+    before = dict(os.environ)
+    yield monkeypatch
+    os.environ.clear()
+    os.environ.update(before)
+
+
+@pytest.mark.parametrize(
+    ("given", "port"), [("8080", "8080"), ("", ""), ("tcp://10.0.0.1:80", ""), (" 7 ", "7"), ("many", "many")]
+)
+def test_the_port_of_the_environment_is_ours_to_read(environment, given, port):
+    environment.setenv(PORT, given)
+    assert tidy_environment()[PORT] == port
+    assert PORT not in os.environ
+
+
+def test_what_gradio_cannot_read_is_left_aside(environment):
+    environment.setenv("GRADIO_NUM_PORTS", "x")
+    environment.setenv("GRADIO_NUM_WORKERS", "2")
+    tidy_environment()
+    assert "GRADIO_NUM_PORTS" not in os.environ
+    assert os.environ["GRADIO_NUM_WORKERS"] == "2"
+
+
+@pytest.mark.parametrize("text", ["99999", "0", "-1", "many", "tcp://x", "7860.5", "²"])
+def test_what_is_no_port_is_refused(text):
+    with pytest.raises(InputError, match=f"{PORT} must be a port, a whole number from 1 to 65535, not"):
+        checked_port(text, PORT)
+
+
+@pytest.mark.parametrize(
+    ("host", "as_gradio_takes_it"),
+    [("", None), ("127.0.0.1", "127.0.0.1"), ("0.0.0.0", "0.0.0.0"), ("::1", "[::1]"), ("[::1]", "[::1]")],
+)
+def test_addresses_of_this_machine(host, as_gradio_takes_it):
+    assert checked_host(host) == as_gradio_takes_it
+
+
+@pytest.mark.parametrize("host", ["192.0.2.1", "no.such.host.invalid", "x" * 100, "http://127.0.0.1", "2001:db8::1"])
+def test_another_machines_address_is_refused(host):
+    with pytest.raises(InputError, match="is no address of this machine"):
+        checked_host(host)
+
+
+def test_without_a_folder_for_temporary_files_it_is_said(environment):
+    def none():
+        raise FileNotFoundError
+
+    environment.setattr(tempfile, "gettempdir", none)
+    with pytest.raises(InputError, match="TMPDIR"):
+        starting.check_temporary_folder()
+
+
+def test_a_folder_that_cannot_be_written_to_is_refused_or_replaced(environment, tmp_path):
+    (tmp_path / "gradio").write_text("somebody else's")
+    environment.setenv("GRADIO_TEMP_DIR", str(tmp_path / "gradio" / "x"))
+    with pytest.raises(InputError, match="GRADIO_TEMP_DIR is"):
+        starting.check_temporary_folder()
+    environment.delenv("GRADIO_TEMP_DIR")
+    environment.setattr(tempfile, "tempdir", str(tmp_path))
+    starting.check_temporary_folder()
+    assert starting.unwritable(starting.Path(os.environ["GRADIO_TEMP_DIR"])) is None
+
+
+@pytest.mark.parametrize("value", ["socks5h://192.0.2.1:9", "ftp://192.0.2.1", "http://proxy:many"])
+def test_proxies_that_the_client_cannot_use_are_left_aside(environment, capsys, value):
+    environment.setenv("ALL_PROXY", value)
+    environment.setenv("HTTPS_PROXY", "http://192.0.2.1:9")
+    tidy_environment()
+    assert "ALL_PROXY" not in os.environ
+    assert os.environ["HTTPS_PROXY"] == "http://192.0.2.1:9"
+    assert capsys.readouterr().err.startswith("app.py: ALL_PROXY is left aside: ")
+
+
+def test_visitors_of_a_space_are_whom_its_proxy_names(environment):
+    environment.setenv("SPACE_ID", "alice/digits")
+    tidy_environment()
+    assert os.environ["FORWARDED_ALLOW_IPS"] == "*"
+
+
+@pytest.mark.parametrize(
+    ("options", "variables", "words"),
+    [
+        (["--port", "99999"], {}, "--port must be a port"),
+        ([], {PORT: "99999"}, f"{PORT} must be a port"),
+        ([], {PORT: "many"}, f"{PORT} must be a port"),
+        (["--host", "192.0.2.1"], {}, "is no address of this machine"),
+        ([], {HOST: "192.0.2.1"}, "is no address of this machine"),
+        ([], {"GRADIO_TEMP_DIR": "/dev/null/x"}, "GRADIO_TEMP_DIR is"),
+    ],
+)
+def test_a_refusal_is_one_line_at_once(options, variables, words):
+    done = run_python("app.py", *options, env={**os.environ, **variables})
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert words in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+SECOND = """
+import runpy, threading
+for name in ("__main__", "app"):
+    thread = threading.Thread(target=runpy.run_path, args=("app.py",), kwargs={"run_name": name})
+    thread.start()
+    thread.join()
+import app
+print("still here")
+"""
+
+
+def test_a_second_execution_and_an_import_are_harmless():
+    """As "gradio app.py" does it, in a thread of its own."""
+    assert run_python("-c", SECOND, check=True).stdout == "still here\n"
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="variables of Windows that a program needs are unset")
+def test_it_starts_whatever_is_in_the_environment(tmp_path, monkeypatch):
+    """Proxies that lead nowhere, a port as Kubernetes sets it, no home, an address of IPv6."""
+    if not socket.has_ipv6:
+        pytest.fail("There is no IPv6 here.")
+    monkeypatch.delenv("HOME", raising=False)
+    nowhere = dict.fromkeys(("HTTP_PROXY", "http_proxy", "HTTPS_PROXY"), "http://192.0.2.1:9")
+    nowhere |= {"ALL_PROXY": "socks5h://192.0.2.1:9", "NO_PROXY": "", "GRADIO_NUM_PORTS": "x", HOST: "127.0.0.1"}
+    port = free_port()
+    with running_app(tmp_path, "--host", "::1", "--port", str(port), address=f"http://[::1]:{port}", **nowhere):
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        assert b"gradio" in opener.open(f"http://[::1]:{port}/", timeout=60).read()
