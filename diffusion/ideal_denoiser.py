@@ -17,7 +17,9 @@ from diffusion.parameterisation import Prediction
 from diffusion.process import Level, like
 from diffusion.variance import VARIANCES, Variance
 
-EXACT = 1024  # of the nearest images, the distances are computed in float64: at low noise a weight is all or nothing
+EXACT = 1024  # so many of the nearest images have their distances in float64: at low noise they decide
+
+BLOCK = 1024  # images that are summed in their own precision; the sums of blocks are added in float64
 
 
 class IdealDenoiser:
@@ -38,7 +40,9 @@ class IdealDenoiser:
     def __call__(self, x: Tensor, level: Level, condition: Condition | Tensor | None = None) -> Prediction:
         """x (N, C, H, W) at ``level``, a condition or labels (N,) alone -> x0 and eps like x."""
         weights = self.weights(x, level, Condition.of(condition).labels)
-        x0 = (weights.to(self.flat.dtype) @ self.flat + self.mean).view_as(x).to(x.dtype)
+        parts = zip(weights.to(self.flat.dtype).split(BLOCK, dim=1), self.flat.split(BLOCK), strict=True)
+        mean = sum((part @ images).double() for part, images in parts) + self.mean
+        x0 = mean.view_as(x).to(x.dtype)
         eps = (x - like(level.alpha, x) * x0) / like(level.sigma, x)
         return Prediction(x0, eps, Variance(VARIANCES["small"], None))
 
