@@ -12,6 +12,7 @@ from diffusion.condition import Condition, at_least, check_low_res, label_indice
 from diffusion.config import ModelConfig
 from diffusion.denoiser import Denoise, Denoiser, clipped, with_clamped_variance
 from diffusion.errors import InputError
+from diffusion.fork import forked_levels
 from diffusion.guidance import classifier_free, skip_layer
 from diffusion.io.model_directory import write_model
 from diffusion.networks import FreeU, build_network
@@ -72,6 +73,7 @@ class Model:
         first_index: int = 0,
         low_res: Tensor | None = None,
         start: Tensor | None = None,
+        start_t: float | None = None,
         classifier: NoisyClassifier | None = None,
         denoised_fn: Callable[[Tensor], Tensor] | None = None,
         settings: SamplingSettings | None = None,
@@ -83,8 +85,10 @@ class Model:
         as there are in ``low_res``. ``first_index`` is the first image's number within its seed: (first_index=3, one
         label) samples what is the fourth image otherwise. low_res: what a model for super-resolution enlarges, one an
         image, (N, C, low_res_size, low_res_size) in [-1, 1]. start: x at the first level, (N, C, H, W) as ``invert``
-        returns it, in place of noise. classifier: guides towards the labels, which are its own where the model has
-        none. denoised_fn is applied to each predicted x0, before it is clipped to [config.darkest, 1].
+        returns it, in place of noise. start_t: the time of ``start``, from which sampling goes on; with the settings
+        that it was sampled with exactly as it did, but for ``dpmpp_2m`` and ``unipc``, which begin anew without the
+        predictions of earlier steps. classifier: guides towards the labels, which are its own where the model has none.
+        denoised_fn is applied to each predicted x0, before it is clipped to [config.darkest, 1].
 
         How to sample is given by the fields of ``SamplingSettings`` as keywords (sampler="ddim", steps=20, ...), or by
         ``settings``, resolved or not; the model's own values stand for those not given. Raises ``InputError`` on bad
@@ -107,6 +111,8 @@ class Model:
             settings.seed, len(indices), self.config.image_shape, at_least("first_index", first_index, 0), self.device
         )
         levels, row = self.levels(settings), SAMPLERS[settings.sampler]
+        if start_t is not None:
+            levels = forked_levels(self.process, levels, start, start_t, noise)
         denoise = self.guided_denoiser(settings)
         if classifier is not None:
             mean_form = levels if row.ancestral else None

@@ -139,8 +139,8 @@ class AdversarialDistillation:
 def grey_level_map(images: Tensor) -> Tensor:
     """Images (N, C, H, W) in [-1, 1] or darker -> to which of ``BINS`` classes each grey level belongs, by linear
     interpolation between two: (N, C BINS, H, W). The classes are even in the logit of the grey level (Dinh et al. 2017,
-    section 4.1), so fine near black and near white; the gradient is as if they were even in the grey level itself, or it
-    would be 60 times as large there as elsewhere."""
+    section 4.1), so fine near black and near white; the gradient is as if they were even in the grey level itself:
+    there it would be 60 times as large as elsewhere."""
     share = (images.clamp(-1, 1) + 1) / 2
     logits = straight_through(torch.log((share + GREY) / (1 - share + GREY)), images)
     largest = math.log((1 + GREY) / GREY)
