@@ -135,6 +135,7 @@ def train(config: RunConfig, data: Dataset, run_dir: Path, accelerator: Accelera
             logger = stack.enter_context(MetricsLogger(run_dir, step, schedule.progress))
             if step == 0:
                 save()  # so that there is a model from the beginning
+        schedule.start_time = time.monotonic() - state["seconds"]  # all is there to train: the minutes begin
         logged_step, logged_at = step, schedule.seconds() - saving.total_duration - sampling.total_duration
 
         while schedule.progress < 1 and not schedule.stop_signal:

