@@ -1,6 +1,7 @@
 """The configuration and the data set of a run: from the options of the command line, or from the run to resume."""
 
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ from diffusion.errors import InputError
 from diffusion.io.files import user_path
 from diffusion.networks import UNetEncoderConfig
 from train.config import BUDGETS, RunConfig, TrainConfig, preset_model, preset_network
-from train.datasets import FOLDER, Dataset, load_dataset
+from train.datasets import FOLDER, Dataset, Sizing, load_dataset
 from train.datasets.folder import stamp
 from train.datasets.kept import keep, kept
 from train.output.run_directory import CONFIG
@@ -76,20 +77,31 @@ def new_run(training: TrainConfig, run_dir: Path) -> tuple[RunConfig, Dataset]:
 def resumed_dataset(config: RunConfig, run_dir: Path) -> Dataset:
     """The data set of a resumed run. Raises ``InputError`` where it has changed."""
     training, model = config.training, config.model
-    data = with_images_kept(training, run_dir, model.image_size, model.channels)
-    if training.conditional and tuple(data.label_names) != model.label_names:
-        raise InputError("run.labels_changed", dataset=training.dataset)
-    if config.fingerprint and data.fingerprint != config.fingerprint:
-        values = {"path": run_dir / "model", "init_from": "init_from", "output_dir": "output_dir"}
-        raise InputError("run.images_changed", dataset=training.dataset, **values)
-    return data
+
+    def check(data: Dataset) -> None:
+        if training.conditional and tuple(data.label_names) != model.label_names:
+            raise InputError("run.labels_changed", dataset=training.dataset)
+        if config.fingerprint and data.fingerprint != config.fingerprint:
+            values = {"path": run_dir / "model", "init_from": "init_from", "output_dir": "output_dir"}
+            raise InputError("run.images_changed", dataset=training.dataset, **values)
+
+    return with_images_kept(training, run_dir, model.image_size, model.channels, check)
 
 
-def with_images_kept(training: TrainConfig, run_dir: Path, image_size: Any, channels: int | None = None) -> Dataset:
-    """The data set, by the copy in the run's directory where it is of a folder whose files have not changed since."""
+def with_images_kept(
+    training: TrainConfig,
+    run_dir: Path,
+    image_size: Sizing,
+    channels: int | None = None,
+    check: Callable[[Dataset], None] = lambda data: None,
+) -> Dataset:
+    """The data set, by the copy in the run's directory where it is of a folder whose files have not changed since; what
+    does not pass the check is not kept."""
 
     def load() -> Dataset:
-        return load_dataset(training.dataset, training.data_dir, "train", image_size, channels)
+        data = load_dataset(training.dataset, training.data_dir, "train", image_size, channels)
+        check(data)
+        return data
 
     if not training.dataset.startswith(FOLDER):
         return load()

@@ -76,8 +76,10 @@ def test_images_that_have_changed_are_noticed(change, pets):
         (folder / "cat" / "1.png").unlink()
     else:
         (folder / "cat" / "1.png").rename(folder / "dog" / "0.png")
+    copy = (pets[1] / kept.KEPT / kept.PIXELS).read_bytes()
     with pytest.raises(InputError, match=r"are no longer those .* init_from .*run/model, with another output_dir"):
         resumed_dataset(config, pets[1])
+    assert (pets[1] / kept.KEPT / kept.PIXELS).read_bytes() == copy  # for when they are put back
 
 
 def test_a_full_disk_keeps_no_copy_and_loses_no_run(pets, monkeypatch, caplog):
