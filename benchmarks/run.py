@@ -4,10 +4,14 @@ docs/benchmarks.md and, where there is a plot, assets/NAME.svg."""
 import argparse
 import json
 import re
+import sys
 from datetime import date
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+
+if not __package__:  # started as a file: its imports are relative to the repository
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 try:
     from benchmarks import abuse, app, busy, concurrency, quality, sampling, speedrun, training, workarounds

@@ -21,6 +21,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+if not __package__:  # started as a file: its imports are relative to the repository
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+
 import numpy as np
 from torch import Tensor
 from tqdm import tqdm

@@ -3,7 +3,11 @@
 import argparse
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
+
+if not __package__:  # started as a file: its imports are relative to the repository
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 import numpy as np
 from playwright.sync_api import sync_playwright

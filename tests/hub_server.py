@@ -49,6 +49,8 @@ class HubServer:
     def __init__(self) -> None:
         self.repos: dict[str, Repo] = {}
         self.faults = Faults()
+        self.expired: set[str] = set()  # tokens that are refused, whatever they are for
+        self.user = {"name": "someone", "orgs": [], "auth": {"accessToken": {"role": "write"}}}  # of any other token
         self.requests: list[tuple[str, str]] = []
         self.private: set[str] = set()  # repositories that are there with a token only
         self.silent = ""  # paths with this in them get no response at all
@@ -153,6 +155,8 @@ class _Handler(BaseHTTPRequestHandler):
         """/owner/name/resolve/revision/filename"""
         if self._fails():
             return
+        if self.path == "/api/whoami-v2":
+            return self._json(self.server_hub.user)
         hub, faults = self.server_hub, self.server_hub.faults
         repo_id, _, rest = urlsplit(self.path).path.removeprefix("/").partition("/resolve/")
         revision, _, filename = rest.partition("/")
@@ -202,6 +206,9 @@ class _Handler(BaseHTTPRequestHandler):
             if faults.status:
                 self._error(faults.status, faults.code)
                 return True
+        if (self.headers.get("Authorization") or "").removeprefix("Bearer ") in hub.expired:
+            self._error(401, "")
+            return True
         return False
 
     def _error(self, status: int, code: str) -> None:

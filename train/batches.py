@@ -29,7 +29,8 @@ class Batch(NamedTuple):
 
 
 class Batches:
-    """``batches(step)`` is the batch of a step, counted from 0. The images are on the device as one uint8 tensor."""
+    """``batches(step, first)`` is the batch of a step, counted from 0, before which ``first`` images were seen: as many
+    as in batches of this size, where it is not given. The images are on the device as one uint8 tensor."""
 
     def __init__(
         self, data: Dataset, model: Model, training: TrainConfig, process_index: int = 0, num_processes: int = 1
@@ -38,10 +39,11 @@ class Batches:
         self.model, self.training = model, training
         self.share = slice(process_index, None, num_processes)  # interleaved, as the times of a batch are in order
 
-    def __call__(self, step: int) -> Batch:
+    def __call__(self, step: int, first: int | None = None) -> Batch:
         size, seed = self.training.batch_size, self.training.seed
+        first = step * size if first is None else first
         config, device, share = self.model.config, self.model.device, self.share
-        indices = image_order(len(self.images), size, step, seed).to(device)
+        indices = image_order(len(self.images), first, first + size, seed).to(device)
         random = generator(device, seed, step)
         t = self.times(stratified_times(size, 0.0, generator("cpu", seed, step, 2)))[share]  # float64
         eps = torch.randn(size, *self.images.shape[1:], generator=random, device=device)[share]
@@ -63,9 +65,9 @@ class Batches:
         return torch.lerp(knots[part], knots[part + 1], within)
 
 
-def image_order(num_images: int, batch_size: int, step: int, seed: int) -> Tensor:
-    """The indices of a step's images, (batch_size,): every image once an epoch, each epoch in its own order."""
-    first, end = step * batch_size, (step + 1) * batch_size
+def image_order(num_images: int, first: int, end: int, seed: int) -> Tensor:
+    """The indices of a run's images from ``first`` to before ``end``, (end - first,): every image once an epoch, each
+    epoch in its own order."""
     parts = []
     for epoch in range(first // num_images, (end - 1) // num_images + 1):
         start = epoch * num_images

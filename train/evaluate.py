@@ -24,6 +24,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+if not __package__:  # started as a file: its imports are relative to the repository
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+
 import numpy as np
 from torch import Tensor
 

@@ -1,6 +1,5 @@
 """The training loop, to be read from top to bottom."""
 
-import shlex
 import sys
 import time
 from collections.abc import Callable
@@ -28,23 +27,16 @@ from train.datasets import Dataset
 from train.distillation import initialise_from_teacher, load_teacher
 from train.optim.ema import PowerFunctionEMA
 from train.optim.muon import Muon
-from train.output.checkpoints import load_checkpoint, save_checkpoint
-from train.output.logger import MetricsLogger
+from train.output.checkpoints import check_disk, load_checkpoint, save_checkpoint
+from train.output.logger import MetricsLogger, dispensable
 from train.output.model_card import model_card
 from train.output.run_directory import CHECKPOINTS, MODEL, SAMPLES, check_not_started
 from train.output.sample_sheets import network_evaluations, sample_sheet
 from train.schedule import PeriodicTask, Schedule
+from train.stopped import TrainingStopped, resume_command
 
 FUSED = ("cpu", "cuda", "mps", "xpu")  # devices where AdamW has a fused kernel
-INITIAL_STATE: dict[str, Any] = {"step": 0, "seconds": 0.0, "loss": None, "pending": [], "finished": None}
-
-
-class TrainingStopped(Exception):
-    """The run ended early. ``str(error)`` is why, and what was saved; ``code`` is the exit status."""
-
-    def __init__(self, message: str, code: int):
-        super().__init__(message)
-        self.code = code
+INITIAL_STATE: dict[str, Any] = {"step": 0, "images": 0, "seconds": 0.0, "loss": None, "pending": [], "finished": None}
 
 
 def accelerator_for(training: TrainConfig) -> Accelerator:
@@ -92,12 +84,15 @@ def train(config: RunConfig, data: Dataset, run_dir: Path, accelerator: Accelera
                 file=sys.stderr,
             )
         return run_dir / MODEL
+    if main:
+        check_disk(run_dir, model.network)
     step, last_loss = state["step"], state["loss"]
+    images = state.get("images", step * training.batch_size)  # seen; the size of a batch may change when resuming
     # loss and gradient norm of the steps since the last row of metrics
     pending = [torch.tensor(pair, device=device) for pair in state["pending"]]
     total_steps = training.total_steps(len(data.images))
     schedule = Schedule(training, total_steps, time.monotonic() - state["seconds"], accelerator)
-    schedule.update(step)
+    schedule.update(step, images)
 
     batches = Batches(data, model, training, accelerator.process_index, accelerator.num_processes)
     network, optimizer = accelerator.prepare(model.network, optimizer)
@@ -110,23 +105,25 @@ def train(config: RunConfig, data: Dataset, run_dir: Path, accelerator: Accelera
         with saving.timed():
             state = {
                 "step": step,
+                "images": images,
                 "seconds": schedule.seconds(),
                 "loss": last_loss,
                 "pending": [pair.tolist() for pair in pending],
                 "finished": training.budget if schedule.progress >= 1 else None,
             }
-            card = model_card(
-                config, step, schedule.seconds(), last_loss, len(data.images), model, accelerator.num_processes
-            )
+            so_far = step, images, schedule.seconds(), last_loss
+            card = model_card(config, *so_far, len(data.images), model, accelerator.num_processes)
             average.save(run_dir / MODEL, readme=card, half=True)  # measured: metrics are the same in half precision
             # last of all, so that a run that counts as finished has its model, whenever it is killed
             save_checkpoint(run_dir / CHECKPOINTS, modules, optimizer.optimizer, state)
 
     def save_samples() -> None:
         with sampling.timed():
-            image = sample_sheet(average, data, f"{config.model.name}, step {step:,}")
-            image.save(run_dir / SAMPLES / f"step-{step:08d}.png")
-            logger.add_sample_sheet(image, step)
+            path = run_dir / SAMPLES / f"step-{step:08d}.png"
+            with dispensable(path):
+                image = sample_sheet(average, data, f"{config.model.name}, step {step:,}")
+                logger.add_sample_sheet(image, step)
+                image.save(path)
 
     with ExitStack() as stack:
         stack.enter_context(schedule.signals_handled())
@@ -142,7 +139,7 @@ def train(config: RunConfig, data: Dataset, run_dir: Path, accelerator: Accelera
             learning_rate = schedule.learning_rate(step)
             for group in optimizer.param_groups:
                 group["lr"] = learning_rate
-            batch = batches(step)
+            batch = batches(step, images)
             torch.manual_seed(seed_of(training.seed, step, 2 + accelerator.process_index))  # for dropout and losses
 
             with threads.timed():
@@ -152,14 +149,14 @@ def train(config: RunConfig, data: Dataset, run_dir: Path, accelerator: Accelera
                 accelerator.backward(loss)
                 grad_norm = accelerator.clip_grad_norm_(parameters, training.max_grad_norm)
                 optimizer.step()
-                step += 1
+                step, images = step + 1, images + training.batch_size
                 ema.update(step)
 
             pending.append(torch.stack([accelerator.reduce(loss.detach(), "mean"), grad_norm]))
-            schedule.update(step)
+            schedule.update(step, images)
 
             if step % training.log_every == 0 or schedule.progress >= 1:
-                last_loss, mean_norm = means(pending, step, learning_rate, run_dir)
+                last_loss, mean_norm = means(pending, step, training, run_dir)
                 pending.clear()
                 if main:
                     trained_for = schedule.seconds() - saving.total_duration - sampling.total_duration
@@ -172,7 +169,7 @@ def train(config: RunConfig, data: Dataset, run_dir: Path, accelerator: Accelera
                     logger.log(
                         {
                             "step": step,
-                            "images": step * training.batch_size,
+                            "images": images,
                             "seconds": round(schedule.seconds(), 3),
                             "progress": schedule.progress,
                             "loss": last_loss,
@@ -194,7 +191,7 @@ def train(config: RunConfig, data: Dataset, run_dir: Path, accelerator: Accelera
     if schedule.progress < 1:
         raise TrainingStopped(
             f"Stopped at step {step}; everything up to there is in {run_dir}. To continue: "
-            f"python -m train.run {training.preset} --output-dir {shlex.quote(str(run_dir))} --resume",
+            f"{resume_command(training, run_dir)}",
             code=128 + schedule.stop_signal,
         )
     return run_dir / MODEL
@@ -247,14 +244,15 @@ def is_finite(pending: list[Tensor]) -> bool:
     return not pending or bool(torch.stack(pending).isfinite().all())
 
 
-def means(pending: list[Tensor], step: int, learning_rate: float, run_dir: Path) -> tuple[float, float]:
+def means(pending: list[Tensor], step: int, training: TrainConfig, run_dir: Path) -> tuple[float, float]:
     """Mean loss and mean gradient norm of some steps. Raises ``TrainingStopped`` where they are not finite."""
     loss, grad_norm = torch.stack(pending).double().mean(0).tolist()
     if not is_finite(pending):
+        lower = f"--learning-rate {training.learning_rate / 4:.2g}"
         raise TrainingStopped(
-            f"The loss is no longer finite (steps {step - len(pending) + 1} to {step}, learning rate "
-            f"{learning_rate:.2g}), so the run was stopped; the last good model is in {run_dir / MODEL}. To continue "
-            f"from there, --resume with a lower --learning-rate.",
+            f"The loss is no longer finite (steps {step - len(pending) + 1} to {step}), so the run was stopped; the "
+            f"last good model is in {run_dir / MODEL}. To continue from there more slowly: "
+            f"{resume_command(training, run_dir, lower)}",
             code=1,
         )
     return loss, grad_norm

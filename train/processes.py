@@ -105,6 +105,7 @@ def claim_report() -> bool:
         return False
 
 
-def is_lost_connection(error: RuntimeError) -> bool:
+def is_lost_connection(error: Exception) -> bool:
     """Whether an error of torch says that another process of the run is gone."""
-    return dist.is_initialized() and any(word in str(error) for word in LOST)
+    lost = isinstance(error, RuntimeError) and any(word in str(error) for word in LOST)
+    return lost and dist.is_initialized()

@@ -8,7 +8,6 @@ Examples:
 """
 
 import argparse
-import errno
 import sys
 from contextlib import ExitStack
 from pathlib import Path
@@ -17,13 +16,14 @@ from typing import TYPE_CHECKING, Any
 if not __package__:  # started as a file: its imports are relative to the folder above
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
-from diffusion.errors import InputError, option_name
-from diffusion.runtime.command_line import Parser
+from diffusion.errors import InputError, Message, option_name
+from diffusion.runtime.command_line import Parser, explained
+from diffusion.runtime.printing import keep_printing
 
 if TYPE_CHECKING:  # torch is imported after the command line is parsed, so that --help and mistakes take no time
     from accelerate import Accelerator
 
-    from train.config import RunConfig
+    from train.config import RunConfig, TrainConfig
     from train.datasets import Dataset
 
 
@@ -81,6 +81,7 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; returns its exit status: 0 done, 1 failed, 2 bad input, 130 Ctrl-C, 143 SIGTERM."""
+    keep_printing()
     options = vars(parser().parse_args(arguments))
     try:
         from train.processes import process_group
@@ -97,43 +98,37 @@ def main(arguments: list[str] | None = None) -> int:
 
 def run_reporting_errors(options: dict[str, Any]) -> int:
     """``run``, with expected errors as one line and an exit status."""
-    from train.loop import TrainingStopped
     from train.processes import is_lost_connection, is_main_process, report
+    from train.stopped import TrainingStopped, signals_raised
 
     try:
-        return run(options)
-    except InputError as error:
-        return report(error.text(name=option_name), 2)
+        with signals_raised():
+            return run(options)
     except TrainingStopped as stopped:  # on all processes, of which the main one has still to save
-        return report(str(stopped), stopped.code) if is_main_process() else stopped.code
+        return report(str(stopped), stopped.code) if is_main_process() or stopped.code == 1 else stopped.code
     except KeyboardInterrupt:  # before the first step, or the second; the loop handles the first
         return report("Interrupted.", 130)
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            return report(
-                "The disk is full, so the run was stopped; what was saved last is complete. Make room and --resume.", 1
-            )
-        raise
-    except RuntimeError as error:
+    except Exception as error:
         if is_lost_connection(error):
             return report("Another process of the run has ended without a reason, so this one ends, too.", 1)
-        raise
+        reason, status = explained(error, Message("run.smaller_images", setting="image_size"))
+        return report(reason.text(name=option_name), status)
 
 
 def run(options: dict[str, Any]) -> int:
     """Train with the parsed options."""
     from diffusion.io.files import user_path, write_atomically
-    from diffusion.io.upload import push
     from diffusion.runtime import configure
     from train.loop import accelerator_for, train
     from train.output.run_directory import CONFIG, latest_run_directory, locked, new_run_directory
     from train.processes import on_main_process
     from train.run_setup import new_run, new_training_config, resumed_config, resumed_dataset
+    from train.stopped import failures_explained
 
     configure()
     output_dir, resume, repo_id = (options.pop(name, None) for name in ("output_dir", "resume", "push_to_hub"))
     if repo_id is not None:
-        check_upload(repo_id)
+        on_main_process(lambda: check_push(repo_id))
     if resume:
         run_dir = user_path(output_dir, "output_dir") if output_dir else latest_run_directory(options["preset"])
         config = resumed_config(run_dir, options)
@@ -156,24 +151,47 @@ def run(options: dict[str, Any]) -> int:
         if accelerator.is_main_process:
             write_atomically(run_dir / CONFIG, (config.model_dump_json(indent=2) + "\n").encode())
             print_summary(config, data, run_dir, accelerator)
-        model_dir = train(config, data, run_dir, accelerator)
+        with failures_explained(training, run_dir, processes):
+            model_dir = train(config, data, run_dir, accelerator)
     if accelerator.is_main_process:
         print(model_dir)
         if repo_id is not None:
-            print(push(model_dir, repo_id, message=f"Train {training.preset}"))
+            push_or_advise(model_dir, repo_id, training, run_dir)
     return 0
 
 
-def check_upload(repo_id: str) -> None:
-    """Find out before training what would make the upload fail. Raises ``InputError``."""
+def check_push(repo_id: str) -> None:
+    """Find out before training what would make the upload fail. Raises ``InputError``; where the Hub only does not
+    respond at the moment, the run goes on."""
     from huggingface_hub import get_token
 
     from diffusion.io.hub import is_repo_id
+    from diffusion.io.hub_errors import ModelUnavailable
+    from diffusion.io.upload import check_upload
 
     if not is_repo_id(repo_id):
         raise InputError("run.hub_name", setting="push_to_hub", given=repo_id)
     if not get_token():
         raise InputError("run.hub_token", setting="push_to_hub")
+    try:
+        check_upload(repo_id)
+    except ModelUnavailable as error:
+        if not error.temporary:
+            raise
+        print(f"{error} It is tried again when the model is trained.", file=sys.stderr)
+
+
+def push_or_advise(model_dir: Path, repo_id: str, training: "TrainConfig", run_dir: Path) -> None:
+    """Upload the model. Raises ``TrainingStopped`` that says how to try again where that fails."""
+    from diffusion.io.hub_errors import ModelUnavailable
+    from diffusion.io.upload import push
+    from train.stopped import TrainingStopped, resume_command
+
+    try:
+        print(push(model_dir, repo_id, message=f"Train {training.preset}"))
+    except ModelUnavailable as error:
+        again = resume_command(training, run_dir, f"--push-to-hub {repo_id}")
+        raise TrainingStopped(f"{error} The model is complete. To upload it later: {again}", code=1) from None
 
 
 def print_summary(config: "RunConfig", data: "Dataset", run_dir: Path, accelerator: "Accelerator") -> None:

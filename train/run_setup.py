@@ -8,6 +8,8 @@ from typing import Any
 from diffusion.config import MAX_LABELS
 from diffusion.errors import InputError
 from diffusion.io.files import user_path
+from diffusion.io.guesses import hub_reference
+from diffusion.io.hub import is_bundled
 from diffusion.networks import UNetEncoderConfig
 from train.config import BUDGETS, RunConfig, TrainConfig, preset_model, preset_network
 from train.datasets import FOLDER, Dataset, Sizing, load_dataset
@@ -16,13 +18,21 @@ from train.datasets.kept import keep, kept
 from train.output.run_directory import CONFIG
 from train.presets import PRESETS
 
-RESUMABLE = {"steps", "epochs", "minutes", "learning_rate", "data_dir", "precision"}  # what may change when resuming
+RESUMABLE = {
+    "steps",
+    "epochs",
+    "minutes",
+    "batch_size",
+    "learning_rate",
+    "data_dir",
+    "precision",
+}  # what may change when resuming
 MAX_FOLDER_SIZE = 64  # pixels; larger images of a folder are downscaled to this, unless --image-size is given
 
 
 def new_training_config(options: dict[str, Any]) -> TrainConfig:
     """The preset's settings, overridden by the options. Raises ``InputError``."""
-    options = with_whole_paths(options)
+    options = with_whole_paths({"data_dir": "data"} | options)
     settings = dict(PRESETS[options["preset"]]["training"])
     if any(name in options for name in BUDGETS):
         settings = {name: value for name, value in settings.items() if name not in BUDGETS}
@@ -36,8 +46,9 @@ def resumed_config(run_dir: Path, options: dict[str, Any]) -> RunConfig:
     config = RunConfig.read(run_dir / CONFIG)
     settings = config.training.model_dump()
     options = with_whole_paths(options)
+    whole = with_whole_paths(settings)  # runs of earlier versions have paths as they were given
     for name in options.keys() - RESUMABLE:
-        if options[name] != settings[name]:
+        if options[name] != whole[name]:
             started = {"started_with": settings[name], "given": options[name]}
             if name == "conditional":
                 name, started = "unconditional", {"started_with": not settings[name], "given": not options[name]}
@@ -53,9 +64,20 @@ def with_whole_paths(options: dict[str, Any]) -> dict[str, Any]:
     options = dict(options)
     if (name := options.get("dataset", "")).startswith(FOLDER) and name != FOLDER:
         options["dataset"] = f"{FOLDER}{user_path(name.removeprefix(FOLDER), 'dataset').absolute()}"
+    for name in ("init_from", "teacher", "away_from"):
+        if options.get(name) is not None:
+            options[name] = whole_reference(options[name], name)
     if "data_dir" in options:
         options["data_dir"] = str(user_path(options["data_dir"], "data_dir").absolute())
     return options
+
+
+def whole_reference(ref: str, setting: str) -> str:
+    """A model reference as seen from everywhere. Raises ``InputError``."""
+    if on_hub := hub_reference(ref):
+        return on_hub
+    path = user_path(ref, setting).absolute()
+    return str(path) if path.exists() and not is_bundled(ref) else ref
 
 
 def new_run(training: TrainConfig, run_dir: Path) -> tuple[RunConfig, Dataset]:

@@ -36,8 +36,8 @@ class Schedule:
         """Wall time of the run, including the parts before it was resumed."""
         return time.monotonic() - self.start_time
 
-    def update(self, step: int) -> None:
-        """To be called before the first step and after each."""
+    def update(self, step: int, images: int) -> None:
+        """To be called before the first step and after each, with the number of images seen."""
         elapsed = 0.0
         if self.training.minutes is not None:
             limit = 60 * self.training.minutes
@@ -50,7 +50,9 @@ class Schedule:
             elapsed, self.stop_signal = gathered[0, 0].item(), int(gathered[:, 1].max())
         else:
             elapsed = self.progress
-        self.progress = min(step / self.total_steps if self.total_steps else elapsed, 1.0)
+        # an epoch is as many images whatever the size of a batch, which may change when a run is resumed
+        done = step if self.training.epochs is None else images / self.training.batch_size
+        self.progress = min(done / self.total_steps if self.total_steps else elapsed, 1.0)
 
     def learning_rate(self, step: int) -> float:
         """Linear warm-up over the first steps, times a cosine decay to 0 over the whole run."""

@@ -9,19 +9,21 @@ import logging
 import os
 import re
 import shutil
+from contextlib import suppress
 from functools import cache, partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import huggingface_hub as hf  # its parts are imported on first use, so a bundled model does not wait for them
 from huggingface_hub import constants
 
 from diffusion.errors import InputError
-from diffusion.io.hub_errors import PULLING, ModelUnavailable, endpoint, explained, within
+from diffusion.io.guesses import HUB, hub_reference, looks_like_hub_name, model_directory
+from diffusion.io.hub_errors import LOGIN, PULLING, ModelUnavailable, endpoint, explained, within
 from diffusion.io.model_directory import CONFIG, MAX_CONFIG_BYTES, WEIGHTS
 
 BUNDLED = Path(__file__).resolve().parents[2] / "assets" / "weights"
-PICKLE = "pytorch_model.bin"
+PICKLE, DIFFUSERS = "pytorch_model.bin", "model_index.json"
 MAX_BYTES = {CONFIG: MAX_CONFIG_BYTES, WEIGHTS: 512_000_000}
 PATIENCE = 10.0  # seconds to wait for a response
 SLOWEST = 250_000  # bytes/s: a slower transfer is given up
@@ -62,8 +64,8 @@ def resolve(ref: str, patience: float = PATIENCE, access: Access = OPERATOR) -> 
     disk is too full for a newer commit. Raises ``InputError`` for a bad reference and ``ModelUnavailable``, a subclass,
     where the Hub does not provide the model.
     """
-    if ref.startswith("hub:"):
-        repo_id, at, revision = ref.removeprefix("hub:").partition("@")
+    if on_hub := hub_reference(ref):
+        repo_id, at, revision = on_hub.removeprefix(HUB).partition("@")
         check_repo_id(repo_id, ref)
         if at and not REVISION.fullmatch(revision):  # it becomes part of a path in the cache
             raise InputError("hub.bad_revision", ref=ref)
@@ -77,7 +79,9 @@ def resolve(ref: str, patience: float = PATIENCE, access: Access = OPERATOR) -> 
     except (OSError, RuntimeError, ValueError):  # too long, a null character, ~nobody
         exists = False
     if exists:
-        return complete(path)
+        return complete(model_directory(path))
+    if looks_like_hub_name(ref):
+        raise InputError("hub.no_prefix", ref=ref, on_hub=HUB + ref)
     raise InputError("hub.no_such_model", ref=ref, bundled=", ".join(bundled()), config=CONFIG, weights=WEIGHTS)
 
 
@@ -123,16 +127,17 @@ def _pull(repo_id: str, revision: str, patience: float, access: Access) -> Path:
     cached = _cached(repo_id, revision, cache)
     if cached and COMMIT.fullmatch(revision):  # a commit never changes
         return cached
-    place = (repo_id, revision, endpoint(), patience, access.token)
+    place = (repo_id, revision, endpoint(), patience)
     name = f"hub:{repo_id}" + ("" if revision == "main" else f"@{revision}")
     try:
         with explained("hub.cannot_load", name, PULLING):
-            commit, size = within(patience, ("head", *place), _head, *place)
+            wanted = (*place, access.token)
+            commit, size, token = within(patience, ("head", *wanted), _head, *wanted)
             if _cached(repo_id, commit, cache) is None:
                 if access == VISITORS:
                     _make_room(Path(cache), size, keep=repo_id)
                 _check_room(name, size, cache)
-            found = (*place, commit, cache)
+            found = (*place, token, commit, cache)
             return within(3 * patience + size / SLOWEST, ("fetch", *found), _fetch, *found)
     except ModelUnavailable as why:
         if cached is None or not why.temporary:
@@ -141,8 +146,11 @@ def _pull(repo_id: str, revision: str, patience: float, access: Access) -> Path:
         return cached
 
 
-def _head(repo_id: str, revision: str, endpoint: str, patience: float, token: bool | None) -> tuple[str, int]:
-    """The commit of a revision and the size of its files in bytes, without retries or a download."""
+def _head(
+    repo_id: str, revision: str, endpoint: str, patience: float, token: bool | None
+) -> tuple[str, int, bool | None]:
+    """The commit of a revision, the size of its files in bytes, and the token to use: False for none, where the
+    person's own has expired and the model is public. Without retries or a download."""
     from huggingface_hub.errors import HfHubHTTPError
 
     def head(filename: str, at: str) -> hf.HfFileMetadata:
@@ -154,18 +162,23 @@ def _head(repo_id: str, revision: str, endpoint: str, patience: float, token: bo
         commit = config.commit_hash or revision
         weights = head(WEIGHTS, commit)
     except HfHubHTTPError as error:
-        if error.response.status_code == 404:
+        if error.response.status_code == 401 and token is None and hf.get_token():
             try:
-                head(PICKLE, revision)
-            except HfHubHTTPError:
+                found = _head(repo_id, revision, endpoint, patience, token=False)
+            except (HfHubHTTPError, ModelUnavailable):
                 raise error from None
-            raise ModelUnavailable(
-                "hub.pickle", name=f"hub:{repo_id}", pickle=PICKLE, config=CONFIG, weights=WEIGHTS
-            ) from None
+            logging.getLogger(__name__).warning("The Hub refuses your token: log in again with %s.", LOGIN)
+            return found
+        if error.response.status_code == 404:
+            for filename, code in ((PICKLE, "hub.pickle"), (DIFFUSERS, "hub.foreign_on_hub")):
+                with suppress(HfHubHTTPError):
+                    head(filename, revision)
+                    values: dict[str, Any] = {"pickle": PICKLE, "config": CONFIG, "weights": WEIGHTS}
+                    raise ModelUnavailable(code, name=f"hub:{repo_id}", library="diffusers", **values) from None
         raise
     for filename, size in ((CONFIG, config.size), (WEIGHTS, weights.size)):
         _check_size(repo_id, filename, size or 0)  # a mirror may omit it; _fetch checks again
-    return commit, (config.size or 0) + (weights.size or 0)
+    return commit, (config.size or 0) + (weights.size or 0), token
 
 
 def _fetch(

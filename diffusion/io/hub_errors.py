@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from threading import Lock, Thread
 from typing import Any
 
-from huggingface_hub import constants
+from huggingface_hub import constants, get_token
 
 from diffusion.errors import InputError, Message
 
@@ -22,7 +22,14 @@ ADDRESS = re.compile(r"https?://([\w.-]+|\[[0-9a-fA-F:]+\])(:\d{1,5})?(/[\w./-]*
 # Rows: what identifies an error (the name of one of its base classes, or an HTTP status), whether it is temporary, and
 # the name of its message; the first match counts. Names, because the client uses httpx or httpx2, by its version.
 LOGIN = "'hf auth login' or HF_TOKEN"
+PROXIES = ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy")
+UNREACHABLE: set[str | int] = {"ConnectionError", "ConnectError", "ProxyError"}
 Row = tuple[set[str | int], bool, str]
+FIRST: tuple[Row, ...] = (
+    ({"unusable proxy"}, True, "proxy"),
+    ({"refused token"}, False, "token_refused"),
+    ({"OfflineModeIsEnabled"}, True, "offline_mode"),
+)
 PULLING: tuple[Row, ...] = (
     ({"RevisionNotFoundError"}, False, "no_revision"),
     ({"GatedRepoError", 403}, False, "access_refused"),
@@ -36,11 +43,11 @@ PUSHING: tuple[Row, ...] = (
     ({"BadRequestError", "ValueError", 409, 413}, False, "files_refused"),
 )
 ALWAYS: tuple[Row, ...] = (
-    ({"OfflineModeIsEnabled"}, True, "offline_mode"),
     ({408, 429, 500, 502, 503, 504}, True, "overloaded"),
     ({"HfHubHTTPError", "FileMetadataError"}, True, "not_a_hub"),
     ({"TimeoutError", "TimeoutException"}, True, "silent"),
-    ({"ConnectionError", "ConnectError", "ProxyError"}, True, "unreachable"),
+    ({"unreachable by proxy"}, True, "unreachable_by_proxy"),
+    (UNREACHABLE, True, "unreachable"),
     ({"disk"}, False, "disk"),
     ({"Exception"}, True, "broken_off"),
 )
@@ -94,7 +101,7 @@ def within(seconds: float, key: tuple, call: Callable[..., Any], *args: Any) -> 
 @contextmanager
 def explained(code: str, name: str, rows: tuple[Row, ...]) -> Iterator[None]:
     """Turn what the client, its HTTP library and hf_xet raise into ``ModelUnavailable``: the message ``code`` about
-    ``name``, with the reason of the first row that matches, of ``rows`` and then ``ALWAYS``."""
+    ``name``, with the reason of the first row that matches, of ``FIRST``, ``rows`` and then ``ALWAYS``."""
     from huggingface_hub.errors import HTTPError, LocalEntryNotFoundError
 
     started = time.monotonic()
@@ -102,19 +109,29 @@ def explained(code: str, name: str, rows: tuple[Row, ...]) -> Iterator[None]:
         yield
     except InputError:
         raise
-    except (OSError, ValueError, RuntimeError, HTTPError, NotInTime) as raised:
+    except (OSError, ValueError, RuntimeError, ImportError, HTTPError, NotInTime) as raised:
         # the client wraps the cause in an error that says that the file is not cached either
         error = (isinstance(raised, LocalEntryNotFoundError) and raised.__cause__) or raised
         status = getattr(getattr(error, "response", None), "status_code", None)
         traits = {kind.__name__ for kind in type(error).__mro__} | {status}
         if getattr(error, "errno", None) and "ConnectionError" not in traits:
             traits.add("disk")
-        temporary, reason = next((temporary, reason) for signs, temporary, reason in (*rows, *ALWAYS) if signs & traits)
+        proxy = next((name for name in PROXIES if os.environ.get(name)), None)
+        if proxy and traits & UNREACHABLE:
+            traits.add("unreachable by proxy")
+        elif proxy and isinstance(error, ValueError | ImportError) and "prox" in str(error).lower():
+            traits.add("unusable proxy")
+        if status == 401 and get_token():
+            traits.add("refused token")
+        table = (*FIRST, *rows, *ALWAYS)
+        temporary, reason = next((temporary, reason) for signs, temporary, reason in table if signs & traits)
         details = {
             "host": endpoint(),
             "status": f" (HTTP {status})" if status else "",
             "seconds": f"{time.monotonic() - started:.0f}",
             "login": LOGIN,
+            "variable": proxy,
+            "proxy": os.environ.get(proxy or "", ""),
             "error": " ".join(str(error).split()).rstrip("."),
         }
         raise ModelUnavailable(code, temporary, name=name, reason=Message(f"hub.{reason}", **details)) from error

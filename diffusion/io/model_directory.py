@@ -1,5 +1,6 @@
 """The files of a model directory, which may come from a stranger: sizes are checked, and no pickle is ever opened."""
 
+from contextlib import suppress
 from pathlib import Path
 
 import torch
@@ -13,6 +14,7 @@ from diffusion.io.files import write_atomically
 
 CONFIG, WEIGHTS, CARD = "config.json", "model.safetensors", "README.md"
 MAX_CONFIG_BYTES = 1_000_000
+POINTER = b"version https://git-lfs.github.com/spec/"  # how a file begins that Git LFS has not fetched
 
 
 def read_config(directory: Path) -> ModelConfig:
@@ -25,6 +27,8 @@ def read_config(directory: Path) -> ModelConfig:
         raise InputError("weights.config_unreadable", directory=directory, file=CONFIG, reason=error.strerror) from None
     if len(text) > MAX_CONFIG_BYTES:
         raise InputError("weights.config_too_large", path=path, limit=MAX_CONFIG_BYTES)
+    if text.startswith(POINTER):
+        raise InputError("weights.pointer", path=path)
     return ModelConfig.from_json(text, str(path))
 
 
@@ -45,6 +49,9 @@ def read_tensors(path: Path, expected: dict[str, Tensor]) -> dict[str, Tensor]:
             # copies: what is not converted would stay in the file, and change or vanish with it
             tensors = {name: file.get_tensor(name).to(expected[name].dtype, copy=True) for name in wanted}
     except (OSError, SafetensorError) as error:
+        with suppress(OSError), open(path, "rb") as file:
+            if file.read(len(POINTER)) == POINTER:
+                raise InputError("weights.pointer", path=path) from None
         raise InputError("weights.unreadable", path=path, reason=error) from None
     for name, tensor in tensors.items():
         if not torch.isfinite(tensor).all():

@@ -37,6 +37,14 @@ def _one_thread():
     torch.set_num_threads(before)
 
 
+@pytest.fixture(autouse=True)
+def _ctrl_c():
+    """It may be ignored here, as in the background of a shell."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.fixture
 def data() -> Dataset:
     """24 images of 8x8: a bright left or a bright top half, with noise."""

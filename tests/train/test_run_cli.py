@@ -182,7 +182,7 @@ def test_two_processes_train_as_one(image_folder, unbroken, tmp_path):
         ),
         (["tiny", "--output-dir", "file"], "not an empty directory"),
         (["tiny", "--output-dir", "file/below", "--dataset", "{images}"], "cannot be created"),
-        (["tiny", "--resume"], "no run of 'tiny' in runs/ to resume"),
+        (["tiny", "--resume"], "/runs/ to resume"),
         (["tiny", "--resume", "--output-dir", "nowhere"], "not a training run"),
         (["tiny", "--resume", "--output-dir", "{run}", "--seed", "3"], "cannot change"),
         (["tiny", "--unknown"], "--unknown"),
@@ -247,10 +247,21 @@ def test_training_may_start_from_another_model(unbroken, image_folder, here):
     assert losses(Path("tuned"))[0][1] < 0.8 * losses(unbroken)[0][1]
 
 
-def test_it_starts_as_a_file_from_any_folder():
-    started = command(Path("/"), sys.executable, ROOT / "train/run.py", "--help")
-    assert started.returncode == 0
-    assert "PRESET" in started.stdout
+@pytest.mark.parametrize("file", ["train/run.py", "diffusion/generate.py", "train/evaluation/train_classifier.py"])
+def test_a_command_starts_as_a_file_from_any_folder(file):
+    started = command(Path("/"), sys.executable, ROOT / file, "--help")
+    assert started.returncode == 0, started.stderr
+    assert "usage: python -m" in started.stdout
+
+
+def test_every_file_that_is_a_command_finds_its_package():
+    folders = [ROOT / name for name in ("diffusion", "train", "scripts", "benchmarks")]
+    texts = {path: path.read_text("utf-8") for folder in folders for path in folder.rglob("*.py")}
+    commands = {path: text for path, text in texts.items() if "__main__" in text and "\nfrom " in text}
+    assert len(commands) >= 8
+    for path, text in commands.items():
+        depth = len(path.relative_to(ROOT).parts) - 1
+        assert f"sys.path[0] = str(Path(__file__).resolve().parents[{depth}])" in text or "import ui" in text, path
 
 
 def test_a_complete_run_is_uploaded_to_the_hub(unbroken, here, monkeypatch, capsys):

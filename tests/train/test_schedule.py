@@ -18,7 +18,7 @@ def test_the_learning_rate_warms_up_and_decays(steps, top):
     schedule = Schedule(training, steps, time.monotonic(), Accelerator(cpu=True))
     rates = []
     for step in range(steps):
-        schedule.update(step)
+        schedule.update(step, 16 * step)
         rates.append(schedule.learning_rate(step))
     assert rates[0] == pytest.approx(1 / 11)
     assert max(rates) == rates[top] == pytest.approx((1 + math.cos(math.pi * top / steps)) / 2)

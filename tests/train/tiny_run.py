@@ -31,9 +31,9 @@ def slow_down(seconds: float) -> None:
     """Make each step take so long, with a checkpoint after each: for tests that must catch a run half-way."""
     update = schedule.Schedule.update
 
-    def slow_update(self: schedule.Schedule, step: int) -> None:
+    def slow_update(self: schedule.Schedule, step: int, images: int) -> None:
         time.sleep(seconds)
-        update(self, step)
+        update(self, step, images)
 
     schedule.Schedule.update = slow_update  # type: ignore[method-assign]
     schedule.MAX_TASK_SHARE = 1.0

@@ -10,6 +10,9 @@ import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
+if not __package__:  # started as a file: its imports are relative to the repository
+    sys.path[0] = str(Path(__file__).resolve().parents[2])
+
 import torch
 from safetensors.torch import save as to_safetensors
 

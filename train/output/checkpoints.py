@@ -16,9 +16,10 @@ from safetensors.torch import save as to_safetensors
 from torch import Tensor, nn
 
 from diffusion.errors import InputError
-from diffusion.io.files import write_atomically
+from diffusion.io.files import check_room, write_atomically
 
 NUM_KEPT = 2  # the last ones: should the newest be damaged, there is one before it
+TENSORS = 4  # of each weight in a checkpoint, at most: itself, its average and two moments
 RENAMED = {"mean": "exp_avg", "square": "exp_avg_sq"}  # Muon's state in checkpoints of earlier versions
 
 
@@ -44,6 +45,17 @@ def save_checkpoint(
             other.unlink(missing_ok=True)
     for abandoned in directory.glob(".*.tmp"):  # by a process that was killed while writing
         abandoned.unlink(missing_ok=True)
+
+
+def check_disk(run_dir: Path, network: nn.Module) -> None:
+    """Find out before training whether the checkpoints can be written. Raises ``InputError``."""
+    missing = NUM_KEPT + 1 - len(checkpoints(run_dir / "checkpoints")[:NUM_KEPT])  # with the one being written
+    size = missing * TENSORS * sum(weight.numel() * weight.element_size() for weight in network.parameters())
+    try:
+        check_room(run_dir, size)
+    except OSError as error:
+        values = {"path": run_dir, "size": f"{size / 1e6:,.0f}", "reason": error.strerror}
+        raise InputError("run.no_room", output_dir="output_dir", **values) from None
 
 
 def load_checkpoint(

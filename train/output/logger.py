@@ -2,6 +2,8 @@
 
 import json
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TextIO
@@ -10,6 +12,7 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
+from diffusion.runtime.memory import is_out_of_memory
 from train.output.run_directory import EVENTS, METRICS, truncate_metrics
 
 SMOOTHING = 0.9  # of the loss beside the progress bar; metrics.jsonl has it unsmoothed
@@ -21,7 +24,7 @@ class MetricsLogger:
     def __init__(self, run_dir: Path, first_step: int, progress: float):
         truncate_metrics(run_dir / METRICS, first_step)
         self.file = open(run_dir / METRICS, "a", encoding="utf-8")  # noqa: SIM115 - closed in __exit__
-        self.tensorboard = tensorboard_writer(run_dir / EVENTS, first_step)
+        self.tensorboard = TensorBoard(run_dir / EVENTS, first_step)
         self.smoothed_loss: float | None = None
         terminal = sys.stderr.isatty()
         self.bar = tqdm(
@@ -41,25 +44,22 @@ class MetricsLogger:
     ) -> None:
         self.bar.close()
         self.file.close()
-        if self.tensorboard:
-            self.tensorboard.close()
+        self.tensorboard.call("close")
 
     def log(self, metrics: dict[str, Any]) -> None:
         """Write one row, which has at least step, progress, loss, grad_norm, learning_rate and images_per_second."""
         self.file.write(json.dumps(metrics) + "\n")
         self.file.flush()
         step, loss, speed = metrics["step"], metrics["loss"], metrics["images_per_second"]
-        if self.tensorboard:
-            for name in ("loss", "grad_norm", "learning_rate", "images_per_second"):
-                self.tensorboard.add_scalar(name, metrics[name], step)
+        for name in ("loss", "grad_norm", "learning_rate", "images_per_second"):
+            self.tensorboard.call("add_scalar", name, metrics[name], step)
         self.smoothed_loss = loss + SMOOTHING * ((self.smoothed_loss or loss) - loss)
         self.bar.set_postfix_str(f"step {step}, loss {self.smoothed_loss:.4f}, {speed:.0f} images/s", refresh=False)
         self.bar.update(min(metrics["progress"], 1.0) - self.bar.n)
 
     def add_sample_sheet(self, image: Image.Image, step: int) -> None:
         """Show a sample sheet in TensorBoard."""
-        if self.tensorboard:
-            self.tensorboard.add_image("samples", np.asarray(image), step, dataformats="HWC")
+        self.tensorboard.call("add_image", "samples", np.asarray(image), step, dataformats="HWC")
 
 
 class LineStream:
@@ -75,11 +75,42 @@ class LineStream:
         self.stream.flush()
 
 
-def tensorboard_writer(directory: Path, first_step: int) -> Any:
-    """A TensorBoard writer that hides what a crashed run wrote after ``first_step``; None where it is not installed."""
+class TensorBoard:
+    """Curves for TensorBoard, which hide what a crashed run wrote after ``first_step``. Where it is missing or broken,
+    training goes on without them."""
+
+    def __init__(self, directory: Path, first_step: int):
+        self.writer: Any = None
+        try:
+            from torch.utils.tensorboard import SummaryWriter
+
+            self.writer = SummaryWriter(str(directory), purge_step=first_step + 1 if first_step else None)
+        except ImportError:
+            print("TensorBoard is not installed, so no curves are written: pip install tensorboard.", file=sys.stderr)
+        except Exception as error:
+            self._give_up(error)
+
+    def call(self, method: str, *arguments: Any, **options: Any) -> None:
+        """Call a method of the writer, if there is one."""
+        try:
+            if self.writer is not None:
+                getattr(self.writer, method)(*arguments, **options)
+        except Exception as error:
+            self._give_up(error)
+
+    def _give_up(self, error: Exception) -> None:
+        self.writer = None
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        print(f"TensorBoard fails ({reason}), so training goes on without its curves.", file=sys.stderr)
+
+
+@contextmanager
+def dispensable(path: Path) -> Iterator[None]:
+    """Within it something is written without which training goes on."""
     try:
-        from torch.utils.tensorboard import SummaryWriter
-    except ImportError:
-        print("TensorBoard is not installed, so no curves are written: pip install tensorboard.", file=sys.stderr)
-        return None
-    return SummaryWriter(str(directory), purge_step=first_step + 1 if first_step else None)
+        yield
+    except (OSError, RuntimeError, MemoryError) as error:
+        if not isinstance(error, OSError) and not is_out_of_memory(error):
+            raise
+        reason = getattr(error, "strerror", None) or "not enough memory"
+        print(f"{path} is left out ({reason}); training goes on.", file=sys.stderr)

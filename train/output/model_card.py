@@ -4,6 +4,7 @@ import os
 import platform
 import re
 import shlex
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -15,6 +16,7 @@ from diffusion.model import Model
 from diffusion.settings import SamplingSettings
 from train.config import BUDGETS, RunConfig, TrainConfig, data_name
 from train.evaluation.metrics import COLUMNS, METRICS, available_columns, available_metrics, cell, settings_text
+from train.output.run_directory import MODEL
 from train.presets import PRESETS
 
 HUB_DATASETS = {
@@ -59,9 +61,17 @@ METRICS_SECTION = re.compile(r"^## (Metrics|Figures)$.*", re.MULTILINE | re.DOTA
 
 
 def model_card(
-    config: RunConfig, step: int, seconds: float, loss: float | None, num_images: int, trained: Model, processes: int
+    config: RunConfig,
+    step: int,
+    seen: int,
+    seconds: float,
+    loss: float | None,
+    num_images: int,
+    trained: Model,
+    processes: int,
 ) -> str:
-    """The card of a model after ``step`` steps and ``seconds`` of wall time on a data set of ``num_images``.
+    """The card of a model after ``step`` steps, on ``seen`` images of a data set of ``num_images``, and ``seconds`` of
+    wall time.
 
     ``loss`` is the last one logged; ``trained`` gives the number of parameters and the device.
     """
@@ -84,7 +94,7 @@ def model_card(
         "Preset": training.preset,
         "Parameters": f"{parameters:,}",
         "Steps": f"{step:,} of batch size {training.batch_size}",
-        "Images seen": f"{step * training.batch_size:,}",
+        "Images seen": f"{seen:,}",
         "Time": f"{seconds:,.0f} s on {hardware(trained.device, processes)}",
         "Loss": f"{loss:.5f}" if loss is not None else "not measured yet",
     }
@@ -179,6 +189,14 @@ def hardware(device: torch.device, processes: int) -> str:
     return words if device.type == "cpu" else f"{device.type.upper()}, {words}"
 
 
+def public(value: str) -> str:
+    """A value of an option as it may be published: of a path the last part, as the rest is private."""
+    path = Path(value)
+    if path.is_absolute():
+        return f"{path.parent.name}/{path.name}" if path.name == MODEL else path.name
+    return data_name(value)
+
+
 def command(training: TrainConfig) -> str:
     """The command line that repeats the training: the preset and the options that differ from it."""
     preset = TrainConfig.model_construct(**PRESETS[training.preset]["training"])
@@ -186,7 +204,7 @@ def command(training: TrainConfig) -> str:
     for name in OPTIONS:
         value = getattr(training, name)
         if value is not None and value != getattr(preset, name):
-            words += [f"--{name.replace('_', '-')}", data_name(training.dataset) if name == "dataset" else str(value)]
+            words += [f"--{name.replace('_', '-')}", public(str(value))]
     if preset.conditional and not training.conditional:
         words.append("--unconditional")
     return shlex.join(words)

@@ -12,7 +12,7 @@ from filelock import FileLock, Timeout
 
 from diffusion.errors import InputError
 from diffusion.io.files import user_path
-from train.datasets.kept import KEPT
+from train.datasets.kept import FACTS, KEPT, PIXELS
 
 CONFIG, METRICS, SAMPLES, CHECKPOINTS, MODEL, EVENTS, LOCK = (
     "config.json",
@@ -35,7 +35,7 @@ def new_run_directory(preset: str, output_dir: str | None, parent: str = "runs")
         if output_dir is not None:
             if (path / CONFIG).exists():
                 raise InputError("run.exists", path=path, resume="resume", output_dir="output_dir")
-            if path.exists() and (not path.is_dir() or any(other.name != LOCK for other in path.iterdir())):
+            if path.exists() and (not path.is_dir() or not all(map(is_leftover, path.iterdir()))):
                 raise InputError("run.not_empty", path=path, output_dir="output_dir")
         path.mkdir(parents=True, exist_ok=True)
         if output_dir is None:
@@ -43,6 +43,13 @@ def new_run_directory(preset: str, output_dir: str | None, parent: str = "runs")
     except OSError as error:
         raise InputError("run.cannot_create", path=path, reason=error.strerror) from None
     return path
+
+
+def is_leftover(path: Path) -> bool:
+    """Whether a file is what a run leaves behind that was killed before it had a configuration."""
+    if path.name == KEPT and path.is_dir():
+        return all(file.name in (FACTS, PIXELS) or file.suffix == ".tmp" for file in path.iterdir())
+    return path.name == LOCK or path.suffix == ".tmp"
 
 
 def free_directory(parent: Path, name: str) -> Path:
@@ -72,10 +79,13 @@ def locked(path: Path, new: bool) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        if new and not (path / CHECKPOINTS).exists():
-            shutil.rmtree(path / KEPT, ignore_errors=True)
-            for name in (CONFIG, LOCK):
-                (path / name).unlink(missing_ok=True)
+        if new and not any((path / CHECKPOINTS).glob("step-*")):
+            for name in (KEPT, SAMPLES, EVENTS, MODEL, CHECKPOINTS):
+                shutil.rmtree(path / name, ignore_errors=True)
+            lock.release()  # some systems do not delete what is open
+            for name in (METRICS, CONFIG, LOCK):
+                with suppress(OSError):
+                    (path / name).unlink(missing_ok=True)
             with suppress(OSError):  # something else is there
                 path.rmdir()
         raise
@@ -92,7 +102,8 @@ def latest_run_directory(preset: str, parent: str = "runs") -> Path:
             if json.loads(config.read_bytes())["training"]["preset"] == preset:
                 found.append(((metrics if metrics.exists() else config).stat().st_mtime, config.parent))
     if not found:
-        raise InputError("run.none_to_resume", preset=preset, parent=parent, resume="resume", output_dir="output_dir")
+        values = {"preset": preset, "parent": Path(parent).absolute()}
+        raise InputError("run.none_to_resume", **values, resume="resume", output_dir="output_dir")
     return max(found)[1]
 
 

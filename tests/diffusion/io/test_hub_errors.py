@@ -13,6 +13,7 @@ from huggingface_hub import constants
 
 from diffusion import InputError, load_model
 from diffusion.io.hub import resolve
+from diffusion.io.hub_errors import PROXIES
 from tests.diffusion.io.hub_refusal import CONFIG, QUICK, REPO, WEIGHTS, refusal
 from tests.hub_server import Faults
 
@@ -45,6 +46,46 @@ def test_no_such_repository_revision_or_file(server, files):
     assert "does not exist or is private" in str(refusal("hub:alice/nothing"))
     assert f"{REPO}@v9 cannot be loaded: it has no such revision" in str(refusal(f"hub:{REPO}@v9"))
     assert "it lacks config.json or model.safetensors" in str(refusal("hub:bob/notes"))
+
+
+def test_an_expired_token_keeps_nobody_from_a_public_model(server, files, monkeypatch, caplog):
+    server.commit(REPO, files)
+    server.expired.add("hf_old")
+    monkeypatch.setenv("HF_TOKEN", "hf_old")
+    assert load_model(f"hub:{REPO}").config.name == "tiny"
+    assert "The Hub refuses your token: log in again with 'hf auth login' or HF_TOKEN." in caplog.text
+
+
+def test_an_expired_token_is_named_where_it_is_needed(server, monkeypatch):
+    server.expired.add("hf_old")
+    monkeypatch.setenv("HF_TOKEN", "hf_old")
+    server.faults = Faults(status=401)
+    assert "refuses your token, which may have expired (HTTP 401); log in again with" in str(refusal(f"hub:{REPO}"))
+
+
+@pytest.mark.parametrize(
+    ("proxy", "words"),
+    [
+        ("proxy.invalid:8080", r"through the proxy proxy.invalid:8080; correct HTTPS_PROXY, or unset it"),
+        ("nonsense://x", r"the proxy in HTTPS_PROXY cannot be used \(.*\); correct it, or unset it"),
+        ("http://127.0.0.1:9", r"through the proxy http://127.0.0.1:9; correct HTTPS_PROXY, or unset it"),
+    ],
+)
+def test_a_proxy_that_breaks_requests_is_named(proxy, words, server, monkeypatch):
+    for name in (*PROXIES, "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HTTPS_PROXY", proxy)
+    monkeypatch.setenv("HF_ENDPOINT", "https://hub.example")
+    huggingface_hub.close_session()
+    try:
+        assert re.search(words, str(refusal(f"hub:{REPO}")))
+    finally:
+        huggingface_hub.close_session()
+
+
+def test_a_model_of_diffusers_is_named(server):
+    server.commit(REPO, {"model_index.json": b"{}"})
+    assert f"hub:{REPO} is a model of diffusers, which this program cannot load" in str(refusal(f"hub:{REPO}"))
 
 
 def test_only_a_pickle(server, files):

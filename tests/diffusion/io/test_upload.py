@@ -5,7 +5,7 @@ import pytest
 from diffusion import InputError, load_model
 from diffusion.io import hub
 from diffusion.io.hub import ModelUnavailable
-from diffusion.io.upload import push
+from diffusion.io.upload import check_upload, push
 from tests.diffusion.io.hub_refusal import CONFIG, QUICK, REPO, WEIGHTS
 from tests.hub_server import Faults
 
@@ -70,3 +70,48 @@ def test_push_while_the_hub_is_down(server, model_dir):
     server.close()
     with pytest.raises(ModelUnavailable, match="cannot be reached"):
         push(model_dir, REPO, token="hf_x")
+
+
+def token(role: str, **more) -> dict:
+    return {"auth": {"accessToken": {"role": role, **more}}}
+
+
+ORG = {"name": "alice", "roleInOrg": "write"}
+SCOPED = {"scoped": [{"permissions": ["repo.content.read", "repo.write"]}]}
+
+
+@pytest.mark.parametrize(
+    "user",
+    [
+        {"name": "alice"},
+        {"name": "bob", "orgs": [ORG]},
+        {"name": "alice"} | token("fineGrained", fineGrained=SCOPED),
+    ],
+)
+def test_whoever_may_write_is_let_through_without_writing(user, server, monkeypatch):
+    monkeypatch.setenv("HF_TOKEN", "hf_x")
+    server.user |= user
+    check_upload(REPO)
+    assert server.requests == [("GET", "/api/whoami-v2")]
+
+
+@pytest.mark.parametrize(
+    ("user", "words"),
+    [
+        ({"name": "bob"}, "you may not write there; check the owner, or use .* with write access"),
+        ({"name": "bob", "orgs": [ORG | {"roleInOrg": "read"}]}, "you may not write there"),
+        ({"name": "alice"} | token("read"), "you may not write there"),
+        ({"name": "alice"} | token("fineGrained", fineGrained={"scoped": []}), "you may not write there"),
+        (None, "refuses your token, which may have expired"),
+    ],
+)
+def test_what_would_fail_at_the_end_is_found_before(user, words, server, monkeypatch):
+    monkeypatch.setenv("HF_TOKEN", "hf_x")
+    if user is None:
+        server.expired.add("hf_x")
+    else:
+        server.user |= user
+    with pytest.raises(ModelUnavailable, match=words) as caught:
+        check_upload(REPO)
+    assert not caught.value.temporary
+    assert str(caught.value).startswith(f"{REPO} cannot be uploaded to: ")

@@ -41,7 +41,7 @@ def test_names_of_classes_mean_nothing_in_markdown(monkeypatch):
     monkeypatch.setitem(PRESETS, "tiny", TINY)
     model = tiny_model(label_names=("a|b", "<img src=x>", "[x](y)", "`猫`", "all"), description="On folder:*.")
     training = TrainConfig(preset="tiny", dataset="folder:/home/me/a|b", steps=1, conditional=False)
-    card = model_card(RunConfig(training=training, model=model.config), 1, 1.0, None, 10, model, 1)
+    card = model_card(RunConfig(training=training, model=model.config), 1, 128, 1.0, None, 10, model, 1)
     row = next(line for line in card.splitlines() if line.startswith("| Labels"))
     assert row == r"| Labels | a\|b, \<img src=x\>, \[x\](y), \`猫\`, all |"
     assert r"folder:a\|b, 10 images" in card
