@@ -6,7 +6,7 @@ from string import Formatter
 import pytest
 
 from diffusion.errors import ENGLISH, InputError, Message, option_name, shortened
-from diffusion.io.hub_errors import ALWAYS, PULLING, PUSHING, ModelUnavailable
+from diffusion.io.hub_errors import ALWAYS, FIRST, PULLING, PUSHING, ModelUnavailable
 from diffusion.settings import SETTINGS
 from diffusion.settings_schema import SCOPES
 
@@ -16,7 +16,7 @@ CALLS = {"InputError", "Message", "ModelUnavailable"}
 FAMILIES = {  # codes that are put together where they are used
     "settings.": {setting.kind for setting in SETTINGS.values()},
     "settings.scope_": SCOPES.keys() - {"all"},
-    "hub.": {name for _, _, name in (*PULLING, *PUSHING, *ALWAYS)},
+    "hub.": {name for _, _, name in (*FIRST, *PULLING, *PUSHING, *ALWAYS)},
 }
 
 

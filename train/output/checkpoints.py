@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from diffusion.errors import InputError
 from diffusion.io.files import check_room, write_atomically
+from train.output.run_directory import CHECKPOINTS
 
 NUM_KEPT = 2  # the last ones: should the newest be damaged, there is one before it
 TENSORS = 4  # of each weight in a checkpoint, at most: itself, its average and two moments
@@ -49,7 +50,7 @@ def save_checkpoint(
 
 def check_disk(run_dir: Path, network: nn.Module) -> None:
     """Find out before training whether the checkpoints can be written. Raises ``InputError``."""
-    missing = NUM_KEPT + 1 - len(checkpoints(run_dir / "checkpoints")[:NUM_KEPT])  # with the one being written
+    missing = NUM_KEPT + 1 - len(checkpoints(run_dir / CHECKPOINTS)[:NUM_KEPT])  # with the one being written
     size = missing * TENSORS * sum(weight.numel() * weight.element_size() for weight in network.parameters())
     try:
         check_room(run_dir, size)
