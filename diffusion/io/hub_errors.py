@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from threading import Lock, Thread
 from typing import Any
 
-from huggingface_hub import constants, get_token
+from huggingface_hub import constants
 
 from diffusion.errors import InputError, Message
 
@@ -121,7 +121,7 @@ def explained(code: str, name: str, rows: tuple[Row, ...]) -> Iterator[None]:
             traits.add("unreachable by proxy")
         elif proxy and isinstance(error, ValueError | ImportError) and "prox" in str(error).lower():
             traits.add("unusable proxy")
-        if status == 401 and get_token():
+        if status == 401 and "authorization" in error.response.request.headers:  # type: ignore[union-attr]
             traits.add("refused token")
         table = (*FIRST, *rows, *ALWAYS)
         temporary, reason = next((temporary, reason) for signs, temporary, reason in table if signs & traits)
