@@ -112,7 +112,8 @@ def explained(code: str, name: str, rows: tuple[Row, ...]) -> Iterator[None]:
     except (OSError, ValueError, RuntimeError, ImportError, HTTPError, NotInTime) as raised:
         # the client wraps the cause in an error that says that the file is not cached either
         error = (isinstance(raised, LocalEntryNotFoundError) and raised.__cause__) or raised
-        status = getattr(getattr(error, "response", None), "status_code", None)
+        response = getattr(error, "response", None)
+        status = getattr(response, "status_code", None)
         traits = {kind.__name__ for kind in type(error).__mro__} | {status}
         if getattr(error, "errno", None) and "ConnectionError" not in traits:
             traits.add("disk")
@@ -121,7 +122,7 @@ def explained(code: str, name: str, rows: tuple[Row, ...]) -> Iterator[None]:
             traits.add("unreachable by proxy")
         elif proxy and isinstance(error, ValueError | ImportError) and "prox" in str(error).lower():
             traits.add("unusable proxy")
-        if status == 401 and "authorization" in error.response.request.headers:  # type: ignore[union-attr]
+        if response is not None and status == 401 and "authorization" in response.request.headers:
             traits.add("refused token")
         table = (*FIRST, *rows, *ALWAYS)
         temporary, reason = next((temporary, reason) for signs, temporary, reason in table if signs & traits)
