@@ -45,7 +45,7 @@ def test_push_refuses_before_anything_is_sent(server, model_dir, tmp_path, monke
 @pytest.mark.parametrize(
     ("faults", "words"),
     [
-        (Faults(status=401), r"you may not write there \(HTTP 401\)"),
+        (Faults(status=401), r"refuses your token, which may have expired \(HTTP 401\); log in again"),
         (Faults(status=403), r"you may not write there \(HTTP 403\)"),
         (Faults(status=413, only="/commit/main"), "refuses the files"),
         (Faults(status=503, only="/commit/main"), "is down or overloaded"),
