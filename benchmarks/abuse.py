@@ -184,9 +184,9 @@ def model_files(half: bool = False, **config: object) -> dict[str, bytes]:
 
 def publish(hub: HubServer) -> None:
     """Put the hostile models on the Hub."""
-    unet = {"kind": "unet", "channels": (8,), "attention": (True,), "blocks": 1}
+    unet = {"kind": "unet", "channels": (8,), "attention": (True,), "blocks": 1, "head_channels": 8}
     plain = {"kind": "unet", "channels": (16,), "attention": (False,), "blocks": 1}
-    wide = {"kind": "dit", "patch": 8, "width": 1024, "heads": 8, "mlp_ratio": 8, "depth": 24}
+    wide = {"kind": "dit", "patch": 8, "width": 512, "heads": 8, "mlp_ratio": 8, "depth": 32}
     hub.commit("hostile/slow", model_files(image_size=256, network=unet))
     hub.commit("hostile/large", model_files(image_size=512, channels=3, network=plain))
     hub.commit("hostile/wide", model_files(image_size=32, network=wide))

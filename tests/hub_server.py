@@ -84,7 +84,8 @@ class HubServer:
         """Add a commit and move the branch to it; returns its 40 hexadecimal digits."""
         repo = self.repos.setdefault(repo_id, Repo())
         content = repo.commits.get(repo.branches.get(branch, ""), {}) | files
-        digest = hashlib.sha1(repr((len(repo.commits), repo_id, sorted(content.items()))).encode()).hexdigest()
+        known = sorted((name, hashlib.sha1(part).hexdigest()) for name, part in content.items())
+        digest = hashlib.sha1(repr((len(repo.commits), repo_id, known)).encode()).hexdigest()
         repo.commits[digest] = content
         repo.branches[branch] = digest
         return digest

@@ -1,10 +1,13 @@
 """Which runs are stopped, and what becomes of them."""
 
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from typing import Any
 
 import pytest
 
+from diffusion.runtime.callers import Caller, calling, current_caller
 from ui.tabs.run_buttons import LONGEST_NAME, REMEMBERED, Stops, stopping
 
 
@@ -64,3 +67,25 @@ def test_little_is_remembered(stops):
         stops.add(f"{i}" * 1000)
     assert len(stops.names) == REMEMBERED
     assert max(map(len, stops.names)) == LONGEST_NAME
+
+
+def test_stop_ends_also_what_is_in_the_middle_of_a_step(stops):
+    begun, ended = threading.Event(), threading.Event()
+
+    def generate(values):
+        begun.set()
+        current_caller().wait(Future())  # a network that never returns
+        yield "never"
+
+    def visit():
+        with calling(Caller()):
+            assert list(stops.heeded(generate)({"run": "one"})) == []
+        ended.set()
+
+    thread = threading.Thread(target=visit)
+    thread.start()
+    assert begun.wait(30)
+    stopping(stops)("one")
+    assert ended.wait(30)
+    thread.join()
+    assert stops.callers == {}
