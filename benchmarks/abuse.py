@@ -31,6 +31,7 @@ HONEST = "127.0.0.2"  # the honest visitor's address; all others come from 127.0
 SECONDS, GIGABYTES = 5.0, 3.0  # what has to hold
 PATIENCE = 120
 WARM_UP = 3.0  # seconds from the beginning of an attack to the honest visitor
+RETRY = 1.0  # seconds after which whoever was turned away comes back
 JSON = {"content-type": "application/json"}
 LONG = ["3", 64, "ddim", 1000]
 SHORT = ["3", 4]
@@ -55,7 +56,7 @@ class Attack:
             try:
                 send(self, number)
             except (httpx.HTTPError, OSError):  # turned away
-                time.sleep(0.05)
+                time.sleep(RETRY)
 
     def post(self, path: str, timeout: float = PATIENCE, **content: object) -> httpx.Response:
         return httpx.post(f"{self.address}/gradio_api/{path}", timeout=timeout, **content)  # type: ignore[arg-type]
@@ -64,12 +65,14 @@ class Attack:
         """A call of /generate, whose stream stays open until it ends or the attack is over."""
         joined = self.post("call/generate", json={"data": values})
         if joined.status_code != 200:
-            return time.sleep(0.05)
+            return time.sleep(RETRY)
         event = joined.json()["event_id"]
         with httpx.stream("GET", f"{self.address}/gradio_api/call/generate/{event}", timeout=PATIENCE) as stream:
-            for _ in stream.iter_lines():
+            for line in stream.iter_lines():
                 if self.over.is_set():
                     return
+                if line == "event: error":
+                    time.sleep(RETRY)
 
 
 def nobody(attack: Attack) -> None:

@@ -16,6 +16,8 @@ MAX_BODIES = 60_000_000  # bytes of all requests that are arriving
 PATIENCE = 30  # seconds for all of it to arrive
 TOO_LARGE = f"A request has at most {MAX_BODY:,} bytes."
 CLOSED = re.compile(r"/(upload(_progress)?|process_recording|vibe-.*|undo-vibe-edit|stream/.*|proxy=.*)/?$")
+BURST, RATE = 600.0, 60.0  # requests that are no GET, of one address: of a class, say, behind one router
+ADDRESSES = 10_000  # that are remembered
 PREFIX = re.compile(r"(/[\w.~-]+)+", re.ASCII)
 LOG_LINES, LOG_SECONDS = 30, 60.0  # of the server, which anybody can cause: so many in such a time
 
@@ -26,6 +28,7 @@ class Door:
     def __init__(self, app: ASGIApp):
         self.app = app
         self.arriving = 0  # bytes
+        self.allowance = Allowance()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request, or turn it away."""
@@ -40,6 +43,8 @@ class Door:
             return await refusal(404, "There is nothing to upload to here.")(scope, receive, send)
         if scope["method"] in ("GET", "HEAD", "OPTIONS"):
             return await self.app(scope, receive, send)
+        if not self.allowance.take((scope.get("client") or ("",))[0]):
+            return await refusal(429, "You are sending too many requests: wait a second.")(scope, receive, send)
         headers = dict(scope["headers"])
         if headers.get(b"content-type", b"").startswith(b"multipart/"):
             return await refusal(415, "Requests are JSON: nothing here takes a file.")(scope, receive, send)
@@ -72,6 +77,23 @@ class Door:
                     return messages
         finally:
             self.arriving -= size
+
+
+class Allowance:
+    """Requests that an address may send: ``BURST`` at once, and ``RATE`` a second for as long as it likes."""
+
+    def __init__(self) -> None:
+        self._left: dict[str, tuple[float, float]] = {}  # by address: how many, at which time
+
+    def take(self, address: str) -> bool:
+        """Whether it may send one more."""
+        now = time.monotonic()
+        left, since = self._left.pop(address, (BURST, now))
+        left = min(BURST, left + RATE * (now - since))
+        self._left[address] = (left - (left >= 1), now)
+        while len(self._left) > ADDRESSES:
+            del self._left[next(iter(self._left))]
+        return left >= 1
 
 
 def prefix_of(scope: Scope) -> str:

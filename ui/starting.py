@@ -31,7 +31,8 @@ def tidy_environment() -> dict[str, str]:
             del os.environ[name]
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # no telemetry
     os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
-    os.environ["GRADIO_ANALYTICS_MAX_EVENTS"] = "1"  # it would make a table of the last 10,000 events at each event
+    # Gradio would make a table of the last 10,000 events at the end of each event
+    os.environ |= {"GRADIO_ANALYTICS_MAX_EVENTS": "1", "GRADIO_ANALYTICS_CACHE_FREQUENCY": str(10**9)}
     drop_unusable_proxies()
     if os.environ.get("SPACE_ID"):  # only the Space's own proxy can reach it: visitors are whom that names
         os.environ.setdefault("FORWARDED_ALLOW_IPS", "*")

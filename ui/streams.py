@@ -17,7 +17,7 @@ from anyio import CapacityLimiter, to_thread
 
 from diffusion.runtime.callers import Caller, Stopped, set_caller
 
-PULSE = 0.4  # seconds
+PULSE, LONGEST_PULSE = 0.5, 4.0  # seconds; each is longer than the one before, since to Gradio it is a result
 THREADS = 160  # most of them wait: for a place, the network, or the Hub
 END = object()
 
@@ -43,10 +43,12 @@ class Streams:
             return next(iterator, END)
 
         task: asyncio.Future[Any] | None = None
+        patience = PULSE
         try:
             while True:
                 task = asyncio.ensure_future(to_thread.run_sync(context.run, advance, limiter=self._threads))
-                while not (await asyncio.wait({task}, timeout=PULSE))[0]:
+                while not (await asyncio.wait({task}, timeout=patience))[0]:
+                    patience = min(1.5 * patience, LONGEST_PULSE)
                     yield pulse
                 try:
                     result = task.result()

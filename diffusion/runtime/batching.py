@@ -9,8 +9,8 @@ One thread does all the computing, so that threads do not compete for cores; the
 to come back with their next step. A lone caller waits for nobody, and its call reaches the network unchanged, unless
 the model has a bound on the images of a batch.
 
-Who needs little in all is first (``callers``); every ``FIFO_EVERY``-th batch is for whoever has waited longest, so that
-all get on. A large network stops between its layers for short calls of small ones, and where nobody waits for it.
+Who needs little in all is first (``callers``), and of these whoever comes from where little was computed for of late;
+every ``FIFO_EVERY``-th batch is for whoever has waited longest, so that all get on. A large network stops between its layers for short calls of small ones, and where nobody waits for it.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from torch import Tensor
 from diffusion.condition import Condition
 from diffusion.denoiser import Network
 from diffusion.runtime.between_layers import BetweenLayers
-from diffusion.runtime.callers import Caller, Stopped, current_caller
+from diffusion.runtime.callers import Caller, Shares, Stopped, current_caller
 
 MAX_BATCH = {"cpu": 64}  # images, by kind of device: with more, nothing is gained and everybody waits longer
 MAX_BATCH_ELSEWHERE = 1024
@@ -60,6 +60,7 @@ class BatchingService:
         self._missing = 0  # how many of those just served have not called again
         self._patient_until = 0.0  # by time.perf_counter
         self._turn = 0
+        self._shares = Shares()
         self._bounds: WeakKeyDictionary[Any, Bound] = WeakKeyDictionary()
 
     def bound(self, of: Any, bound: Bound) -> None:
@@ -132,7 +133,7 @@ class BatchingService:
         if than is not None:
             waiting = [call for call in waiting if call.priority < than and not call.bound.large]
         if than is not None or self._turn % FIFO_EVERY:
-            waiting = sorted(waiting, key=lambda call: call.priority)
+            waiting = sorted(waiting, key=self._order)
         batch = next_batch(waiting) if waiting else {}
         self._waiting = [call for call in self._waiting if call not in batch]
         return batch
@@ -149,11 +150,16 @@ class BatchingService:
             for call in self._compute(others) if others else ():
                 call.finish()
 
+        start = time.perf_counter()
         outputs = compute(batch, look)
+        self._shares.note([(call.address, count) for call, count in batch.items()], time.perf_counter() - start)
         finished = [call for call, output in zip(batch, outputs, strict=True) if call.take(output)]
         with self._changed:
             self._waiting += [call for call in batch if call not in finished]  # to the end of the line
         return finished
+
+    def _order(self, call: Call) -> tuple[bool, float, float]:
+        return call.priority >= MUCH_WORK, self._shares.seconds(call.address), call.priority
 
 
 class Call:
@@ -172,6 +178,7 @@ class Call:
     ):
         self.network, self.options = network, options
         self.priority = min(0.0 if caller is None else caller.work, MUCH_WORK)  # the lower, the sooner
+        self.address = "" if caller is None else caller.visitor[0]
         self.bound = bound or Bound()
         self.x, self.t, self.condition = x, t, condition  # of the images that are still to do
         tensors = (x, t, *condition.tensors())

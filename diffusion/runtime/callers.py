@@ -7,11 +7,14 @@ call ends when nobody waits for it any more.
     caller.stop()                             # from any other thread: the sampling ends with ``Stopped``
 """
 
+import time
 from collections.abc import Iterator
 from concurrent.futures import Future, InvalidStateError
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
+
+HALF_LIFE = 3.0  # seconds
 
 
 class Stopped(Exception):
@@ -73,3 +76,24 @@ def calling(caller: Caller) -> Iterator[None]:
 def set_caller(caller: Caller) -> None:
     """From now on, in the present context, networks are called on the caller's behalf."""
     _current.set(caller)
+
+
+class Shares:
+    """How much was computed of late for whom: what is ``HALF_LIFE`` seconds ago counts for half."""
+
+    def __init__(self) -> None:
+        self._seconds: dict[str, float] = {}  # by address
+        self._faded = time.perf_counter()
+
+    def seconds(self, address: str) -> float:
+        """What was computed for those at an address."""
+        return self._seconds.get(address, 0.0)
+
+    def note(self, images: list[tuple[str, int]], seconds: float) -> None:
+        """So many images were computed for each address, in so many seconds."""
+        now = time.perf_counter()
+        fading, self._faded = 0.5 ** ((now - self._faded) / HALF_LIFE), now
+        self._seconds = {address: used * fading for address, used in self._seconds.items() if used * fading > 1e-3}
+        total = sum(count for _, count in images)
+        for address, count in images:
+            self._seconds[address] = self.seconds(address) + seconds * count / total

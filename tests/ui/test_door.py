@@ -13,7 +13,7 @@ from starlette.testclient import TestClient
 
 from ui import door as door_module
 from ui import gradio_workarounds
-from ui.door import Door, connections, quieten
+from ui.door import Allowance, Door, connections, quieten
 
 
 @pytest.fixture
@@ -66,6 +66,16 @@ def test_all_that_arrives_at_the_same_time_is_bounded(client, monkeypatch):
     monkeypatch.setattr(door_module, "MAX_BODIES", 100)
     assert client.post("/echo", content=b"x" * 101).status_code == 503
     assert client.post("/echo", content=b"x" * 100).json() == 100
+
+
+def test_who_sends_too_many_requests_is_asked_to_wait_and_others_are_not(monkeypatch):
+    now = [1000.0]
+    monkeypatch.setattr(door_module.time, "monotonic", lambda: now[0])
+    allowance = Allowance()
+    assert [allowance.take("flood") for _ in range(700)].count(True) == door_module.BURST
+    assert allowance.take("honest")
+    now[0] += 1
+    assert [allowance.take("flood") for _ in range(700)].count(True) == door_module.RATE
 
 
 def test_a_flood_of_log_lines_dries_up(monkeypatch, caplog):

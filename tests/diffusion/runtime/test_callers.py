@@ -59,6 +59,21 @@ def test_who_needs_little_in_all_is_first_and_everybody_gets_on(service):
     assert [batch[0] for batch in gate.computed] == [0, 5, 4, 1, 6, 3, 2]
 
 
+def test_a_visitor_for_whom_little_was_computed_is_before_one_for_whom_much_was(service):
+    gate, pool = Gate(), ThreadPoolExecutor(20)
+    pool.submit(one_call, service, gate, 0, Caller(visitor=("crowd", "0")))
+    assert gate.entered.wait(30)
+    for i in range(1, 6):  # as short as the other's, or shorter
+        pool.submit(one_call, service, gate, i, Caller(1.0, ("crowd", str(i))), 1, f"model {i}")
+        until(lambda i=i: len(service._waiting) == i)
+    pool.submit(one_call, service, gate, 9, Caller(2.0, ("honest", "x")), 1, "model 9")
+    until(lambda: len(service._waiting) == 6)
+    time.sleep(0.01)  # what is computed for the crowd
+    gate.open.set()
+    pool.shutdown()
+    assert gate.computed[1] == [9.0]
+
+
 def test_whoever_is_stopped_while_waiting_gets_no_output_and_takes_no_time(service):
     gate, pool, callers = Gate(), ThreadPoolExecutor(3), [Caller() for _ in range(3)]
     calls = []
