@@ -10,7 +10,8 @@ to come back with their next step. A lone caller waits for nobody, and its call 
 the model has a bound on the images of a batch.
 
 Who needs little in all is first (``callers``), and of these whoever comes from where little was computed for of late;
-every ``FIFO_EVERY``-th batch is for whoever has waited longest, so that all get on. A large network stops between its layers for short calls of small ones, and where nobody waits for it.
+every ``FIFO_EVERY``-th batch is for whoever has waited longest, so that all get on. A large network stops between its
+layers for short calls of small ones, and where nobody waits for it.
 """
 
 from __future__ import annotations
@@ -134,6 +135,8 @@ class BatchingService:
             waiting = [call for call in waiting if call.priority < than and not call.bound.large]
         if than is not None or self._turn % FIFO_EVERY:
             waiting = sorted(waiting, key=self._order)
+            short = [call for call in waiting if call.priority < MUCH_WORK]
+            waiting = short or waiting  # who needs much would make the batch of who needs little a long one
         batch = next_batch(waiting) if waiting else {}
         self._waiting = [call for call in self._waiting if call not in batch]
         return batch
