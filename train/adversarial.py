@@ -5,7 +5,7 @@ answer with a mean of what is possible: haze, broken strokes. A discriminator as
 teacher's image, but one that cannot be told from the data set's (Sauer et al. 2024, "Fast high-resolution image
 synthesis with latent adversarial diffusion distillation"). It consists of small heads on the feature maps that the
 teacher's network has of an image at a random noise level, so it has little to learn, and it sees strokes at high noise,
-edges at low noise; and of one more on the grey levels themselves, which a network made for denoising hardly looks at.
+edges at low noise; and of one more on the shares of grey levels, which a network made for denoising hardly looks at.
 The student's own steps are unrolled, as in sampling, and the gradient goes through all of them.
 
 Both are trained at once, with one loss: the heads see the student's images as constants, the student sees the heads as
@@ -133,26 +133,26 @@ class AdversarialDistillation:
 
     def feature_maps(self, images: Tensor, level: Level, condition: Condition) -> list[Tensor]:
         x = like(level.alpha, images) * images + like(level.sigma, images) * torch.randn_like(images)
-        return [grey_level_map(images), *self.features(x, level, condition)]
+        return [grey_levels(images), *self.features(x, level, condition)]
 
 
-def grey_level_map(images: Tensor) -> Tensor:
-    """Images (N, C, H, W) in [-1, 1] or darker -> to which of ``BINS`` classes each grey level belongs, by linear
-    interpolation between two: (N, C BINS, H, W). The classes are even in the logit of the grey level (Dinh et al. 2017,
-    section 4.1), so fine near black and near white; the gradient is as if they were even in the grey level itself:
-    there it would be 60 times as large as elsewhere."""
+def grey_levels(images: Tensor) -> Tensor:
+    """Images (N, C, H, W) in [-1, 1] or darker -> the share of pixels in each of ``BINS`` classes of grey levels, with
+    linear interpolation between two: (N, C BINS, 1, 1). The classes are even in the logit of the grey level (Dinh et
+    al. 2017, section 4.1), so fine near black and near white; the gradient is as if they were even in the grey level
+    itself: there it would be 60 times as large as elsewhere."""
     share = (images.clamp(-1, 1) + 1) / 2
     logits = straight_through(torch.log((share + GREY) / (1 - share + GREY)), images)
     largest = math.log((1 + GREY) / GREY)
     centres = torch.linspace(-largest, largest, BINS, device=images.device)
     distances = (logits[:, :, None] - centres[:, None, None]).abs() / (centres[1] - centres[0])
-    return (1 - distances).clamp(min=0).flatten(1, 2)
+    return (1 - distances).clamp(min=0).flatten(1, 2).mean((2, 3), keepdim=True)
 
 
 def judged_times(n: int, t_min: float) -> Tensor:
-    """Times (n, 1, 1, 1) float64 at which images are judged: half of them below an eighth of ``NOISIEST``, where single
-    grey levels are seen."""
-    return t_min + (NOISIEST - t_min) * torch.rand(n, 1, 1, 1, dtype=torch.float64) ** 4
+    """Times (n, 1, 1, 1) float64 at which images are judged: half of them below a quarter of ``NOISIEST``, where edges
+    are seen."""
+    return t_min + (NOISIEST - t_min) * torch.rand(n, 1, 1, 1, dtype=torch.float64) ** 2
 
 
 def straight_through(value: Tensor, x: Tensor) -> Tensor:

@@ -105,12 +105,12 @@ def test_a_student_without_labels_is_judged_too():
 def test_grey_levels_are_told_apart_near_black_and_near_white():
     """Each in two classes at most, whose shares are 1 together; 253 is not 255."""
     levels = torch.tensor([0, 1, 2, 128, 253, 255]).view(-1, 1, 1, 1) / 127.5 - 1
-    shares = adversarial.grey_level_map(levels).flatten(1)
+    shares = adversarial.grey_levels(levels).flatten(1)
     torch.testing.assert_close(shares.sum(1), torch.ones(6))
     assert ((shares > 0).sum(1) <= 2).all()
     for a, b in ((0, 2), (4, 5)):
         assert (shares[a] - shares[b]).abs().max() > 0.3
-    darker = adversarial.grey_level_map(torch.full((1, 1, 1, 1), -1.2))
+    darker = adversarial.grey_levels(torch.full((1, 1, 1, 1), -1.2))
     assert torch.equal(darker.flatten(1), shares[:1])
 
 
