@@ -21,6 +21,8 @@ from itertools import pairwise
 from typing import Any
 
 import torch
+from accelerate import PartialState
+from accelerate.utils import reduce
 from torch import Tensor, nn
 from torch.func import functional_call
 
@@ -177,6 +179,7 @@ def adversarial_distillation(teacher: Model, student: Model, distilled: bool = F
         maps = features(image, teacher.process.level(0.5), nothing)
     widths = [BINS * config.channels, *(h.shape[1] for h in maps)]
     discriminator = Discriminator(widths, config.num_classes).to(device)
+    average_gradients(discriminator)
     return AdversarialDistillation(
         distillation(teacher, config),
         discriminator,
@@ -185,3 +188,16 @@ def adversarial_distillation(teacher: Model, student: Model, distilled: bool = F
         begins=0.0 if distilled else BEGINS,
         bfloat16=use_bfloat16(device),
     )
+
+
+def average_gradients(module: nn.Module) -> None:
+    """From now on, let the gradients of a module be the mean over all processes, as those of the network are."""
+    if PartialState().num_processes == 1:
+        return
+
+    def average(weight: Tensor) -> None:
+        assert weight.grad is not None
+        weight.grad.copy_(reduce(weight.grad, "mean"))
+
+    for weight in module.parameters():
+        weight.register_post_accumulate_grad_hook(average)
