@@ -16,7 +16,6 @@ each batch are to the end, which keeps what the guidance scale means.
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -41,6 +40,8 @@ BEGINS = 0.4  # of the run's length: until then the student is only distilled
 DISTILLED = 16  # from then on, one image in so many
 WEIGHT = 0.3  # of the student's adversarial loss beside that of distillation
 NOISIEST = 0.6  # the largest time at which an image is judged; small ones are more frequent
+NEAR = 0.05  # the standard deviation of a small change of an image
+STEADINESS = 100.0  # the weight of what that changes in the discriminator's logits
 HEAD_WIDTH = 64
 BINS = 16  # classes of grey levels
 GREY = 1 / 64  # two levels that differ by less than this share of their range are hardly told apart
@@ -106,16 +107,28 @@ class AdversarialDistillation:
         sampled = self.as_seen(self.sampled(denoiser, eps, replace(condition, guidance_scale=scale)))
 
         level = denoiser.process.level(judged_times(len(x0), denoiser.process.t_min))
-        detached = {name: weight.detach() for name, weight in self.discriminator.named_parameters()}
-        constant_discriminator = partial(functional_call, self.discriminator, detached)
-        labels = condition.labels
         with torch.autocast(x0.device.type, torch.bfloat16, enabled=self.bfloat16):
-            real_maps, maps = (self.feature_maps(image, level, condition) for image in (x0, sampled))
-            judged = nn.functional.softplus(-constant_discriminator((maps, labels)))
-            real = self.discriminator([h.detach() for h in real_maps], labels)
-            fake = self.discriminator([h.detach() for h in maps], labels)
-        told_apart = nn.functional.softplus(-real) + nn.functional.softplus(fake)
-        return distilled.mean() + (WEIGHT * judged + told_apart).mean(1)
+            maps = self.feature_maps(noised(sampled, level), sampled, level, condition)
+            detached = {name: weight.detach() for name, weight in self.discriminator.named_parameters()}
+            judged = functional_call(self.discriminator, detached, (maps, condition.labels))
+            told_apart = self.told_apart(x0, [h.detach() for h in maps], level, condition)
+        return distilled.mean() + (WEIGHT * nn.functional.softplus(-judged) + told_apart).mean(1)
+
+    def told_apart(self, x0: Tensor, fake_maps: list[Tensor], level: Level, condition: Condition) -> Tensor:
+        """The discriminator's own loss, (N, number of heads): samples are not real, and neither is a real image with
+        the label of another (Reed et al. 2016); and its logits change little with the image (Lin et al. 2025,
+        approximated R1), or it would soon be sure of itself and the student have nothing to learn from."""
+        x, others = noised(x0, level), other_labels(condition)
+        with torch.no_grad():
+            real_maps = self.feature_maps(x, x0, level, condition)
+            near_maps = self.feature_maps(x + NEAR * torch.randn_like(x), x0, level, condition)
+            mislabelled_maps = self.feature_maps(x, x0, level, others)
+        real, near, fake = (self.discriminator(h, condition.labels) for h in (real_maps, near_maps, fake_maps))
+        loss = nn.functional.softplus(-real) + nn.functional.softplus(fake) + STEADINESS * (real - near).square()
+        if condition.labels is None or others.labels is None:
+            return loss
+        mislabelled = nn.functional.softplus(self.discriminator(mislabelled_maps, others.labels))
+        return loss + mislabelled * (others.labels != condition.labels)[:, None] / 2
 
     def sampled(self, denoiser: Denoiser, eps: Tensor, condition: Condition) -> Tensor:
         """The student's images as the sampler ``turbo`` draws them, with gradients: clipping has that of the
@@ -133,9 +146,18 @@ class AdversarialDistillation:
         levels = (x.clamp(-1, 1) + 1).mul(127.5).round()
         return straight_through(self.encode(to_input(levels)), x)
 
-    def feature_maps(self, images: Tensor, level: Level, condition: Condition) -> list[Tensor]:
-        x = like(level.alpha, images) * images + like(level.sigma, images) * torch.randn_like(images)
+    def feature_maps(self, x: Tensor, images: Tensor, level: Level, condition: Condition) -> list[Tensor]:
+        """What the discriminator sees of images, and of x, the same with noise."""
         return [grey_levels(images), *self.features(x, level, condition)]
+
+
+def noised(images: Tensor, level: Level) -> Tensor:
+    return like(level.alpha, images) * images + like(level.sigma, images) * torch.randn_like(images)
+
+
+def other_labels(condition: Condition) -> Condition:
+    """Each image with the label of the next one in the batch."""
+    return condition if condition.labels is None else replace(condition, labels=condition.labels.roll(1))
 
 
 def grey_levels(images: Tensor) -> Tensor:
