@@ -1,4 +1,6 @@
-"""Adversarial distillation: the student's samples are also judged beside real images.
+"""Adversarial distillation: a student's samples are also judged beside real images.
+
+    python -m train.run turbo --teacher unet --init-from turbo --adversarial-from 0 --learning-rate 2e-4
 
 A student of few steps cannot follow its teacher from noise to the very same image, and the squared error makes it
 answer with a mean of what is possible: haze, broken strokes. A discriminator asks for less and for more: not the
@@ -9,8 +11,9 @@ edges at low noise; and of one more on the shares of grey levels, which a networ
 The student's own steps are unrolled, as in sampling, and the gradient goes through all of them.
 
 Both are trained at once, with one loss: the heads see the student's images as constants, the student sees the heads as
-constants. First, though, the student is only distilled (``train.distillation``), until its images are digits; some of
-each batch are to the end, which keeps what the guidance scale means.
+constants. It is for a student whose images are digits already, from an earlier run or from the first part of this one,
+which distils alone (``train.distillation``); some images of each batch are distilled to the end, which keeps what the
+guidance scale means.
 """
 
 import math
@@ -36,8 +39,7 @@ from diffusion.runtime.precision import use_bfloat16
 from diffusion.samplers import SAMPLERS
 from train.distillation import Distillation, distillation
 
-BEGINS = 0.4  # of the run's length: until then the student is only distilled
-DISTILLED = 16  # from then on, one image in so many
+DISTILLED = 16  # one image in so many is still distilled where samples are judged
 WEIGHT = 0.3  # of the student's adversarial loss beside that of distillation
 NOISIEST = 0.6  # the largest time at which an image is judged; small ones are more frequent
 NEAR = 0.02  # the standard deviation of a small change of an image
@@ -90,7 +92,7 @@ class AdversarialDistillation:
     discriminator: Discriminator
     features: Features  # of noised images, by a network whose weights are fixed
     encode: Callable[[Tensor], Tensor]  # ``Model.encode``
-    begins: float = BEGINS  # the share of the run's length from which on the student's samples are judged
+    begins: float = 0.0  # the share of the run's length from which on the student's samples are judged
     bfloat16: bool = False  # whether features and discriminator are computed in it
 
     def at(self, progress: float) -> Callable[..., Tensor]:
@@ -184,9 +186,9 @@ def straight_through(value: Tensor, x: Tensor) -> Tensor:
     return x + (value - x).detach()
 
 
-def adversarial_distillation(teacher: Model, student: Model, distilled: bool = False) -> AdversarialDistillation:
-    """The loss that distils a teacher into such a student; ``distilled``: one that has been distilled before. Raises
-    ``InputError`` where the student's network takes no scale."""
+def adversarial_distillation(teacher: Model, student: Model, begins: float) -> AdversarialDistillation:
+    """The loss that distils a teacher into such a student, and from that share of the run's length on also judges its
+    samples. Raises ``InputError`` where the student's network takes no scale."""
     network: Any = teacher.network.requires_grad_(False)
     device = teacher.device
 
@@ -207,7 +209,7 @@ def adversarial_distillation(teacher: Model, student: Model, distilled: bool = F
         discriminator,
         features,
         student.encode,
-        begins=0.0 if distilled else BEGINS,
+        begins=begins,
         bfloat16=use_bfloat16(device),
     )
 

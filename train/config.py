@@ -32,6 +32,8 @@ class TrainConfig(BaseModel):
     teacher: str | None = None  # a model reference to distil
     away_from: str | None = None  # a reference of a weaker model than init_from: autoguidance away from it is learned
     away_scale: float = Field(1.0, gt=0, le=20, description="a number above 0, at most 20")
+    # from which share of the run's length on a student's samples are judged beside real images; 1: never
+    adversarial_from: float = Field(1.0, ge=0, le=1, description="a number from 0 to 1")
 
     # how long: exactly one of the three
     steps: int | None = Field(None, ge=1, description="a whole number from 1")
@@ -83,6 +85,8 @@ class TrainConfig(BaseModel):
             raise InputError("training.away_from_loss", away_from="away_from")
         if values.get("away_scale", 1.0) != 1.0 and values.get("away_from") is None:
             raise InputError("training.away_scale_alone", away_scale="away_scale", away_from="away_from")
+        if values.get("adversarial_from", 1.0) != 1.0 and values.get("teacher") is None:
+            raise InputError("training.adversarial_alone", adversarial_from="adversarial_from", teacher="teacher")
         try:
             return cls(**values)
         except ValidationError as error:

@@ -24,7 +24,7 @@ from train.autoguidance import autoguidance
 from train.batches import Batches, seed_of
 from train.config import RunConfig, TrainConfig
 from train.datasets import Dataset
-from train.distillation import initialise_from_teacher, load_teacher
+from train.distillation import distillation, initialise_from_teacher, load_teacher
 from train.optim.ema import PowerFunctionEMA
 from train.optim.muon import Muon
 from train.output.checkpoints import check_disk, load_checkpoint, save_checkpoint
@@ -202,7 +202,9 @@ def loss_function(config: RunConfig, teacher: Model | None, model: Model) -> Cal
     from is missing or does not fit."""
     training = config.training
     if teacher is not None:
-        return adversarial_distillation(teacher, model, distilled=config.training.init_from is not None)
+        if training.adversarial_from < 1:
+            return adversarial_distillation(teacher, model, training.adversarial_from)
+        return distillation(teacher, config.model)
     if training.init_from is not None and training.away_from is not None:
         return autoguidance(training.init_from, training.away_from, training.away_scale, config.model, model.device)
     return LOSSES[training.loss]

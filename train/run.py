@@ -65,6 +65,12 @@ def parser() -> argparse.ArgumentParser:
         help="learn autoguidance: the target is the model of --init-from, guided away from this weaker model",
     )
     p.add_argument("--away-scale", type=float, metavar="S", help="the scale of that guidance (1)")
+    p.add_argument(
+        "--adversarial-from",
+        type=float,
+        metavar="SHARE",
+        help="with --teacher: from this share of the run on, samples are also judged beside real images (1: never)",
+    )
     p.add_argument("--batch-size", type=int, metavar="N", help="images in a step, over all processes")
     p.add_argument("--optimizer", choices=["muon", "adamw"], help="default: the preset's own")
     p.add_argument("--learning-rate", type=float, metavar="X", help="after the warm-up; it decays to 0")

@@ -20,7 +20,7 @@ def setup(teacher=None, **student):
     """A loss, its student and a batch."""
     teacher = teacher or tiny_model(seed=1)
     student = tiny_model(network=ONE_PASS, sampler="turbo", **student)
-    loss = adversarial_distillation(teacher, student)
+    loss = adversarial_distillation(teacher, student, 0.0)
     generator = torch.Generator().manual_seed(0)
     x0 = student.encode(torch.rand(N, 1, 8, 8, generator=generator) * 2 - 1)
     condition = Condition(torch.tensor([0, 1, 2, 3, 4, -1]))
@@ -76,12 +76,10 @@ def test_what_is_judged_is_what_the_sampler_draws_and_a_viewer_sees():
     assert (found == student.config.darkest).any()
 
 
-def test_at_first_a_student_is_only_distilled_unless_it_was_before():
-    loss, *_ = setup()
-    assert loss.at(0.0) is loss.distillation
-    assert loss.at(adversarial.BEGINS) is loss
-    before = adversarial_distillation(tiny_model(seed=1), tiny_model(network=ONE_PASS), distilled=True)
-    assert before.at(0.0) is before
+def test_until_its_share_of_the_run_a_student_is_only_distilled():
+    loss = adversarial_distillation(tiny_model(seed=1), tiny_model(network=ONE_PASS), begins=0.4)
+    assert loss.at(0.39) is loss.distillation
+    assert loss.at(0.4) is loss
 
 
 @pytest.mark.parametrize("network", [{**DIT, "depth": 2}, {**ONE_PASS, "max_guidance": None, "channels": (8,)}])
@@ -97,7 +95,7 @@ def test_any_network_with_labels_has_feature_maps(network):
 def test_a_student_without_labels_is_judged_too():
     bare = {"network": {**ONE_PASS, "max_guidance": None}, "label_names": ()}
     teacher, student = tiny_model(seed=1, **bare), tiny_model(**bare)
-    loss = adversarial_distillation(teacher, student)
+    loss = adversarial_distillation(teacher, student, 0.0)
     images = torch.rand(N, 1, 8, 8) * 2 - 1
     assert loss(denoiser_of(student), images, Condition(), torch.rand(N), torch.randn(N, 1, 8, 8)).isfinite().all()
 

@@ -272,9 +272,9 @@ def test_distillation_needs_a_teacher_and_nothing_else_takes_one(training):
 @pytest.mark.slow
 @pytest.mark.parametrize("begins", [1.0, 0.2], ids=["distilled", "and judged"])
 def test_distilling_lowers_the_loss_and_resuming_equals_not_stopping(begins, ref, tmp_path, monkeypatch):
-    monkeypatch.setattr("train.adversarial.BEGINS", begins)
     data = Dataset(torch.zeros(20, 1, 8, 8, dtype=torch.uint8), torch.arange(20) % 10, list(DIGITS))
     training = {"preset": "turbo", "loss": "distillation", "teacher": ref, "steps": 40, "batch_size": 8}
+    training |= {"adversarial_from": begins}
     training |= {"learning_rate": 1e-2, "log_every": 5, "save_seconds": 1000, "sheet_seconds": 1000}
     model = ModelConfig(
         name="tiny",

@@ -173,6 +173,7 @@ def test_two_processes_train_as_one(image_folder, unbroken, tmp_path):
         (["tiny", "--push-to-hub", "someone/tiny"], "HF_TOKEN"),
         (["tiny", "--init-from", "nowhere", "--dataset", "{images}"], "nowhere"),
         (["tiny", "--away-from", "unet"], "--away-from needs --init-from"),
+        (["tiny", "--adversarial-from", "0.5"], "--adversarial-from applies only together with --teacher"),
         (["tiny", "--away-scale", "2"], "--away-scale applies only together with --away-from"),
         (["tiny", "--init-from", "unet", "--away-from", "unet", "--away-scale", "0"], "--away-scale must be"),
         (["tiny", "--init-from", "{run}/model", "--away-from", "unet", "--dataset", "{images}"], "unet does not fit"),

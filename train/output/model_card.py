@@ -30,6 +30,7 @@ OPTIONS = (  # of train.run: those that change what is learned
     *BUDGETS,
     "init_from",
     "teacher",
+    "adversarial_from",
     "away_from",
     "away_scale",
     "optimizer",
