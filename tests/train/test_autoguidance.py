@@ -91,4 +91,4 @@ def test_a_run_moves_from_the_strong_model_towards_the_guided_one(tmp_path):
     wanted = skip_layer(strong.denoiser(), weak.denoiser(), 1.0)(x, level, labels)
     found = trained.denoiser()(x, level, labels)
     assert (found.x0 - wanted.x0).square().mean() < 0.2 * (unguided.x0 - wanted.x0).square().mean()
-    assert f"--away-from {tmp_path / 'weak'}" in (tmp_path / "run/model/README.md").read_text()
+    assert "--away-from weak" in (tmp_path / "run/model/README.md").read_text()
