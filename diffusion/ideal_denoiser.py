@@ -14,7 +14,7 @@ from torch import Tensor
 
 from diffusion.condition import Condition
 from diffusion.parameterisation import Prediction
-from diffusion.process import Level, like
+from diffusion.process import Level, Number, like
 from diffusion.variance import VARIANCES, Variance
 
 EXACT = 1024  # so many of the nearest images have their distances in float64: at low noise they decide
@@ -27,19 +27,21 @@ class IdealDenoiser:
     each label.
 
     images (M, C, H, W) float32: x0 as the process has it (``Model.encode``); labels (M,) int64, if any. It takes as
-    much memory as the images and, for N images of x, N M numbers.
+    much memory as the images and, for N images of x, N M numbers. Levels are one for all x, or tensors (N, 1, 1, 1).
     """
 
     def __init__(self, images: Tensor, labels: Tensor | None = None):
-        self.images, self.labels = images, labels
-        self.flat = images.flatten(1)
-        self.mean = self.flat.mean(0)  # distances are taken from it: smaller numbers, smaller errors of rounding
-        self.flat = self.flat - self.mean
+        self.labels = labels
+        self.mean = images.flatten(1).mean(0)  # distances are taken from it: smaller numbers, smaller rounding errors
+        self.flat = images.flatten(1) - self.mean
         self.squares = self.flat.double().square().sum(1)
 
     def __call__(self, x: Tensor, level: Level, condition: Condition | Tensor | None = None) -> Prediction:
         """x (N, C, H, W) at ``level``, a condition or labels (N,) alone -> x0 and eps like x."""
-        weights = self.weights(x, level, Condition.of(condition).labels)
+        return self.prediction(x, level, self.weights(x, level, Condition.of(condition).labels))
+
+    def prediction(self, x: Tensor, level: Level, weights: Tensor) -> Prediction:
+        """The prediction for x (N, C, H, W) that ``weights`` (N, M) stand for."""
         parts = zip(weights.to(self.flat.dtype).split(BLOCK, dim=1), self.flat.split(BLOCK), strict=True)
         mean = sum((part @ images).double() for part, images in parts) + self.mean
         x0 = mean.view_as(x).to(x.dtype)
@@ -49,7 +51,7 @@ class IdealDenoiser:
     def weights(self, x: Tensor, level: Level, labels: Tensor | None = None) -> Tensor:
         """x (N, C, H, W), labels (N,) with -1 for any -> how probable each image is, (N, M) float64; each row's sum is
         1."""
-        alpha, sigma = level.alpha, level.sigma
+        alpha, sigma = (rows(coefficient) for coefficient in (level.alpha, level.sigma))
         centred = x.double().flatten(1) - alpha * self.mean.double()
         products = centred.to(self.flat.dtype) @ self.flat.mT
         distances = alpha**2 * self.squares - 2 * alpha * products.double()  # and |x_t|^2, which is the same for all
@@ -62,3 +64,8 @@ class IdealDenoiser:
         exact = exact.masked_fill(distances.gather(1, nearest).isinf(), float("inf"))
         distances = distances.scatter(1, nearest, exact)
         return (-distances / (2 * sigma**2)).softmax(dim=1)
+
+
+def rows(coefficient: Number) -> Number:
+    """A coefficient that the rows of a matrix can be multiplied by: tensors (N, 1, 1, 1) as (N, 1)."""
+    return coefficient.flatten(1) if isinstance(coefficient, Tensor) else coefficient

@@ -12,12 +12,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, field_validator, model_serializer
+from pydantic import ValidationError, ValidationInfo, field_validator, model_serializer
 
 from diffusion.errors import InputError, Message
 from diffusion.respacing import PATTERN, respaced_indices
 from diffusion.samplers import SAMPLERS
-from diffusion.settings_schema import SCOPES, Setting, Use, field
+from diffusion.settings_schema import SCOPES, Settings, Use, field, settings_of
 
 if TYPE_CHECKING:
     from diffusion.config import ModelConfig
@@ -25,14 +25,11 @@ if TYPE_CHECKING:
 MAX_SEED = 2**32 - 1
 
 
-class SamplingSettings(BaseModel):
-    """How to sample. Numbers may come as text ("20") or as whole floats (20.0); None and "" stand for the model's own
-    value. Raises ``InputError`` for what is not allowed.
+class SamplingSettings(Settings):
+    """How to sample; None and "" stand for the model's own value. Raises ``InputError`` for what is not allowed.
 
     A field is None as long as it is not given; ``resolve`` leaves none but a respacing.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     sampler: str = field("The sampler", "choice", choices=tuple(SAMPLERS), default="ddim", own=True)
     steps: int = field("Sampling steps", "integer", 1, 1000, own=True)
@@ -118,30 +115,12 @@ class SamplingSettings(BaseModel):
         *("text", None, 200),
     )
 
-    def __init__(self, **values: Any):
-        try:
-            super().__init__(**values)
-        except ValidationError as error:
-            raise self._refusal(error) from None
-
     @classmethod
     def _refusal(cls, error: ValidationError) -> InputError:
         first = error.errors(include_url=False, include_context=False)[0]
-        name, known = str(first["loc"][0]), settings_of(cls)
-        if name not in known:
-            return InputError("settings.unknown", given=name, known=list(known))
-        if name == "respacing":
-            return InputError("settings.respacing", setting=name, given=first["input"])
-        return known[name].refusal(name, first["input"])
-
-    @field_validator("*", mode="wrap")
-    @classmethod
-    def _blank_is_not_given(cls, value: Any, handler: Callable[[Any], Any], info: ValidationInfo) -> Any:
-        if isinstance(value, bool):  # to Python, True is the whole number 1
-            raise ValueError("a truth value is no setting")
-        if value is None or (isinstance(value, str) and not value.strip()):
-            return cls.model_fields[str(info.field_name)].default
-        return handler(value)
+        if first["loc"][0] == "respacing":
+            return InputError("settings.respacing", setting="respacing", given=first["input"])
+        return super()._refusal(error)
 
     @field_validator("sampler", "respacing")
     @classmethod
@@ -225,14 +204,6 @@ class SamplingSettings(BaseModel):
         """Of resolved settings those that have an effect, by name: what has to be known to sample the same again."""
         names = applicable(Use(config, self.sampler, classifier))
         return {name: value for name in names if (value := getattr(self, name)) is not None}
-
-
-def settings_of(model: type[SamplingSettings]) -> dict[str, Setting]:
-    """The settings of a class, by name: those of ``SamplingSettings`` and what a subclass adds."""
-    return {
-        name: info.json_schema_extra["setting"]  # type: ignore[index,misc]
-        for name, info in model.model_fields.items()
-    }
 
 
 SETTINGS = settings_of(SamplingSettings)

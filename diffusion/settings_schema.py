@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pydantic import Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from diffusion.errors import InputError
 from diffusion.samplers import SAMPLERS
@@ -76,3 +76,41 @@ def field(
     if kind == "number":
         limits["allow_inf_nan"] = False
     return Field(unset, description=help, json_schema_extra={"setting": setting}, **limits)  # type: ignore[dict-item]
+
+
+class Settings(BaseModel):
+    """Base class of settings, each of which is a ``field``. Numbers may come as text ("20") or as whole floats (20.0);
+    None and "" are not given. Raises ``InputError`` for what is not allowed."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    def __init__(self, **values: Any):
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            raise self._refusal(error) from None
+
+    @classmethod
+    def _refusal(cls, error: ValidationError) -> InputError:
+        first = error.errors(include_url=False, include_context=False)[0]
+        name, known = str(first["loc"][0]), settings_of(cls)
+        if name not in known:
+            return InputError("settings.unknown", given=name, known=list(known))
+        return known[name].refusal(name, first["input"])
+
+    @field_validator("*", mode="wrap")
+    @classmethod
+    def _blank_is_not_given(cls, value: Any, handler: Callable[[Any], Any], info: ValidationInfo) -> Any:
+        if isinstance(value, bool):  # to Python, True is the whole number 1
+            raise ValueError("a truth value is no setting")
+        if value is None or (isinstance(value, str) and not value.strip()):
+            return cls.model_fields[str(info.field_name)].default
+        return handler(value)
+
+
+def settings_of(model: type[Settings]) -> dict[str, Setting]:
+    """The settings of a class, by name: its own, and those of the classes that it builds on."""
+    return {
+        name: info.json_schema_extra["setting"]  # type: ignore[index,misc]
+        for name, info in model.model_fields.items()
+    }

@@ -1,9 +1,9 @@
-"""The one public endpoint, ``/generate``: for gradio_client, plain HTTP and MCP. Its parameters and their documentation
+"""The public endpoint ``/generate``: for gradio_client, plain HTTP and MCP. Its parameters and their documentation
 are those of a ``Request``."""
 
 import inspect
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import aclosing, closing, suppress
 from threading import Lock
 from typing import Any
@@ -12,7 +12,7 @@ import gradio as gr
 from gradio.processing_utils import save_bytes_to_cache
 
 from diffusion.errors import InputError
-from diffusion.settings import Setting
+from diffusion.settings_schema import Setting
 from ui.engine import Engine
 from ui.request import REQUEST_SETTINGS, Request
 from ui.streams import STREAMS, visitor_of
@@ -45,8 +45,8 @@ def default_of(name: str) -> Any:
     return "" if unset is None and REQUEST_SETTINGS[name].kind in ("text", "choice") else unset
 
 
-def documented(name: str) -> str:
-    setting: Setting = REQUEST_SETTINGS[name]
+def documented(name: str, setting: Setting) -> str:
+    """A parameter's line in the description of an endpoint."""
     allowed = "" if setting.kind == "text" else f": {setting.allowed}"
     unset = "the model's own" if setting.own else setting.default
     left_out = "" if unset is None else f"; if left out, {unset}"
@@ -109,13 +109,9 @@ def add(engine: Engine) -> None:
                     return
 
     names, results = parameter_names(), Results()
-    generate.__doc__ = DESCRIPTION.format(parameters="\n".join(map(documented, names)))
-    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
-    parameters = [inspect.Parameter(name, kind, default=default_of(name)) for name in names]
-    sender = inspect.Parameter("request", inspect.Parameter.POSITIONAL_ONLY, annotation=gr.Request)
-    generate.__signature__ = inspect.Signature([sender, *parameters])  # type: ignore[attr-defined]  # Gradio reads it
+    describe(generate, DESCRIPTION, {name: REQUEST_SETTINGS[name] for name in names}, {n: default_of(n) for n in names})
     with gr.Group(visible=False):
-        inputs = [_component(name) for name in names]
+        inputs = [component(name, REQUEST_SETTINGS[name], default_of(name)) for name in names]
         sheet = gr.Image(label="sheet", type="filepath", format="png")
         details = gr.JSON(label="about")
         gr.Button().click(
@@ -127,6 +123,20 @@ def add(engine: Engine) -> None:
         )
 
 
-def _component(name: str) -> gr.components.Component:
-    numeric = REQUEST_SETTINGS[name].kind in ("integer", "number")
-    return gr.Number(default_of(name), label=name) if numeric else gr.Textbox(default_of(name), label=name)
+def describe(
+    function: Callable[..., Any], description: str, settings: dict[str, Setting], defaults: dict[str, Any]
+) -> None:
+    """Give the function of an endpoint, which takes a ``gr.Request`` and values, the signature and the documentation
+    that Gradio reads. ``description`` has a place for the "{parameters}"."""
+    lines = (documented(name, setting) for name, setting in settings.items())
+    function.__doc__ = description.format(parameters="\n".join(lines))
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    parameters = [inspect.Parameter(name, kind, default=defaults[name]) for name in settings]
+    sender = inspect.Parameter("request", inspect.Parameter.POSITIONAL_ONLY, annotation=gr.Request)
+    function.__signature__ = inspect.Signature([sender, *parameters])  # type: ignore[attr-defined]
+
+
+def component(name: str, setting: Setting, default: Any) -> gr.components.Component:
+    """What takes a parameter; nobody sees it."""
+    numeric = setting.kind in ("integer", "number")
+    return gr.Number(default, label=name) if numeric else gr.Textbox(default, label=name)

@@ -15,6 +15,7 @@ from ui.gradio_workarounds import Blocks, poll_queue_less
 from ui.model_names import HUB
 from ui.precompute import Precomputed
 from ui.tabs.generate import GenerateTab
+from ui.tabs.noise import NoiseTab
 
 MAX_EVENTS = 1000  # that wait in Gradio's queue
 
@@ -28,9 +29,11 @@ def build(engine: Engine) -> gr.Blocks:
         notice = gr.HTML("", elem_id="notice", elem_classes="lab-notice", visible=False)
         with gr.Tab(i18n.text("generate.tab")) as tab_label:
             tab = GenerateTab(precomputed)
+        with gr.Tab(i18n.text("noise.tab")) as noise_label:
+            NoiseTab(engine)
         tab.wire(header.change)
         api.add(engine)
-        translate = translating(tab_label, tab)
+        translate = translating({"generate.tab": tab_label, "noise.tab": noise_label}, tab)
         for event in (header.change, blocks.load):
             event(fn=None, **translate)
         rests = call(
@@ -59,12 +62,14 @@ def build(engine: Engine) -> gr.Blocks:
     return blocks
 
 
-def translating(tab_label: gr.Tab, tab: GenerateTab) -> dict[str, Any]:
+def translating(labels: dict[str, gr.Tab], tab: GenerateTab) -> dict[str, Any]:
     """An event of the browser alone that gives every component its words in the page's language. (For an event of the
-    server, Gradio would go through all of its outputs again whenever a run sends frames.) The page comes in English."""
+    server, Gradio would go through all of its outputs again whenever a run sends frames.) The page comes in English.
+    ``labels``: the tabs, by the keys of what they are called."""
     words = {}
     for language in i18n.LANGUAGES:
-        pairs = [(tab_label, gr.update(label=i18n.text("generate.tab", language))), *tab.translations(language)]
+        tabs = [(label, gr.update(label=i18n.text(key, language))) for key, label in labels.items()]
+        pairs = [*tabs, *tab.translations(language)]
         words[language] = [update for _, update in pairs]
         components = [component for component, _ in pairs]
     js = in_browser(f"({json.dumps(words, ensure_ascii=False)})[lab.language()]")

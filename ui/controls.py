@@ -6,7 +6,8 @@ from typing import Any
 import gradio as gr
 
 from diffusion.samplers import SAMPLERS
-from diffusion.settings import SCOPES, SETTINGS, Setting, Use
+from diffusion.settings import SETTINGS
+from diffusion.settings_schema import SCOPES, Setting, Use
 from ui.engine import ModelInfo
 from ui.request import REQUEST_SETTINGS, Request
 

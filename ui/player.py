@@ -36,6 +36,11 @@ def component(server: list[Callable[..., Any]]) -> gr.HTML:
     return _filled_in_browser("player", "digit-player", value="", server_functions=server)
 
 
+def noise(server: list[Callable[..., Any]]) -> gr.HTML:
+    """The *Noise* tab. ``server``: the functions that the browser calls, ``scene``, ``view`` and ``curve``."""
+    return _filled_in_browser("noise", "noise-lab", server_functions=server)
+
+
 def _filled_in_browser(name: str, css_class: str, **properties: Any) -> gr.HTML:
     template = f'<div class="{css_class}"></div>'
     return gr.HTML(

@@ -28,6 +28,7 @@ FILES = {  # by path below /lab; nothing else that lies there is served
     if path.suffix in KINDS
 }
 BOOT = "web/boot.js"
+LATER = ("web/noise/",)  # modules of tabs: each is fetched when its tab is first opened
 
 
 async def serve(request: Request) -> Response:
@@ -54,9 +55,10 @@ def routes(waiting: Callable[[], int]) -> list[Route]:
 
 
 def head() -> str:
-    """For the ``head`` of Gradio's ``launch``, which puts it in before any component: links by which all modules are
-    fetched at once, instead of each when the one that imports it has come, and ``web/boot.js``."""
-    modules = [name for name in FILES if name.endswith(".js") and name != BOOT]
+    """For the ``head`` of Gradio's ``launch``, which puts it in before any component: links by which all modules that
+    the page begins with are fetched at once, instead of each when the one that imports it has come; and
+    ``web/boot.js``."""
+    modules = [name for name in FILES if name.endswith(".js") and name != BOOT and not name.startswith(LATER)]
     links = [f'<link rel="modulepreload" href="lab/{name}">' for name in modules]
     boot = FILES[BOOT].read_text("utf-8").replace("LANGUAGES", json.dumps(LANGUAGES, ensure_ascii=False), 1)
     return "\n".join([*links, f"<script>{boot}</script>"])

@@ -68,6 +68,16 @@ def test_given_a_label_only_its_images_count(images):
     assert (ideal.weights(x, level, torch.tensor([3, 3, 3]))[:, labels != 3] == 0).all()
 
 
+def test_each_image_may_have_a_level_of_its_own(images):
+    ideal, process = IdealDenoiser(images), CosineVP()
+    x, times = torch.randn(3, 1, 12, 12, generator=torch.Generator().manual_seed(5)), (0.1, 0.5, 0.9)
+    found = ideal(x, process.level(torch.tensor(times, dtype=torch.float64).view(3, 1, 1, 1)))
+    for i, t in enumerate(times):
+        alone = ideal(x[i : i + 1], process.level(t))
+        torch.testing.assert_close(found.x0[i : i + 1], alone.x0, rtol=0, atol=1e-5)
+        torch.testing.assert_close(found.eps[i : i + 1], alone.eps, rtol=0, atol=1e-4)
+
+
 @pytest.mark.parametrize("process", [CosineVP(), LinearVP(), ExponentialVE(), Flow()], ids=lambda p: p.kind)
 @pytest.mark.parametrize("sampler", ["ddim", "heun", "dpmpp_2m", "unipc"])
 def test_a_sampler_ends_on_images_of_the_set(sampler, process, images):
