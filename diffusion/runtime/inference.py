@@ -25,6 +25,7 @@ from diffusion.errors import InputError
 from diffusion.runtime.openvino_network import OpenVINONetwork, installed
 from diffusion.runtime.precision import Bfloat16Network, has_hooks, identical, requested_precision, use_bfloat16
 from diffusion.runtime.thread_tuner import TunedCalls
+from diffusion.runtime.threads import use_one_core
 
 VARIABLE = "DIGIT_DIFFUSION_ENGINE"  # "torch" or "openvino" there decides for all models; else measurement
 IN_USE = 4.0  # seconds that a network has computed before it is compiled
@@ -140,6 +141,7 @@ class Compiled:
         """Compile in a thread of its own; a network that cannot be compiled stays in torch."""
 
         def work() -> None:
+            use_one_core()
             try:
                 self.compile(*inputs)
             except Exception as error:  # of many kinds, from torch's tracer and OpenVINO's frontend

@@ -22,7 +22,7 @@ def home(tmp_path_factory) -> Path:
     tiny_model(5, label_names=(), network=DIT).save(home / "runs" / "dit" / "model")
     tiny_classifier(**LINEAR).save(home / "runs" / "reader" / "model")
     tiny_classifier(**LINEAR).save(home / "private-reader")
-    tiny_enlarger(image_size=28, low_res_size=7).save(home / "runs" / "lens" / "model")
+    tiny_enlarger(image_size=28, low_res_size=7, dataset="mnist").save(home / "runs" / "lens" / "model")
     (home / "secret.txt").write_text("the secret")
     return home
 
