@@ -21,7 +21,7 @@ def place(tmp_path_factory) -> Path:
     runs = {
         "blind": tiny_model(2, title="Blind", label_names=(), **LINEAR),
         "reader": tiny_classifier(title="Reader", description="Tells noise from noise.", **LINEAR),
-        "lens": tiny_enlarger(title="Lens", image_size=28, low_res_size=7),
+        "lens": tiny_enlarger(title="Lens", image_size=28, low_res_size=7, dataset="mnist"),
         "paint": tiny_model(title="Paint", channels=3, label_names=("sun", "sea")),
         "dit": tiny_model(3, title="Transformer", network=DIT, label_names=()),
     }

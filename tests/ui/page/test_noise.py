@@ -52,7 +52,7 @@ def test_at_rest_and_when_t_moves(open_page, language: str, settings: dict):
     open_tab(page, language)
     width = page.evaluate("window.innerWidth")
     assert page.evaluate("document.documentElement.scrollWidth") == width
-    for words in ("look_for", "errors", "neighbours", "schedules_help", "bundled"):
+    for words in ("look_for", "errors", "neighbours", "schedules_help"):
         expect(page.get_by_text(text(f"noise.{words}", language), exact=True).first).to_be_visible()
     expect(page.locator('[part="t"]')).to_have_text("0.50")
     expect(page.locator('.noise-lab [aria-checked="true"][data-value="5"]')).to_be_visible()
