@@ -92,7 +92,7 @@ class Shares:
     def note(self, images: list[tuple[str, int]], seconds: float) -> None:
         """So many images were computed for each address, in so many seconds."""
         now = time.perf_counter()
-        fading, self._faded = 0.5 ** ((now - self._faded) / HALF_LIFE), now
+        fading, self._faded = 0.5 ** (max(now - self._faded, 0.0) / HALF_LIFE), now
         self._seconds = {address: used * fading for address, used in self._seconds.items() if used * fading > 1e-3}
         total = sum(count for _, count in images)
         for address, count in images:
