@@ -32,9 +32,10 @@ from diffusion.condition import NULL_LABEL, Condition
 from diffusion.config import ModelConfig
 from diffusion.denoiser import Denoiser, preconditioned
 from diffusion.io.images import to_input
+from diffusion.losses import noised
 from diffusion.model import Model
 from diffusion.networks.layers import group_norm
-from diffusion.process import Level, like
+from diffusion.process import Level
 from diffusion.runtime.precision import use_bfloat16
 from diffusion.samplers import SAMPLERS
 from train.distillation import Distillation, distillation
@@ -108,19 +109,22 @@ class AdversarialDistillation:
         scale = None if most is None else torch.empty(len(eps), device=eps.device).uniform_(1, most)
         sampled = self.as_seen(self.sampled(denoiser, eps, replace(condition, guidance_scale=scale)))
 
-        level = denoiser.process.level(judged_times(len(x0), denoiser.process.t_min))
+        judged_t = judged_times(len(x0), denoiser.process.t_min)
+        (real_x, level), (x, _) = (
+            noised(denoiser.process, each, judged_t, torch.randn_like(each)) for each in (x0, sampled)
+        )
         with torch.autocast(x0.device.type, torch.bfloat16, enabled=self.bfloat16):
-            maps = self.feature_maps(noised(sampled, level), sampled, level, condition)
+            maps = self.feature_maps(x, sampled, level, condition)
             detached = {name: weight.detach() for name, weight in self.discriminator.named_parameters()}
             judged = functional_call(self.discriminator, detached, (maps, condition.labels))
-            told_apart = self.told_apart(x0, [h.detach() for h in maps], level, condition)
+            told_apart = self.told_apart(x0, real_x, [h.detach() for h in maps], level, condition)
         return distilled.mean() + (WEIGHT * nn.functional.softplus(-judged) + told_apart).mean(1)
 
-    def told_apart(self, x0: Tensor, fake_maps: list[Tensor], level: Level, condition: Condition) -> Tensor:
+    def told_apart(self, x0: Tensor, x: Tensor, fake_maps: list[Tensor], level: Level, condition: Condition) -> Tensor:
         """The discriminator's own loss, (N, number of heads): samples are not real, and neither is a real image with
         the label of another (Reed et al. 2016); and its logits change little with the image (Lin et al. 2025,
         approximated R1), or it would soon be sure of itself and the student have nothing to learn from."""
-        x, others = noised(x0, level), other_labels(condition)
+        others = other_labels(condition)
         with torch.no_grad():
             real_maps = self.feature_maps(x, x0, level, condition)
             near_maps = self.feature_maps(x + NEAR * torch.randn_like(x), x0, level, condition)
@@ -153,10 +157,6 @@ class AdversarialDistillation:
         return [grey_levels(images), *self.features(x, level, condition)]
 
 
-def noised(images: Tensor, level: Level) -> Tensor:
-    return like(level.alpha, images) * images + like(level.sigma, images) * torch.randn_like(images)
-
-
 def other_labels(condition: Condition) -> Condition:
     """Each image with the label of the next one in the batch."""
     return condition if condition.labels is None else replace(condition, labels=condition.labels.roll(1))
@@ -176,9 +176,9 @@ def grey_levels(images: Tensor) -> Tensor:
 
 
 def judged_times(n: int, t_min: float) -> Tensor:
-    """Times (n, 1, 1, 1) float64 at which images are judged: half of them below a quarter of ``NOISIEST``, where edges
+    """Times (n,) float64 at which images are judged: half of them below a quarter of ``NOISIEST``, where edges
     are seen."""
-    return t_min + (NOISIEST - t_min) * torch.rand(n, 1, 1, 1, dtype=torch.float64) ** 2
+    return t_min + (NOISIEST - t_min) * torch.rand(n, dtype=torch.float64) ** 2
 
 
 def straight_through(value: Tensor, x: Tensor) -> Tensor:
