@@ -5,7 +5,11 @@ rows of 20, the digits from 0 to 9 by turns.
 """
 
 import argparse
+import sys
 from pathlib import Path
+
+if not __package__:  # started as a file: its imports are relative to the repository
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 import torch
 
