@@ -3,7 +3,7 @@
 On Hugging Face Spaces this file is what is started. The variables GRADIO_SERVER_NAME, GRADIO_SERVER_PORT and
 DIGIT_DIFFUSION_MODEL stand for --host, --port and --model where these are not given. DIGIT_DIFFUSION_PRECISION, fp32
 or bf16, decides in which precision models draw; else that is measured. DIGIT_DIFFUSION_MAX_WORK and
-DIGIT_DIFFUSION_MAX_MEMORY bound what one visitor may take (ui/limits.py).
+DIGIT_DIFFUSION_MAX_MEMORY bound what one visitor may take (ui/hosting/limits.py).
 """
 
 import atexit
@@ -12,11 +12,11 @@ import sys
 import threading
 from typing import NoReturn
 
-from ui.starting import HOST, PORT, check_temporary_folder, checked_host, checked_port, tidy_environment
+from ui.hosting.starting import HOST, PORT, check_temporary_folder, checked_host, checked_port, tidy_environment
 
 GIVEN = tidy_environment()  # before Gradio is imported
 
-import ui.zero_gpu  # noqa: E402, F401  (on ZeroGPU "spaces" has to be imported before torch touches CUDA)
+import ui.hosting.zero_gpu  # noqa: E402, F401  (on ZeroGPU "spaces" has to be imported before torch touches CUDA)
 from diffusion.errors import InputError  # noqa: E402
 from diffusion.runtime.command_line import Parser  # noqa: E402
 
@@ -43,9 +43,9 @@ def main(arguments: list[str] | None = None) -> None:
     from diffusion.runtime import configure
     from diffusion.runtime.threads import use_one_core
     from ui.app import build
-    from ui.door import connections, quieten, raise_file_limit
     from ui.engine import FALLBACK, Engine
     from ui.gradio_workarounds import bound_connections, check_ourselves_directly
+    from ui.hosting.door import connections, quieten, raise_file_limit
     from ui.static import launch_options
 
     configure()

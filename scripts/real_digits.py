@@ -16,7 +16,7 @@ import torch
 from diffusion.io.images import png_bytes, sheet
 from diffusion.io.model_directory import write_atomically
 from train.datasets import load_dataset
-from ui.real_digits import ASSETS, COLUMNS, OF_EACH
+from ui.lab.real_digits import ASSETS, COLUMNS, OF_EACH
 
 
 def main() -> None:

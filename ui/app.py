@@ -7,9 +7,10 @@ from typing import Any
 
 import gradio as gr
 
-from ui import api, i18n, player
+from ui import i18n, player
 from ui.calls import Values, call, in_browser
 from ui.controls import default_label
+from ui.endpoints import generate as endpoint
 from ui.engine import Engine
 from ui.gradio_workarounds import Blocks, poll_queue_less
 from ui.model_names import HUB
@@ -32,7 +33,7 @@ def build(engine: Engine) -> gr.Blocks:
         with gr.Tab(i18n.text("noise.tab")) as noise_label:
             NoiseTab(engine)
         tab.wire(header.change)
-        api.add(engine)
+        endpoint.add(engine)
         translate = translating({"generate.tab": tab_label, "noise.tab": noise_label}, tab)
         for event in (header.change, blocks.load):
             event(fn=None, **translate)

@@ -14,7 +14,7 @@ from typing import Any
 import gradio as gr
 
 from diffusion.errors import InputError
-from ui.streams import in_background
+from ui.hosting.streams import in_background
 
 Values = dict[str, Any]
 

@@ -31,10 +31,10 @@ from diffusion.runtime.threads import use_one_core
 from diffusion.trajectory import kept_indices, trajectory
 from train.evaluation.classifier import EvaluationClassifier, classify, load_evaluation_classifier
 from ui.frames import Frame
+from ui.hosting.limits import Limits
+from ui.hosting.places import Places
 from ui.job import Job, prepare, tile_names
-from ui.limits import Limits
 from ui.model_names import HUB, ModelEntry
-from ui.places import Places
 from ui.registry import Registry
 from ui.request import Request
 

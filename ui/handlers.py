@@ -13,8 +13,8 @@ from diffusion.settings import Use, applicable
 from ui import player
 from ui.calls import Values, checked
 from ui.engine import Engine
+from ui.hosting.places import Busy
 from ui.i18n import error_text
-from ui.places import Busy
 from ui.request import REQUEST_SETTINGS, Request
 
 MAX_LIVE_STEPS = 8  # more take too long to follow a hand

@@ -18,7 +18,7 @@ from train.evaluation.classifier import generates_digits
 from ui.example_digits import low_res_digits
 from ui.fast_png import fast_png
 from ui.frames import FrameShape
-from ui.limits import Cost, request_cost
+from ui.hosting.limits import Cost, request_cost
 from ui.registry import Registry
 from ui.request import Request
 

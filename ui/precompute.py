@@ -26,8 +26,8 @@ from ui import player
 from ui.controls import START_VALUES
 from ui.engine import Engine
 from ui.example_digits import low_res_digits
+from ui.hosting.limits import request_cost
 from ui.i18n import error_text, text
-from ui.limits import request_cost
 from ui.model_names import HUB
 from ui.request import Request
 

@@ -22,10 +22,10 @@ from diffusion.runtime.device import default_device
 from diffusion.runtime.precision import use_bfloat16
 from diffusion.runtime.threads import use_one_core
 from train.presets import PRESETS
-from ui.held_models import HeldModels, Key, Stamp
-from ui.limits import LARGE, Limits
+from ui.hosting.held_models import HeldModels, Key, Stamp
+from ui.hosting.limits import LARGE, Limits
+from ui.hosting.places import Busy
 from ui.model_names import HUB, ModelEntry, Source, described, public_name, short_name, speaking_of
-from ui.places import Busy
 
 LISTED = 20  # models that visitors have fetched from the Hub; the earliest makes room
 DOWNLOADS = 8  # who fetch from the Hub, or wait for it, at the same time

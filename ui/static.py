@@ -15,7 +15,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from ui.door import Door
+from ui.hosting.door import Door
 from ui.i18n import LANGUAGES
 from ui.theme import css, theme
 

@@ -114,6 +114,6 @@ def test_without_a_quick_model_there_is_no_switch(choices, weights):
 
 
 def test_where_too_many_wait_there_is_no_sheet_and_no_error(handlers, monkeypatch):
-    monkeypatch.setattr("ui.places.RUNNING", 0)
-    monkeypatch.setattr("ui.places.WAITING", 0)
+    monkeypatch.setattr("ui.hosting.places.RUNNING", 0)
+    monkeypatch.setattr("ui.hosting.places.WAITING", 0)
     assert handlers.live(VALUES) is None

@@ -15,8 +15,8 @@ from diffusion.runtime.cost import network_cost
 from tests.tiny import tiny_model
 from ui import registry as registry_module
 from ui.engine import Engine
-from ui.limits import MEMORY
-from ui.places import Busy
+from ui.hosting.limits import MEMORY
+from ui.hosting.places import Busy
 from ui.request import Request
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from diffusion.process import CosineVP, ExponentialVE, Flow, LinearVP
 from diffusion.samplers import SAMPLERS
-from ui import api
+from ui.endpoints import results as results_module
 from ui.precompute import QUICK_SAMPLER
 
 
@@ -19,16 +19,16 @@ def write(tmp_path):
 
 
 def test_the_earliest_results_make_room(monkeypatch, write, tmp_path):
-    monkeypatch.setattr(api, "MAX_RESULT_BYTES", 35)
-    results = api.Results()
+    monkeypatch.setattr(results_module, "MAX_RESULT_BYTES", 35)
+    results = results_module.Results()
     for name in ("a", "b", "c", "a", "d"):  # the same result again is the same file
         assert results.add(write(name)) == str(tmp_path / name)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "c", "d"]
 
 
 def test_the_last_result_stays_however_large(monkeypatch, write, tmp_path):
-    monkeypatch.setattr(api, "MAX_RESULT_BYTES", 1)
-    results = api.Results()
+    monkeypatch.setattr(results_module, "MAX_RESULT_BYTES", 1)
+    results = results_module.Results()
     for name in ("a", "b"):
         results.add(write(name))
     assert [path.name for path in tmp_path.iterdir()] == ["b"]

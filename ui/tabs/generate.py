@@ -12,10 +12,10 @@ from ui.calls import call, in_browser
 from ui.choices import Choices
 from ui.controls import control, model_properties, tile_properties
 from ui.handlers import Handlers
+from ui.hosting.zero_gpu import on_gpu
 from ui.precompute import Precomputed
 from ui.tabs.live import Live, sampling_live
 from ui.tabs.run_buttons import RunButtons, stopping
-from ui.zero_gpu import on_gpu
 
 EXPLAINED = ("guidance_scale", "eta", "respacing", *(name for name, setting in SETTINGS.items() if setting.advanced))
 

@@ -14,8 +14,8 @@ import gradio as gr
 from ui.calls import call, in_browser, named
 from ui.choices import Choices
 from ui.handlers import Handlers
-from ui.streams import STREAMS, visitor_of
-from ui.zero_gpu import on_gpu
+from ui.hosting.streams import STREAMS, visitor_of
+from ui.hosting.zero_gpu import on_gpu
 
 IN_BROWSER: dict[str, Any] = {"fn": None, "trigger_mode": "multiple"}
 

@@ -19,14 +19,15 @@ from diffusion.errors import InputError
 from diffusion.io.images import to_uint8
 from diffusion.noise import ImageNoise
 from diffusion.process import CosineVP, ExponentialVE, Flow, LinearVP, Process
-from ui import i18n, noise_api, player
+from ui import i18n, player
 from ui.calls import Values, checked
+from ui.endpoints import noise as endpoint
 from ui.engine import Engine
-from ui.noise import Guess, NoiseLab, NoiseRequest
-from ui.places import Busy
-from ui.real_digits import OF_EACH, SIZE, bundled, bundled_index, training_set
-from ui.streams import STREAMS, visitor_of
-from ui.zero_gpu import on_gpu
+from ui.hosting.places import Busy
+from ui.hosting.streams import STREAMS, visitor_of
+from ui.hosting.zero_gpu import on_gpu
+from ui.lab.noise import Guess, NoiseLab, NoiseRequest
+from ui.lab.real_digits import OF_EACH, SIZE, bundled, bundled_index, training_set
 
 PROCESSES = (LinearVP(), CosineVP(), ExponentialVE(), Flow())
 TIMES = 101  # of the slider, from 0 to 1
@@ -40,7 +41,7 @@ class NoiseTab:
         self.lab = NoiseLab(engine)
         functions = [served("scene", self.scene), served("view", self.view), served("curve", self.curve)]
         self.component = player.noise(functions)
-        noise_api.add(self.lab)
+        endpoint.add(self.lab)
 
     def scene(self, request: NoiseRequest) -> Values:
         """All that x_t is made of, for each of the digits, and what there is to choose from."""

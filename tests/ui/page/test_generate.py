@@ -21,7 +21,7 @@ from tests.ui.page.actions import (
     set_number,
     tile,
 )
-from ui.places import RUNNING
+from ui.hosting.places import RUNNING
 
 
 def test_at_rest_a_finished_example_can_be_played(page: Page):

@@ -12,7 +12,7 @@ from PIL import Image
 from diffusion.io.images import to_uint8
 from tests.tiny import tiny_model
 from tests.ui.server.calls import GOOD, sample
-from ui.places import RUNNING as VISITORS
+from ui.hosting.places import RUNNING as VISITORS
 
 pytestmark = pytest.mark.slow
 

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from tests.ui.server.calls import GOOD, JSON, call, sample
-from ui.door import MAX_BODY
+from ui.hosting.door import MAX_BODY
 
 pytestmark = pytest.mark.slow
 

@@ -11,7 +11,7 @@ from PIL import Image
 from diffusion.io.images import sheet, to_uint8
 from ui.app import build
 from ui.engine import Engine
-from ui.noise import NOISE_SETTINGS, NoiseLab, NoiseRequest
+from ui.lab.noise import NOISE_SETTINGS, NoiseLab, NoiseRequest
 
 
 def test_the_answer_is_the_engines(client, home, monkeypatch):

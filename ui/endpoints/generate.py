@@ -1,24 +1,21 @@
 """The public endpoint ``/generate``: for gradio_client, plain HTTP and MCP. Its parameters and their documentation
 are those of a ``Request``."""
 
-import inspect
-import os
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import aclosing, closing, suppress
-from threading import Lock
+from collections.abc import AsyncIterator, Iterator
+from contextlib import aclosing, closing
 from typing import Any
 
 import gradio as gr
 from gradio.processing_utils import save_bytes_to_cache
 
 from diffusion.errors import InputError
-from diffusion.settings_schema import Setting
+from ui.endpoints.parameters import component, describe
+from ui.endpoints.results import Results
 from ui.engine import Engine
+from ui.hosting.streams import STREAMS, visitor_of
+from ui.hosting.zero_gpu import on_gpu
 from ui.request import REQUEST_SETTINGS, Request
-from ui.streams import STREAMS, visitor_of
-from ui.zero_gpu import on_gpu
 
-MAX_RESULT_BYTES = 200_000_000  # on disk
 DESCRIPTION = """Sample images from a diffusion model.
 
 Args:
@@ -43,34 +40,6 @@ def default_of(name: str) -> Any:
     """What a call may leave out."""
     unset = Request.model_fields[name].default
     return "" if unset is None and REQUEST_SETTINGS[name].kind in ("text", "choice") else unset
-
-
-def documented(name: str, setting: Setting) -> str:
-    """A parameter's line in the description of an endpoint."""
-    allowed = "" if setting.kind == "text" else f": {setting.allowed}"
-    unset = "the model's own" if setting.own else setting.default
-    left_out = "" if unset is None else f"; if left out, {unset}"
-    return f"    {name}: {setting.help}{allowed}{left_out}."
-
-
-class Results:
-    """The files of the last results, which callers fetch: the earliest make room."""
-
-    def __init__(self) -> None:
-        self._sizes: dict[str, int] = {}  # by path, in the order of their last use
-        self._lock = Lock()
-
-    def add(self, path: str) -> str:
-        """Note a file that was written; the same result is the same file."""
-        with self._lock:
-            self._sizes.pop(path, None)
-            self._sizes[path] = os.path.getsize(path)
-            while sum(self._sizes.values()) > MAX_RESULT_BYTES and len(self._sizes) > 1:
-                earliest = next(iter(self._sizes))
-                del self._sizes[earliest]
-                with suppress(OSError):
-                    os.remove(earliest)
-        return path
 
 
 def add(engine: Engine) -> None:
@@ -121,22 +90,3 @@ def add(engine: Engine) -> None:
             api_name="generate",
             preprocess=False,  # wrong types are answered by Request, in words
         )
-
-
-def describe(
-    function: Callable[..., Any], description: str, settings: dict[str, Setting], defaults: dict[str, Any]
-) -> None:
-    """Give the function of an endpoint, which takes a ``gr.Request`` and values, the signature and the documentation
-    that Gradio reads. ``description`` has a place for the "{parameters}"."""
-    lines = (documented(name, setting) for name, setting in settings.items())
-    function.__doc__ = description.format(parameters="\n".join(lines))
-    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
-    parameters = [inspect.Parameter(name, kind, default=defaults[name]) for name in settings]
-    sender = inspect.Parameter("request", inspect.Parameter.POSITIONAL_ONLY, annotation=gr.Request)
-    function.__signature__ = inspect.Signature([sender, *parameters])  # type: ignore[attr-defined]
-
-
-def component(name: str, setting: Setting, default: Any) -> gr.components.Component:
-    """What takes a parameter; nobody sees it."""
-    numeric = setting.kind in ("integer", "number")
-    return gr.Number(default, label=name) if numeric else gr.Textbox(default, label=name)

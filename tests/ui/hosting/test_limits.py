@@ -9,7 +9,7 @@ from diffusion.runtime.cost import NetworkCost, measured, network_cost
 from tests.tiny import DIT, ENLARGER, tiny_classifier, tiny_enlarger, tiny_model
 from ui.engine import Engine
 from ui.frames import FEWEST_FRAMES, MAX_BYTES, FrameShape
-from ui.limits import GIGA, MEMORY, TERA, WORK, Cost, Limits, granted_memory, request_cost
+from ui.hosting.limits import GIGA, MEMORY, TERA, WORK, Cost, Limits, granted_memory, request_cost
 from ui.request import Request
 
 CPU = torch.device("cpu")

@@ -8,8 +8,8 @@ from types import SimpleNamespace
 import pytest
 
 from diffusion.runtime.callers import current_caller
-from ui import streams as streams_module
-from ui.streams import Streams, in_background, visitor_of
+from ui.hosting import streams as streams_module
+from ui.hosting.streams import Streams, in_background, visitor_of
 
 VISITOR = ("10.0.0.7", "a session")
 

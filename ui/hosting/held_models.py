@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from threading import RLock
 from typing import Any, Literal
 
-from ui.places import Busy
+from ui.hosting.places import Busy
 
 Stamp = tuple[int, ...]
 Key = tuple[Literal["model", "classifier"], str]  # what a reference is wanted as, and the reference

@@ -7,8 +7,8 @@ import pytest
 
 from diffusion.runtime.batching import MUCH_WORK
 from diffusion.runtime.callers import Caller, Stopped
-from ui import places as places_module
-from ui.places import Busy, Places
+from ui.hosting import places as places_module
+from ui.hosting.places import Busy, Places
 
 LONG = 2 * MUCH_WORK
 

@@ -11,9 +11,9 @@ from gradio import http_server
 from starlette.middleware import Middleware
 from starlette.testclient import TestClient
 
-from ui import door as door_module
 from ui import gradio_workarounds
-from ui.door import Allowance, Door, connections, quieten
+from ui.hosting import door as door_module
+from ui.hosting.door import Allowance, Door, connections, quieten
 
 
 @pytest.fixture

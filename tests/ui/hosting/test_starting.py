@@ -11,8 +11,8 @@ import pytest
 from diffusion import InputError
 from tests.programs import run_python
 from tests.ui.app_process import free_port, running_app
-from ui import starting
-from ui.starting import HOST, PORT, checked_host, checked_port, tidy_environment
+from ui.hosting import starting
+from ui.hosting.starting import HOST, PORT, checked_host, checked_port, tidy_environment
 
 
 @pytest.fixture

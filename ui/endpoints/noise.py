@@ -8,10 +8,11 @@ from torch import cat
 
 from diffusion.errors import InputError
 from diffusion.io.images import png_bytes, sheet, to_uint8
-from ui.api import Results, component, describe
-from ui.noise import NOISE_SETTINGS, NoiseLab, NoiseRequest
-from ui.streams import STREAMS, visitor_of
-from ui.zero_gpu import on_gpu
+from ui.endpoints.parameters import component, describe
+from ui.endpoints.results import Results
+from ui.hosting.streams import STREAMS, visitor_of
+from ui.hosting.zero_gpu import on_gpu
+from ui.lab.noise import NOISE_SETTINGS, NoiseLab, NoiseRequest
 
 DEFAULTS = {name: NoiseRequest.model_fields[name].default for name in NOISE_SETTINGS}
 DESCRIPTION = """Add noise to a real digit, and remove it in one call of the network.

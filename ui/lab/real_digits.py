@@ -12,7 +12,7 @@ from einops import rearrange
 from PIL import Image
 from torch import Tensor
 
-ASSETS = Path(__file__).parents[1] / "assets"  # digits-train.png and digits-test.png, made by scripts/real_digits.py
+ASSETS = Path(__file__).parents[2] / "assets"  # digits-train.png and digits-test.png, made by scripts/real_digits.py
 SIZE = 28  # pixels of a digit
 COLUMNS = 20  # of a sheet
 OF_EACH = 50  # images of each digit on it, the digits from 0 to 9 by turns

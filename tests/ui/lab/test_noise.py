@@ -14,11 +14,11 @@ from diffusion.io.images import to_input
 from diffusion.noise import ImageNoise
 from tests.tiny import tiny_enlarger, tiny_model
 from train.evaluation.classifier import classify, load_evaluation_classifier
-from ui import real_digits
 from ui.engine import Engine
-from ui.gaussian_blur import WIDTHS, best_blur, kernels
-from ui.noise import NEIGHBOURS, NoiseLab, NoiseRequest
-from ui.real_digits import bundled, training_set
+from ui.lab import real_digits
+from ui.lab.gaussian_blur import WIDTHS, best_blur, kernels
+from ui.lab.noise import NEIGHBOURS, NoiseLab, NoiseRequest
+from ui.lab.real_digits import bundled, training_set
 from ui.tabs.noise import served, table
 
 

@@ -31,9 +31,9 @@ from diffusion.settings_schema import Settings, field, settings_of
 from train.datasets import DIGITS
 from train.evaluation.classifier import matching_dataset
 from ui.engine import FALLBACK, Engine, out_of_memory_explained
-from ui.gaussian_blur import best_blur
+from ui.lab.gaussian_blur import best_blur
+from ui.lab.real_digits import OF_EACH, bundled, bundled_index, training_set
 from ui.model_names import ModelEntry
-from ui.real_digits import OF_EACH, bundled, bundled_index, training_set
 
 T_MIN = 1e-3  # where training ends, too
 CURVE = 25  # noise levels on the curve of errors
