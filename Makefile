@@ -10,7 +10,8 @@ demo: .venv/app
 	$(BIN)/python app.py
 
 test: .venv/dev browser
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto -m "not browser"
+	$(BIN)/python -m pytest -m browser
 
 fast: .venv/dev
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto -m "not browser and not slow"
