@@ -16,10 +16,16 @@ def forked_levels(
     those returned. What the steps before it have used of the noise is passed over. Raises InputError."""
     if start is None:
         raise InputError("model.start_t_alone")
-    if not process.t_min < start_t <= 1:
+    on_grid = any(abs(level.t - start_t) < SAME for level in levels[:-1])
+    if not (on_grid or process.t_min < start_t <= 1):
         raise InputError("model.start_t", low=process.t_min, given=start_t)
-    first = next((level for level in levels if abs(level.t - start_t) < SAME), process.level(start_t))
-    rest = [level for level in levels if level.t < first.t - SAME]
-    for _ in range(len(levels) - len(rest)):  # one for the beginning, and one for each step
+    rest = levels_from(process, levels, start_t)
+    for _ in range(len(levels) + 1 - len(rest)):  # one for the beginning, and one for each step
         noise()
-    return [first, *rest]
+    return rest
+
+
+def levels_from(process: Process, levels: list[Level], start_t: float) -> list[Level]:
+    """The level of ``start_t`` in [0, 1], and of the levels of a sampling grid those beyond it."""
+    first = next((level for level in levels if abs(level.t - start_t) < SAME), process.level(start_t))
+    return [first, *(level for level in levels if level.t < first.t - SAME)]

@@ -30,19 +30,30 @@ class State:
 
 
 def trajectory(
-    model: Model, labels: Sequence[int], settings: SamplingSettings, first_index: int = 0, **arguments: Any
+    model: Model,
+    labels: Sequence[int],
+    settings: SamplingSettings,
+    first_index: int = 0,
+    fork: State | None = None,
+    **arguments: Any,
 ) -> Generator[State, None, None]:
-    """The steps + 1 states of ``model.sample`` with resolved settings; ``arguments`` are its others.
+    """The steps + 1 states of ``model.sample`` with resolved settings; ``arguments`` are its others. With the ``fork``
+    of a trajectory of the same process, those from there on, whose indices go on from its own.
 
     State i comes as soon as the network has been called at level i. Closing the generator ends the sampling.
     """
-    level = model.levels(settings)[0]
-    noise = ImageNoise(settings.seed, len(labels), model.config.image_shape, first_index, model.device)
-    x = level.sigma * noise()  # where sample() starts
+    if fork is None:
+        level = model.levels(settings)[0]
+        noise = ImageNoise(settings.seed, len(labels), model.config.image_shape, first_index, model.device)
+        first, x = 0, level.sigma * noise()  # where sample() starts
+    else:
+        first, level, x = fork.index, fork.level, fork.x
+        arguments |= {"start": x, "start_t": level.t}
+    index = first
     for step in model.sample(labels, settings=settings, first_index=first_index, **arguments):
-        yield State(step.index, level, x, step.x0)
-        level, x = step.level, step.x
-    yield State(settings.steps, level, x, x)
+        yield State(index, level, x, step.x0)
+        index, level, x = first + step.index + 1, step.level, step.x
+    yield State(index, level, x, x)
 
 
 def kept_indices(steps: int, most: int) -> set[int]:

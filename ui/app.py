@@ -10,9 +10,10 @@ import gradio as gr
 from ui import i18n, player
 from ui.calls import Values, call, in_browser
 from ui.controls import default_label
-from ui.endpoints import generate as endpoint
+from ui.endpoints import fork, generate
 from ui.engine import Engine
 from ui.gradio_workarounds import Blocks, poll_queue_less
+from ui.lab.fork import ForkLab
 from ui.model_names import HUB
 from ui.precompute import Precomputed
 from ui.tabs.generate import GenerateTab
@@ -33,7 +34,8 @@ def build(engine: Engine) -> gr.Blocks:
         with gr.Tab(i18n.text("noise.tab")) as noise_label:
             NoiseTab(engine)
         tab.wire(header.change)
-        endpoint.add(engine)
+        generate.add(engine)
+        fork.add(ForkLab(engine))
         translate = translating({"generate.tab": tab_label, "noise.tab": noise_label}, tab)
         for event in (header.change, blocks.load):
             event(fn=None, **translate)

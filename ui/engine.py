@@ -28,7 +28,7 @@ from diffusion.runtime.device import default_device
 from diffusion.runtime.memory import is_out_of_memory
 from diffusion.runtime.precision import requested_precision
 from diffusion.runtime.threads import use_one_core
-from diffusion.trajectory import kept_indices, trajectory
+from diffusion.trajectory import kept_indices
 from train.evaluation.classifier import EvaluationClassifier, classify, load_evaluation_classifier
 from ui.frames import Frame
 from ui.hosting.limits import Limits
@@ -76,6 +76,7 @@ class Update(NamedTuple):
     result: Result | None = None
     low_res_png: bytes | None = None  # with the first one, where the model enlarges: a PNG sheet like a frame's
     frame_size: int = 0  # of an image in the frames, in pixels
+    record: dict[str, Any] | None = None  # as the result's
 
 
 class ModelInfo(NamedTuple):
@@ -153,9 +154,14 @@ class Engine:
         The model is loaded and everything checked before this returns; the first update waits for a place. Raises
         InputError, and ``Stopped`` once the caller (``diffusion.runtime.callers``) is stopped.
         """
-        return self._updates(prepare(request, self._checked(request.model), self.registry), watched)
+        return self.updates(self.prepare(request), watched)
 
-    def _updates(self, job: Job, watched: bool) -> Generator[Update, None, None]:
+    def prepare(self, request: Request) -> Job:
+        """The job of a request, its model loaded and everything checked. Raises InputError."""
+        return prepare(request, self._checked(request.model), self.registry)
+
+    def updates(self, job: Job, watched: bool) -> Generator[Update, None, None]:
+        """``run`` of a job."""
         use_one_core()  # the batching service's thread computes; each part of a run may be in another thread
         caller = current_caller()
         caller.work = job.cost.operations
@@ -163,21 +169,22 @@ class Engine:
             yield from self._sampling(job, watched)
 
     def _sampling(self, job: Job, watched: bool) -> Generator[Update, None, None]:
-        total = job.settings.steps
-        kept = kept_indices(total, job.frames.most) if watched else ()
+        first, total = job.first, job.last
+        kept = {first + i for i in kept_indices(total - first, job.frames.most)} if watched else ()
+        about = (job.frames.size, job.record)
         frames: list[Frame] = []
         started = time.perf_counter()
         due = pulse = started  # when the next update may come; the first at once
-        with closing(trajectory(job.model, job.labels, job.settings, **job.arguments)) as path:
-            for state in path:
+        with closing(job.states()) as states:
+            for state in states:
                 if state.index in kept:
                     frames.append(job.frames.frame(state))
                 now = time.perf_counter()
                 left = (now - started) / max(state.index, 1) * (total - state.index)  # seconds, by those before
-                ends = state.index > 0 and left <= INTERVAL  # what is new comes with the result
+                ends = state.index > first and left <= INTERVAL  # what is new comes with the result
                 if not ends and now >= (due if frames else max(due, pulse)):
-                    first = None if state.index else job.low_res_png
-                    yield Update(frames, state.index, total, now - started, None, first, job.frames.size)
+                    small = None if state.index > first else job.low_res_png
+                    yield Update(frames, state.index, total, now - started, None, small, *about)
                     use_one_core()
                     frames = []
                     back = time.perf_counter()
@@ -186,7 +193,7 @@ class Engine:
                     started += back - now  # the receiver's time does not count
             seconds = time.perf_counter() - started
             result = self._result(job, state.x, seconds)
-        yield Update(frames, total, total, seconds, result, frame_size=job.frames.size)
+        yield Update(frames, total, total, seconds, result, None, *about)
 
     def _result(self, job: Job, x: Tensor, seconds: float) -> Result:
         images = to_uint8(x)

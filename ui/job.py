@@ -1,5 +1,7 @@
 """A request made ready: everything is checked and loaded here, before sampling begins."""
 
+from collections.abc import Generator
+from contextlib import closing
 from typing import Any, NamedTuple
 
 from torch import nn
@@ -9,10 +11,13 @@ from diffusion.advice import warning
 from diffusion.condition import label_index
 from diffusion.config import ModelConfig
 from diffusion.errors import Message
+from diffusion.fork import levels_from
 from diffusion.io.images import sheet, to_uint8
 from diffusion.model import Model
+from diffusion.process import Level
 from diffusion.runtime.precision import precision_on
 from diffusion.settings import SamplingSettings
+from diffusion.trajectory import State, trajectory
 from train.datasets import DIGITS
 from train.evaluation.classifier import generates_digits
 from ui.example_digits import low_res_digits
@@ -37,6 +42,45 @@ class Job(NamedTuple):
     cost: Cost
     frames: FrameShape
     warning: Message | None  # why there will be no picture, where that is known beforehand
+    origin: "Fork | None" = None  # what it goes on from
+
+    @property
+    def first(self) -> int:
+        """The index of the first of its states."""
+        return self.origin.step if self.origin else 0
+
+    @property
+    def last(self) -> int:
+        """The index of the last one."""
+        return self.first + len(self.levels) - 1
+
+    @property
+    def levels(self) -> list[Level]:
+        """The levels of its states."""
+        levels = self.model.levels(self.settings)
+        return levels if self.origin is None else levels_from(self.model.process, levels, self.origin.level.t)
+
+    def states(self) -> Generator[State, None, None]:
+        """Its states. Those of a fork come once it has been computed anew what it goes on from."""
+        fork = self.origin and self.origin.state()
+        return trajectory(self.model, self.labels, self.settings, fork=fork, **self.arguments)
+
+
+class Fork(NamedTuple):
+    """The state with the index ``step`` of a job, which another goes on from."""
+
+    job: Job
+    step: int
+
+    @property
+    def level(self) -> Level:
+        """Its level."""
+        return self.job.levels[self.step - self.job.first]
+
+    def state(self) -> State:
+        """Itself, computed."""
+        with closing(self.job.states()) as states:
+            return next(state for state in states if state.index == self.step)
 
 
 def prepare(request: Request, ref: str, registry: Registry) -> Job:

@@ -59,6 +59,7 @@ def message(run: str, request: Request, update: Update, example: bool = False, l
         "seed": request.seed or 0,
         "count": request.num_images,
         "size": update.frame_size,
+        "settings": update.record,
         "step": update.step,
         "total": update.total,
         "seconds": round(update.seconds, 3),

@@ -1,0 +1,135 @@
+"""Going on from any step of a run with other settings, without Gradio.
+
+    lab = ForkLab(engine)
+    for update in lab.run(ForkRequest.of({"label": "7", "seed": 3}, [{"step": 8, "label": "3"}])):
+        show(update.frames)      # of the steps from 8 on; those before are the run's
+
+Nothing is kept between requests: the noisy images at a step are computed anew, from the settings of the run, which have
+one result. Without a change a fork ends as the run does, to the last bit, but for multistep samplers: they begin anew.
+"""
+
+import json
+from collections.abc import Generator
+from typing import Any, NamedTuple
+
+from diffusion.config import ModelConfig
+from diffusion.errors import InputError
+from diffusion.settings import SETTINGS, Use, applicable
+from ui.engine import Engine, Update
+from ui.hosting.limits import Cost
+from ui.job import Fork, Job
+from ui.request import REQUEST_SETTINGS, Request
+
+MOST = 6  # forks of forks
+EXAMPLE = '[{"step": 5, "label": "3"}]'
+UNFIT = {  # why a model cannot go on from a step of another: the code of a message, and what has to be the same
+    "fork.task": lambda config: config.task,
+    "fork.size": lambda config: config.image_shape,
+    "fork.process": lambda config: config.process,
+}
+
+
+class Change(NamedTuple):
+    """From which step on which settings are others."""
+
+    step: Any
+    settings: dict[str, Any]
+
+
+class ForkRequest(NamedTuple):
+    """A run, and the forks that lead from it, each from the one before. Everything may come from anyone."""
+
+    origin: Request
+    forks: list[Change]
+
+    @classmethod
+    def of(cls, settings: dict[str, Any], forks: Any) -> "ForkRequest":
+        """settings: of the run, by name; a record of a result will do. forks: a list, or the same as JSON, of what each
+        fork changes and its "step". Raises InputError."""
+        if isinstance(forks, str):
+            try:
+                forks = json.loads(forks)
+            except (ValueError, RecursionError):
+                raise InputError("fork.list", setting="forks", most=MOST, example=EXAMPLE, given=forks) from None
+        fit = isinstance(forks, list) and 1 <= len(forks) <= MOST
+        if not fit or not all(isinstance(each, dict) and "step" in each for each in forks):
+            raise InputError("fork.list", setting="forks", most=MOST, example=EXAMPLE, given=forks)
+        about = ("precision", "version")  # of a record: what no request has
+        origin = Request(**{str(name): value for name, value in settings.items() if name not in about})
+        changes = [{str(name): value for name, value in each.items() if name != "step"} for each in forks]
+        for change in changes:
+            Request(**change)
+            if "num_images" in change:
+                raise InputError("fork.fixed", setting="num_images")
+        return cls(origin, [Change(each["step"], change) for each, change in zip(forks, changes, strict=True)])
+
+
+class ForkLab:
+    """Forks of an engine's runs."""
+
+    def __init__(self, engine: Engine):
+        self.engine = engine
+
+    def run(self, request: ForkRequest, watched: bool = True) -> Generator[Update, None, None]:
+        """The last of the forks, as ``Engine.run``: its steps are counted on from those of the run. Raises
+        InputError."""
+        return self.engine.updates(self.job(request), watched)
+
+    def job(self, request: ForkRequest) -> Job:
+        """The job of a request: everything is checked, nothing computed. Raises InputError."""
+        job = self.engine.prepare(request.origin)
+        record = dict(job.record)
+        operations, memory, done = job.cost.operations, job.cost.memory, []
+        for change in request.forks:
+            step = checked_step(change.step, job)
+            after = self.engine.prepare(self.changed(job, change.settings))
+            after = after._replace(origin=Fork(job, step))
+            done.append(job.cost.operations * (step - job.first) / job.settings.steps)
+            operations = after.cost.operations * (after.last - step) / after.settings.steps
+            memory = max(memory, after.cost.memory)
+            job = after
+        cost = Cost(sum(done) + operations, memory)
+        self.engine.limits.check_request(job.model.config, len(job.labels), cost)
+        forks = [{"step": int(change.step)} | change.settings for change in request.forks]
+        return job._replace(cost=cost, record=record | {"forks": forks})
+
+    def changed(self, job: Job, changes: dict[str, Any]) -> Request:
+        """The request of a job with some settings changed: another sampler or model has its own steps, another model
+        its own guidance, and what does not apply any more is left out. Raises InputError."""
+        kept = {name: value for name, value in job.record.items() if name in REQUEST_SETTINGS and name not in changes}
+        first = Request(**{"model": kept.get("model"), "classifier": kept.get("classifier")} | changes)
+        config = self.engine.describe(first.model).config
+        check_fits(config, job.model.config)
+        gone: set[str] = set()
+        if "sampler" in changes or "steps" in changes:
+            gone |= {"steps", "respacing"}
+        if config != job.model.config:
+            gone |= {"respacing"} | {name for name, setting in SETTINGS.items() if setting.own}
+            if not config.label_names and not first.classifier:
+                gone |= {"label"}
+        sampler = Request(sampler=changes.get("sampler") or (None if "sampler" in gone else kept.get("sampler")))
+        use = Use(config, sampler.resolve(config).sampler, bool(first.classifier))
+        gone |= set(SETTINGS) - set(applicable(use))
+        return Request(**{name: value for name, value in kept.items() if name not in gone} | changes)
+
+
+def checked_step(given: Any, job: Job) -> int:
+    """A step of a job that something follows. Raises InputError."""
+    whole = isinstance(given, int | float) and not isinstance(given, bool) and given == given // 1
+    if not whole or not job.first <= given < job.last:
+        raise InputError("fork.step", low=job.first, high=job.last - 1, given=given)
+    return int(given)
+
+
+def unfit(config: ModelConfig, origin: ModelConfig) -> str | None:
+    """Why a model cannot go on from a step of another: a code of ``UNFIT``, or None where it can."""
+    return next((code for code, about in UNFIT.items() if about(config) != about(origin)), None)
+
+
+def check_fits(config: ModelConfig, origin: ModelConfig) -> None:
+    """Raises InputError where a model cannot go on from a step of another."""
+    if (code := unfit(config, origin)) is not None:
+        shapes = ("×".join(map(str, each.image_shape[1:])) for each in (config, origin))
+        kinds = {"kind": config.process.kind, "origin_kind": origin.process.kind}
+        sizes = dict(zip(("size", "origin_size"), shapes, strict=True))
+        raise InputError(code, model=config.name, origin=origin.name, **kinds, **sizes)
