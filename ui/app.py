@@ -14,8 +14,11 @@ from ui.endpoints import fork, generate
 from ui.engine import Engine
 from ui.gradio_workarounds import Blocks, poll_queue_less
 from ui.lab.fork import ForkLab
+from ui.lab.noise import NoiseLab
 from ui.model_names import HUB
 from ui.precompute import Precomputed
+from ui.sharing import component as sharing
+from ui.sharing.views import Views, shared_generate, shared_noise
 from ui.tabs.generate import GenerateTab
 from ui.tabs.noise import NoiseTab
 
@@ -28,12 +31,15 @@ def build(engine: Engine) -> gr.Blocks:
     precomputed.start(default_label(engine.describe().tiles))
     with Blocks(title=i18n.text("page.title", "en"), analytics_enabled=False, delete_cache=(3600, 3600)) as blocks:
         header = player.header()
+        lab = NoiseLab(engine)
+        views = Views({"generate": shared_generate(engine), "noise": shared_noise(lab)})
+        sharing.component(views)
         notice = gr.HTML("", elem_id="notice", elem_classes="lab-notice", visible=False)
-        with gr.Tab(i18n.text("generate.tab")) as tab_label:
+        with gr.Tab(i18n.text("generate.tab"), id="generate") as tab_label:
             tab = GenerateTab(precomputed)
-        with gr.Tab(i18n.text("noise.tab")) as noise_label:
-            NoiseTab(engine)
-        tab.wire(header.change)
+        with gr.Tab(i18n.text("noise.tab"), id="noise") as noise_label:
+            NoiseTab(lab)
+        tab.wire(header.change, views)
         generate.add(engine)
         fork.add(ForkLab(engine))
         translate = translating({"generate.tab": tab_label, "noise.tab": noise_label}, tab)
@@ -44,8 +50,9 @@ def build(engine: Engine) -> gr.Blocks:
             tab.at_rest,
             {name: tab.controls[name] for name in ("sampler", "model")},
             tab.outputs,
+            also="{ opens: lab.link !== null }",
         )
-        rests.then(**tab.restored())
+        rests.then(**tab.restored()).then(fn=None, js=in_browser("lab.openLink()"))
         if engine.registry.own.startswith(HUB):
 
             async def news(values: Values) -> AsyncIterator[Values]:

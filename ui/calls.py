@@ -36,15 +36,17 @@ def call(
     inputs: Mapping[str, gr.components.Component],
     outputs: Mapping[str, gr.components.Component],
     trigger_mode: str = "always_last",
+    also: str = "{}",
     **settings: Any,
 ) -> Any:
     """``function({name: value})`` at an event; it returns, or yields, {name of an output: value}.
 
+    also: values that the browser has beside those of controls, by name, as an expression for ``in_browser``.
     trigger_mode: what becomes of an event that comes while the one before is being answered; by default the last one
     is, too. ``settings`` are Gradio's.
     """
     values = gr.JSON(visible="hidden")
-    js = in_browser(f"({{ ...{named(inputs)}, language: lab.language() }})", "...list")
+    js = in_browser(f"({{ ...{named(inputs)}, ...{also}, language: lab.language() }})", "...list")
     collected = event(fn=None, js=js, inputs=list(inputs.values()), outputs=values, trigger_mode="multiple")
     handler = outputs_by_name(function, outputs)
     return collected.then(

@@ -56,8 +56,11 @@ class Choices:
         return {"sampler_note": f"{note}{said}"}
 
     def choose_model(self, values: Values) -> Values:
-        """The controls for a model: its labels, its own values; or why it cannot be had."""
+        """The controls for a model: its labels, its own values; or why it cannot be had. Nothing where the model was
+        restored with its controls ("set_up_for", see ``ui.sharing.restore``), which is so once."""
         language = values.get("language")
+        if values.get("set_up_for") and values["set_up_for"] == values.get("model"):
+            return {"set_up_for": ""}
         try:
             ref = Request(model=values.get("model")).model
             info = self.engine.describe(ref)

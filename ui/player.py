@@ -41,6 +41,11 @@ def noise(server: list[Callable[..., Any]]) -> gr.HTML:
     return _filled_in_browser("noise", "noise-lab", server_functions=server)
 
 
+def share(server: list[Callable[..., Any]]) -> gr.HTML:
+    """What all tabs share. ``server``: the functions that the browser calls, such as ``view``."""
+    return _filled_in_browser("share", "lab-share", server_functions=server)
+
+
 def _filled_in_browser(name: str, css_class: str, **properties: Any) -> gr.HTML:
     template = f'<div class="{css_class}"></div>'
     return gr.HTML(

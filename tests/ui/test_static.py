@@ -51,7 +51,7 @@ def test_nothing_else_of_the_host(client, path):
 
 def test_the_head_names_the_modules_of_the_first_page_relative_to_it():
     links = re.findall(r'rel="modulepreload" href="lab/web/(.*?)"', head())
-    later = [name for name in MODULES if name.startswith("noise/")]
+    later = [name for name in MODULES if name.startswith(("noise/", "share/"))]
     assert len(later) > 1
     assert sorted([*links, "boot.js", *later]) == sorted(MODULES)
     assert not re.search(r'(href|src)="/', head())

@@ -14,6 +14,8 @@ from ui.controls import control, model_properties, tile_properties
 from ui.handlers import Handlers
 from ui.hosting.zero_gpu import on_gpu
 from ui.precompute import Precomputed
+from ui.sharing.restore import Restore
+from ui.sharing.views import Views
 from ui.tabs.live import Live, sampling_live
 from ui.tabs.run_buttons import RunButtons, stopping
 
@@ -48,6 +50,8 @@ class GenerateTab:
             "live": self.live.switch,
             "sampler_note": self.sampler_note,
             "model_note": self.model_note,
+            "seed_mode": self.seed_mode,
+            "set_up_for": self.set_up_for,
         }
 
     # ---- what is there -----------------------------------------------------------------------------------------------
@@ -69,6 +73,8 @@ class GenerateTab:
             self.add("steps")
             self.add("num_images", value=16)
         self.controls["steps_by_hand"] = gr.Checkbox(False, visible="hidden")
+        self.restore = gr.Button(visible="hidden", elem_id="restore")
+        self.set_up_for = gr.Textbox(visible="hidden")  # the model that was restored, with its controls
         self.add("eta")
         with gr.Row(elem_classes="lab-pair"):
             self.add("seed")
@@ -95,7 +101,10 @@ class GenerateTab:
             for name in ("guidance_t_max", "guidance_t_min", *two_passes):
                 self.add(name)
             classifiers = gr.Dropdown(
-                self.choices.classifiers(self.info, "en"), value="", visible=bool(self.info.classifiers)
+                self.choices.classifiers(self.info, "en"),
+                value="",
+                visible=bool(self.info.classifiers),
+                elem_id="setting-classifier",
             )
             self.add("classifier", self.say(classifiers, info="settings.classifier.help"))
             for name in SETTINGS:
@@ -122,8 +131,9 @@ class GenerateTab:
 
     # ---- what happens ------------------------------------------------------------------------------------------------
 
-    def wire(self, language_changed: Any) -> None:
-        """All events of the tab; the last is the header's, of another language."""
+    def wire(self, language_changed: Any, views: Views) -> None:
+        """All events of the tab; the last is the header's, of another language. ``views``: those that can be
+        restored."""
         controls, choices, outputs = self.controls, self.choices, self.outputs
         press = self.buttons.wire(on_gpu(self.handlers.generate), controls, self.player, self.seed_mode)
         by_hand = controls["steps"].input(fn=None, js="() => true", outputs=controls["steps_by_hand"])
@@ -139,7 +149,8 @@ class GenerateTab:
         )
         for event in (by_hand.then, controls["respacing"].input):
             call(event, choices.advise, inputs("sampler", "model", "steps_by_hand", "steps", "respacing"), outputs)
-        chosen = call(controls["model"].change, choices.choose_model, inputs("model", "label"), outputs)
+        set_up = {"set_up_for": self.set_up_for}
+        chosen = call(controls["model"].change, choices.choose_model, inputs("model", "label") | set_up, outputs)
         guided = call(
             controls["classifier"].input, choices.choose_classifier, inputs("model", "classifier", "label"), outputs
         )
@@ -151,20 +162,30 @@ class GenerateTab:
             inputs("model", "classifier", "label"),
             outputs,
         )
-        for event in (chosen, guided, found):
+        restored = call(
+            self.restore.click,
+            Restore(choices, views),
+            inputs("model", "classifier"),
+            outputs,
+            also="{ restored: lab.generateView.given }",
+        )
+        restored.success(fn=None, js=in_browser("lab.generateView.restored()"))
+        for event in (chosen, guided, found, restored):
             call(event.then, choices.sample_tiles, inputs("model", "classifier"), inputs("label"))
         dragged = [name for name in controls if isinstance(controls[name], gr.Slider)]
         self.live.wire(
             controls,
             moved=["label", "seed", *dragged],
             by_hand=by_hand.then,
-            settled=[event.then for event in (press, chosen, guided, followed, translated)],
+            settled=[event.then for event in (press, chosen, guided, followed, translated, restored)],
         )
 
     def at_rest(self, values: dict[str, Any]) -> dict[str, Any]:
-        """The example, the tiles, and what depends on the language and the server."""
+        """The example, unless the page "opens" a link in its place; the tiles, and what depends on the language and the
+        server."""
+        shown = {} if values.get("opens") else {"player": self.precomputed.example()}
         tiles = gr.update(thumbnails=self.precomputed.thumbnails())
-        return {"player": self.precomputed.example(), "label": tiles} | self.choices.translate(values)
+        return shown | {"label": tiles} | self.choices.translate(values)
 
     def restored(self) -> dict[str, Any]:
         """An event of the browser that puts back the values that it has kept from before a lost connection."""

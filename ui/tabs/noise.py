@@ -22,7 +22,6 @@ from diffusion.process import CosineVP, ExponentialVE, Flow, LinearVP, Process
 from ui import i18n, player
 from ui.calls import Values, checked
 from ui.endpoints import noise as endpoint
-from ui.engine import Engine
 from ui.hosting.places import Busy
 from ui.hosting.streams import STREAMS, visitor_of
 from ui.hosting.zero_gpu import on_gpu
@@ -37,8 +36,8 @@ NOISE_RANGE = 3.0  # of a picture of noise: black is -3, white is 3
 class NoiseTab:
     """Builds the tab inside an open ``gr.Blocks``, and its endpoint."""
 
-    def __init__(self, engine: Engine):
-        self.lab = NoiseLab(engine)
+    def __init__(self, lab: NoiseLab):
+        self.lab = lab
         functions = [served("scene", self.scene), served("view", self.view), served("curve", self.curve)]
         self.component = player.noise(functions)
         endpoint.add(self.lab)

@@ -33,3 +33,10 @@ export function isDark() {
 export function setDark(dark) {
   document.body.classList.toggle("dark", dark);
 }
+
+// Reason: which tab is open is Gradio's to know; from outside it changes by a click alone. Its buttons carry the tab's id.
+// Gain: a link leads to its tab (tabs.js).
+export function openTab(id) {
+  const button = document.querySelector(`[data-tab-id="${CSS.escape(id)}"]`);
+  if (button?.getAttribute("aria-selected") !== "true") button?.click();
+}

@@ -4,21 +4,26 @@
 //   lab.languages                      what each language is called, by its code
 //   lab.firstLanguage                  the code of the language that the page starts in
 //   lab.ready                          resolves once everything below is there
-//   lab.mount.header/tiles/player/noise({ element, props, server, trigger, watch })   fill a component
+//   lab.mount.header/tiles/player/noise/share({ element, props, server, trigger, watch })   fill a component
 //   lab.language()                     the code of the language in use
 //   lab.buttons(idle)                  updates of Generate and Stop: which of the two can be pressed
 //   lab.player.begin() -> name, .stop(), .end(broken) -> over     the run of the Generate tab (run_control.js)
 //   lab.live.turn, .turned, .settle, .move, .moveAll               live sampling (live.js)
 //   lab.player.restoredValues(model)   values of before a lost connection, by name
+//   lab.generateView.given, .restored()   values on their way into the controls (generate_view.js)
+//   lab.link, lab.openLink()           the view that the page's address stands for, or null (link.js); show it
 
 import { mountTiles } from "./tiles.js";
+import { GenerateView } from "./generate_view.js";
 import { connectionLost, letTabPassDropdowns, queueSize } from "./gradio_workarounds.js";
 import { mountHeader } from "./header.js";
+import { viewOf } from "./link.js";
 import { Live } from "./live.js";
 import { createPlayer } from "./player/player.js";
 import { Preferences } from "./preferences.js";
 import { RunControl } from "./run_control.js";
 import { save, take } from "./session_restore.js";
+import { Tabs } from "./tabs.js";
 import { Theme } from "./theme.js";
 import { Words } from "./words.js";
 
@@ -27,7 +32,11 @@ const PHONE = 760; // pixels: up to this width the page is one column (style.css
 const { lab } = window;
 const preferences = new Preferences();
 const words = new Words();
-const page = { words, preferences, theme: new Theme(preferences), languages: lab.languages };
+const tabs = new Tabs();
+let haveShare;
+const share = new Promise((resolve) => (haveShare = resolve)); // of share/share.js
+const page = { words, preferences, shareable, theme: new Theme(preferences), languages: lab.languages };
+const press = (id) => document.getElementById(id).click();
 
 letTabPassDropdowns();
 
@@ -37,7 +46,22 @@ lab.mount = {
   tiles: (component) => mountTiles(component, page),
   player: mountPlayer,
   noise: (component) => import("./noise/noise.js").then(({ mountNoise }) => mountNoise(component, page)),
+  share: mountShare,
 };
+lab.link = viewOf(location.search);
+lab.openLink = async () => {
+  if (lab.link) (await share).open(lab.link, "link");
+};
+
+function mountShare(component) {
+  import("./share/share.js").then((module) => haveShare(module.mountShare(component, { words, tabs })));
+}
+
+// A tab is there whose view can be shared (tabs.js); the buttons for that come at the end of `place`.
+function shareable(tab, place) {
+  tabs.register(tab);
+  share.then(({ addRow }) => addRow(tab, place));
+}
 
 // The player of the Generate tab, with what acts on it.
 function mountPlayer({ element, props, server, watch }) {
@@ -45,7 +69,7 @@ function mountPlayer({ element, props, server, watch }) {
   lab.player = new RunControl(state, words, {
     stopRun: (name) => server.stop(name),
     queueSize,
-    release: () => document.querySelector("#stop").click(),
+    release: () => press("stop"),
     onBegin: () => {
       lab.live.yield();
       if (isPhone()) element.scrollIntoView({ behavior: state.calm ? "auto" : "smooth", block: "start" });
@@ -53,7 +77,7 @@ function mountPlayer({ element, props, server, watch }) {
   });
   lab.live = new Live(state, words, {
     request: (payload) => server.live({ ...payload, language: words.language }),
-    interrupt: () => document.querySelector("#stop").click(),
+    interrupt: () => press("stop"),
     onSwitch: arrangeForLive,
   });
   page.theme.addEventListener("change", () => setTimeout(() => view.redraw()));
@@ -61,7 +85,12 @@ function mountPlayer({ element, props, server, watch }) {
     if (connectionLost()) save(lab.live.values, state.run && !state.run.example ? state.run.messages : []);
   });
   const saved = take();
-  if (saved) lab.player.restore(saved);
+  if (saved) {
+    lab.link = null; // what was on show comes later than the link
+    lab.player.restore(saved);
+  }
+  lab.generateView = new GenerateView(state, press);
+  shareable(lab.generateView, element.firstElementChild);
   const receive = () => props.value && state.receive(JSON.parse(props.value));
   watch("value", receive);
   receive();

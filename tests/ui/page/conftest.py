@@ -72,18 +72,20 @@ def rough_page(new_context) -> Page:
 
 @pytest.fixture
 def open_page(new_context, url: str):
-    """Opens the page, with any settings of a browser context; at the end nothing may have gone wrong in it."""
+    """Opens the page, with any settings of a browser context; at the end nothing may have gone wrong in it. ``link``:
+    another address of the page, or its parameters; that shows something else than the example."""
     wrong: list[str] = []
 
-    def open_page(**settings) -> Page:
+    def open_page(link: str = "", **settings) -> Page:
         page = new_context(
             **{"viewport": {"width": 1280, "height": 900}, "reduced_motion": "reduce", **settings}
         ).new_page()
         page.on("console", lambda message: wrong.append(message.text) if message.type == "error" else None)
         page.on("pageerror", lambda error: wrong.append(str(error)))
         page.on("request", lambda request: wrong.append(request.url) if foreign(request.url, url) else None)
-        page.goto(url)
-        wait_for_example(page)
+        page.goto(link if link.startswith(url) else url + link)
+        if not link:
+            wait_for_example(page)
         return page
 
     yield open_page

@@ -5,28 +5,28 @@ const ARROWS = '<svg viewBox="0 0 24 24" aria-hidden="true"><path d="M17.7 6.3A8
 export const MARKUP = `
 <p class="nz-look" data-text="noise.look_for"></p>
 <div class="lab-card nz-pick">
-  <div class="nz-field nz-digits">
+  <div class="nz-field nz-digits" data-setting="digit">
     <div class="nz-label"><span id="nz-digit" data-text="noise.digit"></span>
-      <button type="button" class="dp-pill" part="other">${ARROWS}<span data-text="noise.other_digits"></span></button></div>
+      <button type="button" class="dp-pill" part="other" data-setting="index">${ARROWS}<span data-text="noise.other_digits"></span></button></div>
     <div class="tiles tiles-drawn" role="radiogroup" aria-labelledby="nz-digit" part="tiles"></div>
   </div>
-  <div class="nz-field nz-split"><span class="nz-label" data-text="noise.split"></span>
+  <div class="nz-field nz-split" data-setting="split"><span class="nz-label" data-text="noise.split"></span>
     <div class="dp-segments" role="radiogroup" data-label="noise.split" part="split">
       <button type="button" role="radio" data-value="test" data-text="noise.test"></button>
       <button type="button" role="radio" data-value="train" data-text="noise.train"></button>
     </div>
   </div>
-  <div class="nz-field"><label class="nz-label" for="nz-seed" data-text="settings.seed.label"></label>
+  <div class="nz-field" data-setting="seed"><label class="nz-label" for="nz-seed" data-text="settings.seed.label"></label>
     <div class="nz-seed"><input id="nz-seed" type="number" min="0" max="4294967295" step="1" value="0" part="seed">
       <button type="button" class="dp-round" data-label="noise.new_noise" part="new-noise">${ARROWS}</button></div>
   </div>
-  <div class="nz-field nz-model"><label class="nz-label" for="nz-model" data-text="settings.model.label"></label>
+  <div class="nz-field nz-model" data-setting="model"><label class="nz-label" for="nz-model" data-text="settings.model.label"></label>
     <select id="nz-model" class="dp-select" part="model"></select>
   </div>
 </div>
 <div class="dp-banner" role="alert" part="banner" hidden></div>
 <div class="lab-card nz-main">
-  <div class="dp-track nz-track">
+  <div class="dp-track nz-track" data-setting="t">
     <canvas part="track"></canvas>
     <span class="dp-legend nz-legend-noise" data-text="player.noise_share"></span>
     <span class="dp-legend nz-legend-picture" data-text="player.picture_share"></span>

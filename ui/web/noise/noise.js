@@ -16,12 +16,14 @@ const START = { digit: "5", index: 0, split: "test", seed: 0, model: "" };
 export function mountNoise({ element, server }, page) {
   const root = element.firstElementChild;
   root.innerHTML = MARKUP;
-  return new NoiseTab(root, server, page);
+  const tab = new NoiseTab(root, server, page);
+  page.shareable(tab, root);
+  return tab;
 }
 
 class NoiseTab {
   constructor(root, server, { words, theme }) {
-    Object.assign(this, { root, words });
+    Object.assign(this, { root, words, name: "noise" });
     this.parts = Object.fromEntries([...root.querySelectorAll("[part]")].map((node) => [node.getAttribute("part"), node]));
     this.panes = Object.fromEntries([...root.querySelectorAll("[data-pane]")].map((node) => [node.dataset.pane, node]));
     this.choice = { ...START };
@@ -67,6 +69,17 @@ class NoiseTab {
     this.parts.tiles.replaceChildren(...tiles);
   }
 
+  // ---- as one whose view can be shared (tabs.js) ---------------------------------------------------------------------
+
+  values() {
+    return { ...this.choice, t: this.t };
+  }
+
+  apply({ t, ...choice }) {
+    this.moveTo(Math.round(100 * t));
+    this.choose(choice);
+  }
+
   // ---- what is asked for ---------------------------------------------------------------------------------------------
 
   // Something else than t was chosen: {} asks for all of it anew.
@@ -77,8 +90,8 @@ class NoiseTab {
     if (this.parts.seed.valueAsNumber !== this.choice.seed) this.parts.seed.value = this.choice.seed;
     const local = this.scene && Object.keys(changed).join() === "digit"; // whose pixels are here already
     if (local) this.showDigit();
-    else this.scenes.want(this.values);
-    this.curves.want(this.values);
+    else this.scenes.want(this.sent);
+    this.curves.want(this.sent);
     this.askForView();
   }
 
@@ -90,13 +103,17 @@ class NoiseTab {
     this.askForView();
   }
 
-  get values() {
+  get t() {
+    return Math.max(T_MIN, this.place / 100);
+  }
+
+  get sent() {
     return { ...this.choice, language: this.words.language };
   }
 
   askForView() {
     this.root.dataset.asking = "true";
-    this.views.want({ ...this.values, t: Math.max(T_MIN, this.place / 100) });
+    this.views.want({ ...this.sent, t: this.t });
   }
 
   // ---- what comes ----------------------------------------------------------------------------------------------------

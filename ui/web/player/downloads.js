@@ -1,6 +1,6 @@
 // The pictures on show as files, made in the browser.
 
-import { bytesOf, download } from "../dom.js";
+import { download } from "../dom.js";
 import { GifWriter } from "./gif.js";
 
 const FILM = 200; // hundredths of a second that a GIF takes, but for its last frame
@@ -15,7 +15,7 @@ function fileName(run, ending) {
 // The images on show; the finished sheet carries its settings inside.
 export function savePng(state) {
   const { run, frame, view } = state;
-  const png = state.atEnd ? bytesOf(run.result.png) : frame[view === "x0" ? "x0" : "x"].png;
+  const png = state.atEnd ? run.png : frame[view === "x0" ? "x0" : "x"].png;
   download([png], "image/png", fileName(run, "png"));
 }
 

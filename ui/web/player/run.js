@@ -40,6 +40,11 @@ export class Run {
     return this.result !== null;
   }
 
+  // The finished images as a PNG, which carries the run's settings.
+  get png() {
+    return bytesOf(this.result.png);
+  }
+
   // How far along the run a frame is, 0 to 1.
   positionOf(index) {
     const frame = this.frames[Math.max(0, Math.min(this.last, index))];

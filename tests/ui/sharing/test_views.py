@@ -1,0 +1,147 @@
+"""What a link or a picture says: used as far as it can be, and the rest said in one sentence."""
+
+import json
+import random
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+from urllib.parse import parse_qsl
+
+import pytest
+
+from diffusion.errors import InputError
+from tests.tiny import DEEP, DIT, tiny_classifier, tiny_model
+from ui.engine import Engine
+from ui.i18n import text
+from ui.lab.noise import NoiseLab
+from ui.sharing.views import MOST, Views, answer, shared_generate, shared_noise
+
+LINEAR = {"process": {"kind": "linear_vp"}}
+# As this version writes them: every later one has to open them.
+LINKS = {
+    "tab=generate&model=unet&label=5&num_images=16&sampler=unipc&steps=14&guidance_scale=1.7&seed=242412841&"
+    "guidance_t_min=0.4&guidance_t_max=0.8&guidance_power=2": {"steps": 14, "guidance_power": 2.0, "seed": 242412841},
+    "tab=generate&model=dit&sampler=ddim&steps=3&seed=1&eta=0.5&skip_scale=1.5": {"eta": 0.5, "skip_scale": 1.5},
+    "tab=noise&digit=5&index=2&split=train&seed=9&model=&t=0.25": {"digit": "5", "index": 2, "split": "train"},
+}
+
+
+@pytest.fixture
+def views(models, tmp_path) -> Views:
+    tiny_model(1, name="deep", network=DEEP).save(models / "deep")
+    tiny_model(2, name="dit", network=DIT, label_names=()).save(models / "dit")
+    tiny_model(3, name="blind", label_names=(), **LINEAR).save(models / "blind")
+    tiny_model(4, name="mnist", image_size=28, dataset="mnist").save(models / "mnist")
+    tiny_classifier(name="reader", **LINEAR).save(models / "reader")
+    engine = Engine("unet", tmp_path / "runs")
+    return Views({"generate": shared_generate(engine), "noise": shared_noise(NoiseLab(engine))})
+
+
+def codes(views: Views, given: dict[str, Any], tab: Any = "generate", hide: Any = ()) -> list[str]:
+    return [error.code for error in views.check(tab, given, hide).left_out]
+
+
+@pytest.mark.parametrize("link", LINKS)
+def test_links_of_this_version_open_in_every_later_one(views, link: str):
+    values = dict(parse_qsl(link, keep_blank_values=True))
+    view = views.check(values.pop("tab"), values)
+    assert view.left_out == []
+    assert view.values == view.values | LINKS[link]
+
+
+def test_a_view_says_all_that_the_picture_depends_on(views):
+    view = views.check("generate", {})
+    assert view.values == view.values | {"model": "unet", "label": "", "num_images": 16, "sampler": "ddim", "steps": 4}
+    assert view.values == view.values | {"guidance_scale": 2.0, "seed": 0, "eta": 0.0, "classifier": ""}
+    assert views.check("generate", view.values) == view
+
+
+def test_each_value_that_cannot_be_used_is_left_out_and_named(views):
+    given = {"steps": "0", "stepz": "7", "label": "Q", "sampler": "heun", "eta": "1", "model": "nope", "seed": "11"}
+    view = views.check("generate", given | {"num_images": "many"}, ["sampler", "walls"])
+    assert view.values == view.values | {"sampler": "heun", "seed": 11, "model": "unet", "num_images": 16}
+    assert view.hidden == ["sampler"]
+    sentence = view.sentence("link", "en")
+    assert sentence.startswith("Everything in this link is used but this: Steps must be a whole number from 1 to 1000")
+    assert sentence.endswith("; 3 more.")
+    for word in ("stepz", "Images", "nope"):
+        assert word in sentence
+    assert sentence.count(". ") == 0
+    assert "步数必须是" in view.sentence("picture", "zh")
+    assert views.check("generate", {"steps": "3"}).sentence("link", "en") == ""
+
+
+@pytest.mark.parametrize(
+    ("given", "code"),
+    [
+        ({"guidance_t_min": 0.8, "guidance_t_max": 0.2, "model": "deep"}, "settings.order"),
+        ({"respacing": "ddim3", "steps": 9}, "settings.respacing_steps"),
+        ({"skip_scale": 2}, "settings.does_not_apply"),
+        ({"classifier": "reader"}, "page.classifier_unfit"),
+        ({"classifier": "/etc"}, "page.model"),
+        ({"model": "../unet"}, "page.model"),
+        ({"label": ["1", "2"]}, "page.several_labels"),
+        ({"label": {"a": 1}}, "settings.text"),
+        ({"steps": True}, "settings.integer"),
+        ({"__class__": "x"}, "page.no_setting"),
+    ],
+)
+def test_what_does_not_go_together_is_left_out(views, given: dict, code: str):
+    assert codes(views, given) == [code]
+    assert views.check("generate", given | {"seed": 5}).values["seed"] == 5
+
+
+def test_a_classifier_gives_labels_to_a_model_without(views):
+    given = {"model": "blind", "classifier": "reader", "label": "7", "classifier_scale": "2"}
+    view = views.check("generate", given)
+    assert (view.left_out, view.values["label"], view.values["classifier_scale"]) == ([], "7", 2.0)
+    assert codes(views, {"model": "blind", "label": "7"}) == ["labels.model_has_none"]
+
+
+def test_pictures_say_more_than_settings(views):
+    record = {"model": "unet", "label": ["3"], "num_images": 9, "steps": 5, "precision": "fp32", "version": "9.9"}
+    view = views.check("generate", record)
+    assert (view.left_out, view.values["label"], view.values["num_images"]) == ([], "3", 9)
+    assert views.check("generate", record | {"label": []}).values["label"] == ""
+
+
+def test_the_noise_tab_has_settings_of_its_own(views):
+    assert codes(views, {"t": "2", "digit": "x", "sampler": "ddim", "model": "unet"}, "noise") == [
+        *("settings.number", "settings.choice", "page.no_setting", "page.no_digits_to_denoise")
+    ]
+    assert codes(views, {"model": "mnist"}, "noise") == []
+
+
+@pytest.mark.parametrize("given", [None, [], "tab", 3, {3: 4}, dict.fromkeys(map(str, range(MOST + 1)))], ids=str)
+def test_what_is_no_view_is_refused(views, given: Any):
+    with pytest.raises(InputError):
+        views.check("generate", given)
+    sent = json.loads(answer(views, {"tab": "generate", "values": given, "language": "en"}))
+    assert list(sent) == ["error"]
+    assert "error" in json.loads(answer(views, given))
+
+
+def test_a_tab_that_is_not_there_is_said(views):
+    assert codes(views, {"label": "3"}, "walls") == ["page.no_tab"]
+    assert codes(views, {}, ["generate"], hide="all") == ["page.no_tab"]
+    assert codes(views, {}, None) == []
+
+
+def test_a_hundred_links_opened_at_once_bad_ones_among_them(views):
+    """Twenty people at a time; every one gets its own view, and the bad ones one sentence."""
+    chance = random.Random(0)
+    samplers = ["ddim", "heun"]
+    good = [{"label": str(i % 10), "seed": i, "steps": 1 + i, "sampler": samplers[i % 2]} for i in range(90)]
+    strange = ["", "-1", "1e999", "NaN", "\0", "٣", "0x10", "'; DROP", "../..", "9" * 400]
+    bad = [{"steps": value, "label": value, "model": value, value: value, "seed": "3"} for value in strange]
+    everyone = [*good, *bad]
+    chance.shuffle(everyone)
+    with ThreadPoolExecutor(20) as pool:
+        sent = [{"tab": "generate", "values": each, "source": "link", "language": "en"} for each in everyone]
+        answers = [json.loads(each) for each in pool.map(lambda one: answer(views, one), sent)]
+    for given, got in zip(everyone, answers, strict=True):
+        if given in good:
+            assert got["sentence"] == ""
+            assert {name: got["values"][name] for name in given} == given
+        else:
+            assert got["sentence"].startswith(text("share.left_out_link", "en")[:20])
+            assert got["values"]["seed"] == 3

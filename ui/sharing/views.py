@@ -1,0 +1,193 @@
+"""What a link or a picture says of a view, checked by the settings of its tab: whatever cannot be used is left out, and
+said in one sentence; the rest holds. Everything may come from anyone, and from another version of the program.
+
+A tab that can be shared is a row of ``Views``: the settings that its view consists of, and how they fit each other and
+what there is on this server.
+"""
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from diffusion.condition import label_index
+from diffusion.errors import InputError
+from diffusion.settings import SETTINGS, SamplingSettings
+from diffusion.settings_schema import Settings, settings_of
+from ui.engine import Engine
+from ui.i18n import error_text, text
+from ui.lab.noise import NoiseLab, NoiseRequest
+from ui.request import Request
+
+Values = dict[str, Any]
+Fitted = tuple[Values, list[InputError]]
+
+START = "generate"  # the tab of a link that names none
+MOST = 60  # values; a link of ours has a third of that
+RECORDED = ("precision", "version", "low_res", "tab")  # what pictures say of how they were made, beside settings
+PARTS = ("tabs", "live", "advanced", "explanation", "share")  # of the page that a link may hide, beside settings
+REASONS = 4  # that a sentence has room for
+SENTENCE_END = re.compile(r"\. |。|\.$")
+
+
+class View(NamedTuple):
+    """A tab, its settings by name, what of the page is hidden, and what was left out."""
+
+    tab: str
+    values: Values
+    hidden: list[str]
+    left_out: list[InputError]
+
+    def sentence(self, source: str, language: Any) -> str:
+        """What was left out, and why; "" where everything is used. ``source``: "link" or "picture"."""
+        if not self.left_out:
+            return ""
+        reasons = [SENTENCE_END.split(error_text(error, language))[0] for error in self.left_out[:REASONS]]
+        if len(self.left_out) > REASONS:
+            reasons.append(text("share.more_left_out", language, n=len(self.left_out) - REASONS))
+        key = "share.left_out_picture" if source == "picture" else "share.left_out_link"
+        return text(key, language, reasons=text("share.between", language).join(reasons))
+
+
+class SharedTab(NamedTuple):
+    """What the view of a tab consists of. ``fit`` takes settings that were given, each of which is allowed by itself,
+    and returns those that the tab is to have, and what it leaves out."""
+
+    settings: type[Settings]
+    fit: Callable[[Values], Fitted]
+
+
+class Views:
+    """The views that can be shared. ``tabs`` are by the names that links have for them."""
+
+    def __init__(self, tabs: Mapping[str, SharedTab]):
+        self.tabs = dict(tabs)
+
+    def check(self, tab: Any, given: Any, hide: Any = ()) -> View:
+        """The view that is meant. Raises InputError for what is not even values by name."""
+        if not isinstance(given, dict) or not all(isinstance(name, str) for name in given):
+            raise InputError("page.values_by_name")
+        if len(given) > MOST:
+            raise InputError("page.too_many_values", most=MOST, given=len(given))
+        left_out = []
+        if not isinstance(tab, str) or tab not in self.tabs:
+            if tab:
+                left_out.append(InputError("page.no_tab", known=", ".join(self.tabs), given=tab))
+            tab = START
+        shared = self.tabs[tab]
+        given, several = one_label({name: value for name, value in given.items() if name not in RECORDED})
+        values, refused = allowed(shared.settings, given)
+        values, unfit = shared.fit(values)
+        hidden, unknown = self._hidden(hide)
+        return View(tab, values, hidden, [*left_out, *several, *refused, *unfit, *unknown])
+
+    def _hidden(self, hide: Any) -> tuple[list[str], list[InputError]]:
+        known = [*PARTS, *(name for shared in self.tabs.values() for name in settings_of(shared.settings))]
+        named = hide if isinstance(hide, list | tuple) else []
+        strange = [InputError("page.no_part", given=name) for name in named[:MOST] if name not in known]
+        return [name for name in named[:MOST] if name in known], strange
+
+
+def one_label(given: Values) -> Fitted:
+    """A picture of the command line has a list of labels, of which the page draws one."""
+    labels = given.get("label")
+    if not isinstance(labels, list):
+        return given, []
+    left_out = [InputError("page.several_labels", given=", ".join(map(str, labels)))] if len(labels) > 1 else []
+    return given | {"label": labels[0] if labels else ""}, left_out
+
+
+def allowed(settings: type[Settings], given: Values) -> Fitted:
+    """The values that a class of settings takes, as it has them; each by itself, so that one does not spoil another.
+    What is left blank is not among them."""
+    values, left_out = {}, []
+    known = settings_of(settings)
+    for name, value in given.items():
+        if name not in known:
+            left_out.append(InputError("page.no_setting", given=name))
+            continue
+        try:
+            checked = getattr(settings(**{name: value}), name)
+        except InputError as error:
+            left_out.append(error)
+        else:
+            if checked is not None and str(value).strip():
+                values[name] = checked
+    return values, left_out
+
+
+def shared_generate(engine: Engine) -> SharedTab:
+    """The *Generate* tab: a ``Request`` with all that it takes to sample the same again, wherever the defaults move."""
+
+    def fit(given: Values) -> Fitted:
+        values, left_out = dict(given), []
+
+        def keep(name: str, check: Callable[[str], Any]) -> None:
+            try:
+                check(values.get(name, ""))
+            except InputError as error:
+                values.pop(name)
+                left_out.append(error)
+
+        keep("model", lambda ref: engine.describe(ref))
+        ref = values.setdefault("model", engine.default)
+        keep("classifier", lambda ref: ref and engine.registry.check(ref, "classifier"))
+        info = engine.describe(ref, values.get("classifier", ""))
+        if values.get("classifier") and values["classifier"] not in info.classifiers:
+            left_out.append(InputError("page.classifier_unfit", setting="classifier", given=values.pop("classifier")))
+            info = engine.describe(ref)
+        keep("label", lambda label: label_index(label, info.tiles))
+        guided = "classifier" in values
+        settings, unfit = resolved({name: values.pop(name) for name in SETTINGS if name in values}, info.config, guided)
+        chosen = {name: getattr(Request(**values), name) for name in ("label", "num_images", "model", "classifier")}
+        return chosen | settings, left_out + unfit
+
+    return SharedTab(Request, fit)
+
+
+def resolved(given: Values, config: Any, guided: bool) -> Fitted:
+    """Sampling settings as they are for a model, without those that do not apply to it or contradict each other."""
+    left_out: list[InputError] = []
+    while True:
+        try:
+            settings = SamplingSettings(**given).resolve(config, guided)
+        except InputError as error:
+            about = error.message.values
+            culprits = {about[key] for key in about if key.endswith("setting")} & set(given)
+            if not culprits:
+                raise
+            given = {name: value for name, value in given.items() if name not in culprits}
+            left_out.append(error)
+        else:
+            return settings.record(config, guided), left_out
+
+
+def shared_noise(lab: NoiseLab) -> SharedTab:
+    """The *Noise* tab: a ``NoiseRequest``."""
+
+    def complete(given: Values) -> Values:
+        return NoiseRequest(**given).model_dump()
+
+    def fit(given: Values) -> Fitted:
+        try:
+            if "model" in given:
+                lab.config(given["model"])
+        except InputError as error:
+            return complete({name: value for name, value in given.items() if name != "model"}), [error]
+        return complete(given), []
+
+    return SharedTab(NoiseRequest, fit)
+
+
+def answer(views: Views, sent: Any) -> str:
+    """JSON for the browser, which has sent the parts of a view, the language and the "source": the view with its
+    "sentence", or an "error"."""
+    sent = sent if isinstance(sent, dict) else {}
+    language = sent.get("language")
+    try:
+        view = views.check(sent.get("tab"), sent.get("values"), sent.get("hide", ()))
+    except InputError as error:
+        return json.dumps({"error": error_text(error, language)}, ensure_ascii=False)
+    content = {"tab": view.tab, "values": view.values, "hidden": view.hidden}
+    sentence = view.sentence(str(sent.get("source")), language)
+    return json.dumps({**content, "sentence": sentence}, ensure_ascii=False)
