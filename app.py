@@ -44,7 +44,7 @@ def main(arguments: list[str] | None = None) -> None:
     from diffusion.runtime.threads import use_one_core
     from ui.app import build
     from ui.engine import FALLBACK, Engine
-    from ui.gradio_workarounds import bound_connections, check_ourselves_directly
+    from ui.gradio_workarounds import bound_connections, check_ourselves_directly, make_sessions_quickly
     from ui.hosting.door import connections, quieten, raise_file_limit
     from ui.static import launch_options
 
@@ -52,6 +52,7 @@ def main(arguments: list[str] | None = None) -> None:
     use_one_core(main_thread=True)  # all cores are for the thread that computes
     bound_connections(connections(raise_file_limit()))
     check_ourselves_directly()
+    make_sessions_quickly()
     quieten("uvicorn.error", "asyncio")
     try:
         engine = Engine(options.model or os.environ.get("DIGIT_DIFFUSION_MODEL") or FALLBACK)

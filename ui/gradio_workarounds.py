@@ -1,14 +1,15 @@
 """What this app does because Gradio 6.31 does otherwise: each with the reason, and what is gained. Nothing else in
 ``ui/`` relies on how Gradio works inside; the browser's side is ``web/gradio_workarounds.js``."""
 
-from functools import partial
+import inspect
+from functools import cache, cached_property, partial
 from types import SimpleNamespace
 from typing import Any
 
 import gradio as gr
 import httpx
 from gradio import blocks as gradio_blocks
-from gradio import http_server, networking
+from gradio import http_server, networking, state_holder
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
 from diffusion.errors import InputError
@@ -33,6 +34,34 @@ class Blocks(gr.Blocks):
                 raise gr.Error(str(error), print_exception=False)
             inputs = [*inputs, *(component.value for component in block_fn.inputs[len(inputs) :])]
         return await super().preprocess_data(block_fn, inputs, *others, **named)
+
+    @cached_property
+    def session_configs(self) -> dict[int, dict[str, Any]]:
+        """What a new session knows of each component; see ``Session``."""
+        blocks = {id: block for id, block in self.default_config.blocks.items() if id in self.blocks}
+        return {id: self.default_config.config_for_block(id, [], block) for id, block in blocks.items()}
+
+
+class Session(state_holder.SessionState):
+    """A visitor's session, whose components' configurations are copied from those of the first one.
+
+    Reason: Gradio asks every component for its own anew in the page's only thread, a fiftieth of a second in which all
+    others wait, and every call of the API is a session. Gain: ``python -m benchmarks.run workarounds``.
+    """
+
+    def __init__(self, blocks: Any):
+        if not isinstance(blocks, Blocks):
+            return super().__init__(blocks)
+        super().__init__(SimpleNamespace(default_config=blocks.default_config, blocks={}))  # type: ignore[arg-type]
+        configs = blocks.session_configs
+        self.config_values = {id: {**config, "props": dict(config["props"])} for id, config in configs.items()}
+
+
+def make_sessions_quickly() -> None:
+    """Let sessions be made as ``Session`` says, and components know the parameters of their classes."""
+    state_holder.SessionState = Session  # type: ignore[misc]
+    remembered = SimpleNamespace(**{**vars(inspect), "signature": cache(inspect.signature)})
+    gradio_blocks.inspect = remembered  # type: ignore[attr-defined]
 
 
 def poll_queue_less(blocks: gr.Blocks) -> None:

@@ -11,6 +11,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from contextlib import aclosing, suppress
 from contextvars import copy_context
 from typing import Any, TypeVar
+from weakref import WeakValueDictionary
 
 import gradio as gr
 from anyio import CapacityLimiter, to_thread
@@ -19,6 +20,7 @@ from diffusion.runtime.callers import Caller, Stopped, set_caller
 
 PULSE, LONGEST_PULSE = 0.5, 4.0  # seconds; each is longer than the one before, since to Gradio it is a result
 THREADS = 160  # most of them wait: for a place, the network, or the Hub
+THREADS_OF_ONE = 64  # of them for the visitors from one address; what more they begin waits for these
 END = object()
 
 T = TypeVar("T")
@@ -29,12 +31,14 @@ class Streams:
 
     def __init__(self) -> None:
         self._threads = CapacityLimiter(THREADS)
+        self._of_one: WeakValueDictionary[str, CapacityLimiter] = WeakValueDictionary()  # by address
         self._ending: set[asyncio.Task[None]] = set()
 
     async def results(
         self, function: Callable[..., Iterator[T]], *arguments: Any, visitor: tuple[str, str], pulse: T
     ) -> AsyncGenerator[T, None]:
         """The results of ``function(*arguments)``, computed on a visitor's behalf."""
+        threads = self._of_one.setdefault(visitor[0], CapacityLimiter(THREADS_OF_ONE))
         caller, context = Caller(visitor=visitor), copy_context()
         context.run(set_caller, caller)
         iterator = context.run(function, *arguments)
@@ -46,7 +50,7 @@ class Streams:
         patience = PULSE
         try:
             while True:
-                task = asyncio.ensure_future(to_thread.run_sync(context.run, advance, limiter=self._threads))
+                task = asyncio.ensure_future(self._in_thread(context.run, advance, threads=threads))
                 while not (await asyncio.wait({task}, timeout=patience))[0]:
                     patience = min(1.5 * patience, LONGEST_PULSE)
                     yield pulse
@@ -88,6 +92,11 @@ class Streams:
             if task is not None:
                 await task
             await to_thread.run_sync(close, limiter=self._threads)
+
+    async def _in_thread(self, function: Callable[..., T], *arguments: Any, threads: CapacityLimiter) -> T:
+        """What the function returns, computed once there is a thread: one of ``threads``, and one of all."""
+        async with threads:
+            return await to_thread.run_sync(function, *arguments, limiter=self._threads)
 
 
 def visitor_of(request: Any) -> tuple[str, str]:
