@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from diffusion.condition import label_index
 from diffusion.errors import InputError
 from diffusion.settings import SETTINGS, SamplingSettings
-from diffusion.settings_schema import Settings, settings_of
+from diffusion.settings_schema import Settings, field, settings_of
 from ui.engine import Engine
 from ui.i18n import error_text, text
 from ui.lab.noise import NoiseLab, NoiseRequest
@@ -28,6 +28,12 @@ RECORDED = ("precision", "version", "low_res", "tab")  # what pictures say of ho
 PARTS = ("tabs", "live", "advanced", "explanation", "share")  # of the page that a link may hide, beside settings
 REASONS = 4  # that a sentence has room for
 SENTENCE_END = re.compile(r"\. |。|\.$")
+
+
+class ShownRequest(Request):
+    """What to sample, and where in the run one is."""
+
+    step: int | None = field("The step of the run that is on show; the last, if none is given", "integer", 0, 1000)
 
 
 class View(NamedTuple):
@@ -117,10 +123,12 @@ def allowed(settings: type[Settings], given: Values) -> Fitted:
 
 
 def shared_generate(engine: Engine) -> SharedTab:
-    """The *Generate* tab: a ``Request`` with all that it takes to sample the same again, wherever the defaults move."""
+    """The *Generate* tab: a ``Request`` with all that it takes to sample the same again, also where defaults have moved
+    since, and the step on show."""
 
     def fit(given: Values) -> Fitted:
         values, left_out = dict(given), []
+        step = values.pop("step", None)
 
         def keep(name: str, check: Callable[[str], Any]) -> None:
             try:
@@ -140,9 +148,10 @@ def shared_generate(engine: Engine) -> SharedTab:
         guided = "classifier" in values
         settings, unfit = resolved({name: values.pop(name) for name in SETTINGS if name in values}, info.config, guided)
         chosen = {name: getattr(Request(**values), name) for name in ("label", "num_images", "model", "classifier")}
-        return chosen | settings, left_out + unfit
+        shown = {"step": step} if step is not None and step < settings["steps"] else {}
+        return chosen | settings | shown, left_out + unfit
 
-    return SharedTab(Request, fit)
+    return SharedTab(ShownRequest, fit)
 
 
 def resolved(given: Values, config: Any, guided: bool) -> Fitted:

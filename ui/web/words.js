@@ -35,6 +35,12 @@ export class Words extends EventTarget {
     return words.replace(/\{(\w+)\}/g, (field, name) => values[name] ?? field);
   }
 
+  // `apply`, now and in every other language.
+  keepApplied(root) {
+    this.addEventListener("change", () => this.apply(root));
+    this.apply(root);
+  }
+
   // Fill the elements in which data-text names the content, data-label the tooltip and the name for screen readers.
   apply(root) {
     for (const node of root.querySelectorAll("[data-text]")) setText(node, this.text(node.dataset.text));

@@ -12,10 +12,15 @@ function fileName(run, ending) {
   return `${(run.label || "images").replace(/[^\w-]+/g, "_")}-seed${run.seed}.${ending}`;
 }
 
-// The images on show; the finished sheet carries its settings inside.
-export function savePng(state) {
-  const { run, frame, view } = state;
-  const png = state.atEnd ? run.png : frame[view === "x0" ? "x0" : "x"].png;
+// The images on show. The finished sheet carries its settings inside, a step of a finished run those and its number.
+export async function savePng(state) {
+  const { run, frame, view, atEnd } = state;
+  if (atEnd) return download([run.png], "image/png", fileName(run, "png"));
+  let png = frame[view === "x0" ? "x0" : "x"].png;
+  if (run.done) {
+    const { settingsOf, withSettings } = await import("../share/png_settings.js");
+    png = withSettings(png, { ...(await settingsOf(new Blob([run.png]))), step: frame.step });
+  }
   download([png], "image/png", fileName(run, "png"));
 }
 

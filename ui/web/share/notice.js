@@ -10,8 +10,7 @@ export class Notice {
     this.box = root.firstElementChild;
     [this.text, this.field, this.close] = this.box.children;
     this.close.addEventListener("click", () => this.hide());
-    words.addEventListener("change", () => words.apply(this.box));
-    words.apply(this.box);
+    words.keepApplied(this.box);
   }
 
   // A sentence until it is closed, "" for none; content: text to be copied by hand.

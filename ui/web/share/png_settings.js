@@ -3,6 +3,7 @@
 
 const SIGNATURE = "\x89PNG\r\n\x1a\n";
 const KEYWORD = "settings";
+const HEAD = 33; // bytes of the signature and of the first chunk, IHDR
 const MOST_CHUNKS = 2000; // before it
 const LONGEST = 100_000; // bytes of it
 
@@ -34,6 +35,17 @@ export async function settingsOf(blob) {
   throw new NoSettings("share.no_settings");
 }
 
+// A PNG, as bytes, that carries these settings.
+export function withSettings(png, settings) {
+  const kindAndContent = new TextEncoder().encode(`iTXt${KEYWORD}\0\0\0\0\0${JSON.stringify(settings)}`);
+  const chunk = new Uint8Array(kindAndContent.length + 8);
+  const view = new DataView(chunk.buffer);
+  view.setUint32(0, kindAndContent.length - 4);
+  chunk.set(kindAndContent, 4);
+  view.setUint32(chunk.length - 4, crc(kindAndContent));
+  return joined(png.subarray(0, HEAD), chunk, png.subarray(HEAD));
+}
+
 // The text of a chunk with our keyword; null for any other.
 function textOf(kind, content) {
   const end = content.indexOf(0);
@@ -54,6 +66,16 @@ function parsed(text) {
   }
   if (!settings || typeof settings !== "object" || Array.isArray(settings)) throw new NoSettings("share.no_settings");
   return settings;
+}
+
+function joined(...parts) {
+  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let place = 0;
+  for (const part of parts) {
+    bytes.set(part, place);
+    place += part.length;
+  }
+  return bytes;
 }
 
 async function bytesAt(blob, start, length) {

@@ -3,9 +3,10 @@
 import { linkTo } from "../link.js";
 import { applyHidden } from "./hidden.js";
 import { Notice } from "./notice.js";
+import { reasonOf, takePictures, viewOfPicture } from "./pictures.js";
 import { shareRow } from "./row.js";
 
-const SOURCES = { link: "link", picture: "picture" };
+const MARKUP = `<div></div><div class="sh-drop" hidden><p data-text="share.drop"></p></div>`;
 
 // element: the component's; server.view checks a view (ui/sharing/component.py).
 export function mountShare({ element, server }, { words, tabs }) {
@@ -15,18 +16,30 @@ export function mountShare({ element, server }, { words, tabs }) {
 class Share {
   constructor(root, server, words, tabs) {
     Object.assign(this, { server, words, tabs });
-    this.notice = new Notice(root, words);
+    root.innerHTML = MARKUP;
+    const [notice, area] = root.children;
+    this.notice = new Notice(notice, words);
+    words.keepApplied(area);
+    takePictures(area, (file) => this.openPicture(file));
   }
 
   // Show a view that comes from anywhere. source: "link" or "picture".
   async open(view, source) {
     const { words } = this;
-    const sent = { ...view, source: SOURCES[source], language: words.language };
+    const sent = { ...view, source, language: words.language };
     const answer = await this.server.view(sent).then(JSON.parse).catch(() => null);
     if (!answer || answer.error) return this.notice.show(answer?.error ?? words.text("status.connection_failed"));
     this.notice.show(answer.sentence);
-    applyHidden(answer.hidden);
+    if (source === "link") applyHidden(answer.hidden);
     await this.tabs.show(answer.tab, answer.values);
+  }
+
+  async openPicture(file) {
+    try {
+      await this.open(await viewOfPicture(file), "picture");
+    } catch (error) {
+      this.notice.show(this.words.text(reasonOf(error)));
+    }
   }
 
   // The buttons of a tab, at the end of an element.
