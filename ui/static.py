@@ -17,7 +17,7 @@ from starlette.routing import Route
 
 from ui.hosting.door import Door
 from ui.i18n import LANGUAGES
-from ui.theme import css, theme
+from ui.theme import css, layout, theme
 
 UI = Path(__file__).parent
 KINDS = {".js": "text/javascript", ".json": "application/json"}
@@ -61,7 +61,7 @@ def head() -> str:
     modules = [name for name in FILES if name.endswith(".js") and name != BOOT and not name.startswith(LATER)]
     links = [f'<link rel="modulepreload" href="lab/{name}">' for name in modules]
     boot = FILES[BOOT].read_text("utf-8").replace("LANGUAGES", json.dumps(LANGUAGES, ensure_ascii=False), 1)
-    return "\n".join([*links, f"<script>{boot}</script>"])
+    return "\n".join([*links, f"<style>{layout()}</style>", f"<script>{boot}</script>"])
 
 
 def launch_options(waiting: Callable[[], int]) -> dict[str, Any]:

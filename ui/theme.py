@@ -48,5 +48,10 @@ def theme() -> gr.themes.Base:
 
 
 def css() -> str:
-    """All of our own style sheets in one."""
+    """Our own style sheets in one, for Gradio."""
     return "\n".join((WEB / name).read_text("utf-8") for name in STYLES)
+
+
+def layout() -> str:
+    """The style sheet that must reach the page as it is."""
+    return (WEB / "layout.css").read_text("utf-8")

@@ -27,8 +27,6 @@ import { Tabs } from "./tabs.js";
 import { Theme } from "./theme.js";
 import { Words } from "./words.js";
 
-const PHONE = 760; // pixels: up to this width the page is one column (style.css)
-
 const { lab } = window;
 const preferences = new Preferences();
 const words = new Words();
@@ -96,14 +94,15 @@ function mountPlayer({ element, props, server, watch }) {
   receive();
 }
 
-// live.css puts the picture above the controls on a phone: what has just been pressed stays under the finger.
+// layout.css puts the picture above the controls on a phone: what has just been pressed stays under the finger.
 function arrangeForLive(on) {
   document.querySelector(".lab-grid").dataset.live = on;
   if (isPhone()) document.querySelector(".lab-buttons").scrollIntoView({ block: "end" });
 }
 
+// Whether everything is in one column (layout.css).
 function isPhone() {
-  return window.innerWidth <= PHONE;
+  return getComputedStyle(document.querySelector(".lab-grid")).getPropertyValue("--lab-columns").trim() === "1";
 }
 
 await words.use(lab.firstLanguage);
