@@ -10,7 +10,7 @@ to come back with their next step. A lone caller waits for nobody, and its call 
 the model has a bound on the images of a batch.
 
 Who needs little in all is first (``callers``), and of these whoever comes from where little was computed for of late;
-every ``FIFO_EVERY``-th batch is for whoever has waited longest, so that all get on. A large network stops between its
+but ``FIFO_SHARE`` of the time is for whoever has waited longest, so that all get on. A large network stops between its
 layers for short calls of small ones, and where nobody waits for it.
 """
 
@@ -37,7 +37,7 @@ MAX_BATCH = {"cpu": 64}  # images, by kind of device: with more, nothing is gain
 MAX_BATCH_ELSEWHERE = 1024
 GUARANTEED = 32  # images guaranteed to each call per batch; more, where others leave room
 PATIENCE = 0.3  # how long to wait for those just served, as a share of the time that their batch took
-FIFO_EVERY = 4  # batches
+FIFO_SHARE = 0.25
 MUCH_WORK = 1e12  # operations: callers who need more are alike, and take turns
 
 
@@ -52,15 +52,17 @@ class Bound(NamedTuple):
 class BatchingService:
     """Computes the network calls of all models on a device."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
+        self._clock = clock  # in seconds
         self._process = os.getpid()
         self._thread = ThreadPoolExecutor(1, "network")  # ends with the service, or with the program
         self._changed = threading.Condition()  # guards what follows
         self._waiting: list[Call] = []  # in the order of their turns
         self._working = False
         self._missing = 0  # how many of those just served have not called again
-        self._patient_until = 0.0  # by time.perf_counter
-        self._turn = 0
+        self._patient_until = 0.0  # by the clock
+        self._fifo = False  # whether the present batch is for whoever has waited longest
+        self._fifo_due = 0.0  # by the clock: when the next one may begin
         self._shares = Shares()
         self._bounds: WeakKeyDictionary[Any, Bound] = WeakKeyDictionary()
 
@@ -111,15 +113,17 @@ class BatchingService:
         """Batch after batch, until nobody waits, nor comes back in time."""
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._missing <= 0, self._patient_until - time.perf_counter())
+                self._changed.wait_for(lambda: self._missing <= 0, self._patient_until - self._clock())
                 batch = self._next()
                 if not batch:
                     self._working = False
                     return
-            start = time.perf_counter()
+            start = self._clock()
             finished = self._compute(batch)
-            end = time.perf_counter()
+            end = self._clock()
             with self._changed:
+                if self._fifo:
+                    self._fifo_due = end + (1 / FIFO_SHARE - 1) * (end - start)
                 self._missing = len(finished)
                 self._patient_until = end + PATIENCE * (end - start)
             for call in finished:
@@ -129,11 +133,12 @@ class BatchingService:
         """Takes the next batch from those who wait; {} where nobody does. ``than``: only small calls of callers who
         need less work in all."""
         self._waiting = [call for call in self._waiting if not call.result.done()]  # but for those who were stopped
-        self._turn += 1
         waiting = self._waiting
         if than is not None:
             waiting = [call for call in waiting if call.priority < than and not call.bound.large]
-        if than is not None or self._turn % FIFO_EVERY:
+        else:
+            self._fifo = self._clock() >= self._fifo_due
+        if than is not None or not self._fifo:
             waiting = sorted(waiting, key=self._order)
             short = [call for call in waiting if call.priority < MUCH_WORK]
             waiting = short or waiting  # who needs much would make the batch of who needs little a long one
@@ -153,9 +158,9 @@ class BatchingService:
             for call in self._compute(others) if others else ():
                 call.finish()
 
-        start = time.perf_counter()
+        start = self._clock()
         outputs = compute(batch, look)
-        self._shares.note([(call.address, count) for call, count in batch.items()], time.perf_counter() - start)
+        self._shares.note([(call.address, count) for call, count in batch.items()], self._clock() - start)
         finished = [call for call, output in zip(batch, outputs, strict=True) if call.take(output)]
         with self._changed:
             self._waiting += [call for call in batch if call not in finished]  # to the end of the line

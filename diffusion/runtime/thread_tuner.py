@@ -3,87 +3,111 @@ step of training.
 
 torch's layers end at a barrier: with as many threads as cores, one busy neighbour makes every layer wait for a thread
 that is not scheduled, and a network takes up to ten times as long. With one thread fewer it costs its share and no
-more. Which is better changes from second to second, so the number in use is timed at every call, and the next smaller
-and larger ones now and then.
+more. Which is better changes from second to second, and a run has a second or less. So two things are kept apart: how
+long calls of a size take with a number of threads where nothing disturbs them, which stays; and how much longer they
+take at present, which all networks of a process have in common. One slow call is enough for all of them to change.
 """
 
 import math
 import time
-from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from statistics import median
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
 from diffusion.runtime.threads import available_cores, openmp
 
-ENOUGH = 3  # calls to judge a number of threads by
+ENOUGH = 3  # calls of a size before another number of threads is tried for it
 GAIN = 0.9  # another number has to take at most this share of the time
-FAR_WORSE = 1.5  # times the time: one call is enough to judge
-FIRST_PAUSE, LONGEST_PAUSE = 0.5, 8.0  # seconds between trials, longer each time that one brings nothing
+FIRST_PAUSE, LONGEST_PAUSE = 0.5, 8.0  # seconds between trials of a number, longer each time that one brings nothing
+
+Clock = Callable[[], float]
+
+
+class Slowdown:
+    """How much longer calls with one number of threads take at present than they can."""
+
+    def __init__(self) -> None:
+        self.factor, self.at = 1.0, -math.inf  # and when it was measured
+        self.pause = FIRST_PAUSE  # until it is measured again, if the number is not in use
+
+    def note(self, factor: float, now: float) -> None:
+        """It was so much. Of two measurements that follow each other the geometric mean counts, as one may be off."""
+        self.factor = math.sqrt(self.factor * factor) if now - self.at < FIRST_PAUSE else factor
+        self.at = now
+
+
+class Slowdowns:
+    """By numbers of threads: 1, 2, 4, ..., up to a number of cores; ``fixed``: that number alone."""
+
+    def __init__(self, cores: int, fixed: bool = False):
+        powers = set() if fixed else {2**power for power in range(int(math.log2(cores)) + 1)}
+        self.of = {count: Slowdown() for count in sorted(powers | {cores})}
+        self.count = cores  # in use
 
 
 class ThreadTuner:
-    """Chooses among 1, 2, 4, ... threads, up to a number of cores, for calls that are all alike; ``fixed``: always that
-    number."""
+    """Chooses a number of threads for calls of one network, or steps of one run. ``slowdowns``: those of the machine,
+    if others know them, too."""
 
-    def __init__(self, cores: int, clock: Callable[[], float] = time.perf_counter, fixed: bool = False):
-        powers = set() if fixed else {2**power for power in range(int(math.log2(cores)) + 1)}
-        self.counts = sorted(powers | {cores})
+    def __init__(self, cores: int, clock: Clock = time.perf_counter, slowdowns: Slowdowns | None = None):
+        self.slowdowns = slowdowns or Slowdowns(cores)
         self.clock = clock
-        self.count = cores  # in use
-        self.recent: deque[float] = deque(maxlen=ENOUGH)  # seconds of the last calls with it
-        self.usual = math.inf  # seconds of a call with it when it was chosen, or last found to be the best
-        self.trial: int | None = None  # a number that is being tried
-        self.trial_seconds: list[float] = []
-        self.pause, self.due, self.turn = FIRST_PAUSE, 0.0, 0
+        self.best: dict[tuple[int, int], float] = {}  # seconds of one of a call's images, by size and count
+        self.calls: dict[int, int] = {}  # of a size
 
-    def next_count(self) -> int:
-        """The number for the next call."""
-        if self.trial is None and len(self.recent) == ENOUGH:
-            slower = median(self.recent) > FAR_WORSE * self.usual  # than it was: something has changed
-            if slower or self.clock() >= self.due:
-                self.trial, self.trial_seconds = self._neighbour(), []
-        return self.count if self.trial is None else self.trial
+    @property
+    def counts(self) -> list[int]:
+        """The numbers there are to choose from."""
+        return list(self.slowdowns.of)
+
+    def next_count(self, images: int = 1) -> int:
+        """The number for the next call, of so many images."""
+        size, of, now = images.bit_length(), self.slowdowns.of, self.clock()
+        expected = {count: self.best[size, count] * of[count].factor for count in of if (size, count) in self.best}
+        count = self.slowdowns.count
+        if expected:
+            fastest = min(expected, key=expected.__getitem__)
+            if count not in expected or expected[fastest] < GAIN * expected[count]:
+                self.slowdowns.count = count = fastest
+        if self.calls.get(size, 0) >= ENOUGH:
+            for other in self._neighbours(count):
+                if now - of[other].at >= of[other].pause:
+                    return other
+        return count
 
     @contextmanager
-    def timed(self) -> Iterator[None]:
-        """Within it, one call: with the number of threads that it is the turn of, and timed."""
-        count = self.next_count()
+    def timed(self, images: int = 1) -> Iterator[None]:
+        """Within it, one call of so many images: with the number of threads that it is the turn of, and timed."""
+        count = self.next_count(images)
         with limited(count):
             start = self.clock()
             yield
-            self.record(count, self.clock() - start)
+            self.record(count, self.clock() - start, images)
 
-    def record(self, count: int, seconds: float) -> None:
+    def record(self, count: int, seconds: float, images: int = 1) -> None:
         """A call with so many threads has taken so long."""
-        if count == self.count:
-            self.recent.append(seconds)
-            self.usual = min(self.usual, seconds) if math.isinf(self.usual) else self.usual
-        if count != self.trial:
+        size, slowdown = images.bit_length(), self.slowdowns.of[count]
+        self.calls[size] = self.calls.get(size, 0) + 1
+        if (size, count) not in self.best:  # it is taken to be as slow as others are at present
+            self.best[size, count] = seconds / images / slowdown.factor
             return
-        self.trial_seconds.append(seconds)
-        known = median(self.recent)
-        if seconds > FAR_WORSE * known or len(self.trial_seconds) == ENOUGH:
-            self._decide(count, median(self.trial_seconds), known)
-
-    def _decide(self, count: int, tried: float, known: float) -> None:
-        if tried < GAIN * known:
-            self.count, self.usual, self.pause = count, tried, FIRST_PAUSE
-            self.recent.clear()
+        best = self.best[size, count] = min(self.best[size, count], seconds / images)
+        slowdown.note(seconds / images / best, self.clock())
+        in_use = self.slowdowns.count
+        if count == in_use:
+            slowdown.pause = FIRST_PAUSE
+        elif best * slowdown.factor < GAIN * self.best.get((size, in_use), math.inf) * self.slowdowns.of[in_use].factor:
+            self.slowdowns.count, slowdown.pause = count, FIRST_PAUSE
         else:
-            self.usual, self.pause = known, min(2 * self.pause, LONGEST_PAUSE)
-        self.trial, self.due = None, self.clock() + self.pause
+            slowdown.pause = min(2 * slowdown.pause, LONGEST_PAUSE)
 
-    def _neighbour(self) -> int | None:
-        """The next smaller or larger number, in turn."""
-        place = self.counts.index(self.count)
-        neighbours = [self.counts[i] for i in (place - 1, place + 1) if 0 <= i < len(self.counts)]
-        self.turn += 1
-        return neighbours[self.turn % len(neighbours)] if neighbours else None
+    def _neighbours(self, count: int) -> list[int]:
+        """The next smaller and larger number."""
+        place = self.counts.index(count)
+        return [self.counts[i] for i in (place - 1, place + 1) if 0 <= i < len(self.counts)]
 
 
 def tuner_for(precision: str, device: torch.device) -> ThreadTuner:
@@ -91,23 +115,28 @@ def tuner_for(precision: str, device: torch.device) -> ThreadTuner:
     bit by bit, so the number of threads is one and the same. It is on accelerators, too."""
     if precision == "auto" and device.type == "cpu":
         return ThreadTuner(min(torch.get_num_threads(), available_cores()))
-    return ThreadTuner(torch.get_num_threads(), fixed=True)
+    threads = torch.get_num_threads()
+    return ThreadTuner(threads, slowdowns=Slowdowns(threads, fixed=True))
 
 
 class TunedCalls:
     """Calls of a network on the CPU, each with the number of threads that is fastest at the moment. The calling
     thread's own number is as before when a call returns, and the most that is used."""
 
+    machine: ClassVar[dict[int, Slowdowns]] = {}  # by that number
+
     def __init__(self) -> None:
-        self.tuners: dict[tuple[int, int], ThreadTuner] = {}  # by that number, and by the size of the batch, roughly
+        self.tuners: dict[int, ThreadTuner] = {}  # by that number, too
 
     def __call__(self, network: Callable[..., Tensor], x: Tensor, *inputs: Any, **options: Any) -> Tensor:
         """``network(x, *inputs, **options)``; where gradients are wanted as it is."""
         cores = min(torch.get_num_threads(), available_cores())
         if cores == 1 or torch.is_grad_enabled():
             return network(x, *inputs, **options)
-        tuner = self.tuners.setdefault((cores, len(x).bit_length()), ThreadTuner(cores))
-        with tuner.timed():
+        if cores not in self.tuners:
+            slowdowns = self.machine.setdefault(cores, Slowdowns(cores))
+            self.tuners[cores] = ThreadTuner(cores, slowdowns=slowdowns)
+        with self.tuners[cores].timed(len(x)):
             return network(x, *inputs, **options)
 
 

@@ -45,18 +45,26 @@ def until(condition):
         time.sleep(0.001)
 
 
-def test_who_needs_little_in_all_is_first_and_everybody_gets_on(service):
-    gate, pool = Gate(), ThreadPoolExecutor(20)
-    pool.submit(one_call, service, gate, 0, Caller())
+def test_who_needs_little_in_all_is_first_and_everybody_gets_on():
+    now = [0.0]
+    gate, pool, service = Gate(), ThreadPoolExecutor(40), BatchingService(clock=lambda: now[0])
+
+    def network(x, t, condition):
+        now[0] += 10.0 if t[0] in (1, 2) else 1.0
+        return gate(x, t, condition)
+
+    pool.submit(one_call, service, network, 0, Caller())
     assert gate.entered.wait(30)
-    works = [2 * MUCH_WORK, 3 * MUCH_WORK, 9.0, 5.0, 1.0, 7.0]
+    works = [2 * MUCH_WORK, 3 * MUCH_WORK, *range(10, 34)]
     for i, work in enumerate(works, 1):
-        pool.submit(one_call, service, gate, i, Caller(work), 1, f"model {i}")
+        pool.submit(one_call, service, network, i, Caller(work), 1, f"model {i}")
         until(lambda i=i: len(service._waiting) == i)
     gate.open.set()
     pool.shutdown()
-    # the fourth batch of all is for whoever has waited longest; those who need much are alike
-    assert [batch[0] for batch in gate.computed] == [0, 5, 4, 1, 6, 3, 2]
+    order = [batch[0] for batch in gate.computed]
+    # after three short ones it is the turn of whoever has waited longest, though it needs much; that took as long as
+    # ten short ones, so it is not such a one's turn before thirty more
+    assert order == [0, 3, 4, 5, 1, *range(6, 27), 2]
 
 
 def test_a_visitor_for_whom_little_was_computed_is_before_one_for_whom_much_was(service):
