@@ -8,18 +8,20 @@ import gradio as gr
 
 from ui import player
 from ui.hosting.streams import STREAMS, visitor_of
-from ui.sharing.views import Views, answer
+from ui.sharing.views import Views, answer, code_answer, view_answer
 
 
 def component(views: Views) -> gr.HTML:
     """Nothing is seen of it until it has something to say."""
-    return player.share([checking(views)])
+    return player.share([served("view", view_answer, views), served("code", code_answer, views)])
 
 
-def checking(views: Views) -> Callable[..., Any]:
-    """The server function ``view``: takes a tab, values by name and names to hide; returns JSON."""
+def served(name: str, function: Callable[[Views, dict[str, Any]], dict[str, Any]], views: Views) -> Callable[..., Any]:
+    """A server function of that name: takes a tab and its values by name, and what else the function reads; returns
+    JSON."""
 
-    async def view(sent: Any, request: gr.Request) -> str | None:
-        return await STREAMS.result(answer, views, sent, visitor=visitor_of(request))
+    async def server_function(sent: Any, request: gr.Request) -> str | None:
+        return await STREAMS.result(answer, function, views, sent, visitor=visitor_of(request))
 
-    return view
+    server_function.__name__ = name
+    return server_function

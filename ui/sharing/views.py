@@ -18,6 +18,7 @@ from ui.engine import Engine
 from ui.i18n import error_text, text
 from ui.lab.noise import NoiseLab, NoiseRequest
 from ui.request import Request
+from ui.sharing.code import Code, generate_code, noise_code
 
 Values = dict[str, Any]
 Fitted = tuple[Values, list[InputError]]
@@ -57,10 +58,12 @@ class View(NamedTuple):
 
 class SharedTab(NamedTuple):
     """What the view of a tab consists of. ``fit`` takes settings that were given, each of which is allowed by itself,
-    and returns those that the tab is to have, and what it leaves out."""
+    and returns those that the tab is to have, and what it leaves out. ``code`` writes the code for what comes from
+    that."""
 
     settings: type[Settings]
     fit: Callable[[Values], Fitted]
+    code: Callable[[Values], Code]
 
 
 class Views:
@@ -151,7 +154,7 @@ def shared_generate(engine: Engine) -> SharedTab:
         shown = {"step": step} if step is not None and step < settings["steps"] else {}
         return chosen | settings | shown, left_out + unfit
 
-    return SharedTab(ShownRequest, fit)
+    return SharedTab(ShownRequest, fit, lambda values: generate_code(engine, values))
 
 
 def resolved(given: Values, config: Any, guided: bool) -> Fitted:
@@ -185,18 +188,27 @@ def shared_noise(lab: NoiseLab) -> SharedTab:
             return complete({name: value for name, value in given.items() if name != "model"}), [error]
         return complete(given), []
 
-    return SharedTab(NoiseRequest, fit)
+    return SharedTab(NoiseRequest, fit, noise_code)
 
 
-def answer(views: Views, sent: Any) -> str:
-    """JSON for the browser, which has sent the parts of a view, the language and the "source": the view with its
-    "sentence", or an "error"."""
-    sent = sent if isinstance(sent, dict) else {}
-    language = sent.get("language")
-    try:
-        view = views.check(sent.get("tab"), sent.get("values"), sent.get("hide", ()))
-    except InputError as error:
-        return json.dumps({"error": error_text(error, language)}, ensure_ascii=False)
+def view_answer(views: Views, sent: Values) -> Values:
+    """A view for the browser, which has sent its parts, the language and the "source"."""
+    view = views.check(sent.get("tab"), sent.get("values"), sent.get("hide", ()))
     content = {"tab": view.tab, "values": view.values, "hidden": view.hidden}
-    sentence = view.sentence(str(sent.get("source")), language)
-    return json.dumps({**content, "sentence": sentence}, ensure_ascii=False)
+    return {**content, "sentence": view.sentence(str(sent.get("source")), sent.get("language"))}
+
+
+def code_answer(views: Views, sent: Values) -> Values:
+    """The code for a view."""
+    view = views.check(sent.get("tab"), sent.get("values"))
+    return views.tabs[view.tab].code(view.values)._asdict()
+
+
+def answer(function: Callable[[Views, Values], Values], views: Views, sent: Any) -> str:
+    """JSON of what one of the two returns, or of its "error"."""
+    sent = sent if isinstance(sent, dict) else {}
+    try:
+        content = function(views, sent)
+    except InputError as error:
+        content = {"error": error_text(error, sent.get("language"))}
+    return json.dumps(content, ensure_ascii=False)

@@ -49,6 +49,14 @@ def test_a_copied_link_draws_the_same_picture_elsewhere(open_page, url: str):
     generate(other)
     assert sheet(other) == sheet(page)  # the controls are those of the link
 
+    page.get_by_role("button", name=text("share.code_help")).first.click()
+    command = page.locator("code[part=command]").inner_text()
+    assert "--model tiny --label 3 --num-images 5 --sampler ddim --steps 7" in command
+    page.get_by_role("button", name=text("share.copy_command")).click()
+    expect(page.get_by_text(text("share.code_copied"), exact=True)).to_be_visible()
+    assert page.evaluate("navigator.clipboard.readText()") == command
+    expect(page.locator(".sh-dialog")).to_be_hidden()
+
 
 def test_a_link_to_another_model_sets_up_all_its_controls_once(open_page):
     dit = open_page(link="?tab=generate&model=runs/dit/model&steps=3&skip_scale=1.23&num_images=3&seed=4&utm_source=a")

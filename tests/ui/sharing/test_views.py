@@ -9,13 +9,9 @@ from urllib.parse import parse_qsl
 import pytest
 
 from diffusion.errors import InputError
-from tests.tiny import DEEP, DIT, tiny_classifier, tiny_model
-from ui.engine import Engine
 from ui.i18n import text
-from ui.lab.noise import NoiseLab
-from ui.sharing.views import MOST, Views, answer, shared_generate, shared_noise
+from ui.sharing.views import MOST, Views, answer, view_answer
 
-LINEAR = {"process": {"kind": "linear_vp"}}
 # As this version writes them: every later one has to open them.
 LINKS = {
     "tab=generate&model=unet&label=5&num_images=16&sampler=unipc&steps=14&guidance_scale=1.7&seed=242412841&"
@@ -23,17 +19,6 @@ LINKS = {
     "tab=generate&model=dit&sampler=ddim&steps=3&seed=1&eta=0.5&skip_scale=1.5": {"eta": 0.5, "skip_scale": 1.5},
     "tab=noise&digit=5&index=2&split=train&seed=9&model=&t=0.25": {"digit": "5", "index": 2, "split": "train"},
 }
-
-
-@pytest.fixture
-def views(models, tmp_path) -> Views:
-    tiny_model(1, name="deep", network=DEEP).save(models / "deep")
-    tiny_model(2, name="dit", network=DIT, label_names=()).save(models / "dit")
-    tiny_model(3, name="blind", label_names=(), **LINEAR).save(models / "blind")
-    tiny_model(4, name="mnist", image_size=28, dataset="mnist").save(models / "mnist")
-    tiny_classifier(name="reader", **LINEAR).save(models / "reader")
-    engine = Engine("unet", tmp_path / "runs")
-    return Views({"generate": shared_generate(engine), "noise": shared_noise(NoiseLab(engine))})
 
 
 def codes(views: Views, given: dict[str, Any], tab: Any = "generate", hide: Any = ()) -> list[str]:
@@ -115,9 +100,9 @@ def test_the_noise_tab_has_settings_of_its_own(views):
 def test_what_is_no_view_is_refused(views, given: Any):
     with pytest.raises(InputError):
         views.check("generate", given)
-    sent = json.loads(answer(views, {"tab": "generate", "values": given, "language": "en"}))
+    sent = json.loads(answer(view_answer, views, {"tab": "generate", "values": given, "language": "en"}))
     assert list(sent) == ["error"]
-    assert "error" in json.loads(answer(views, given))
+    assert "error" in json.loads(answer(view_answer, views, given))
 
 
 def test_a_tab_that_is_not_there_is_said(views):
@@ -137,7 +122,7 @@ def test_a_hundred_links_opened_at_once_bad_ones_among_them(views):
     chance.shuffle(everyone)
     with ThreadPoolExecutor(20) as pool:
         sent = [{"tab": "generate", "values": each, "source": "link", "language": "en"} for each in everyone]
-        answers = [json.loads(each) for each in pool.map(lambda one: answer(views, one), sent)]
+        answers = [json.loads(each) for each in pool.map(lambda one: answer(view_answer, views, one), sent)]
     for given, got in zip(everyone, answers, strict=True):
         if given in good:
             assert got["sentence"] == ""

@@ -1,6 +1,7 @@
 // What all tabs share: a row of buttons for each, and how a link or a picture is opened.
 
 import { linkTo } from "../link.js";
+import { CodeDialog } from "./code_dialog.js";
 import { applyHidden } from "./hidden.js";
 import { Notice } from "./notice.js";
 import { reasonOf, takePictures, viewOfPicture } from "./pictures.js";
@@ -8,7 +9,7 @@ import { shareRow } from "./row.js";
 
 const MARKUP = `<div></div><div class="sh-drop" hidden><p data-text="share.drop"></p></div>`;
 
-// element: the component's; server.view checks a view (ui/sharing/component.py).
+// element: the component's; for the server's functions see ui/sharing/component.py.
 export function mountShare({ element, server }, { words, tabs }) {
   return new Share(element.firstElementChild, server, words, tabs);
 }
@@ -20,18 +21,26 @@ class Share {
     const [notice, area] = root.children;
     this.notice = new Notice(notice, words);
     words.keepApplied(area);
+    this.code = new CodeDialog(words, (text, key) => this.copy(text, key));
     takePictures(area, (file) => this.openPicture(file));
   }
 
   // Show a view that comes from anywhere. source: "link" or "picture".
   async open(view, source) {
-    const { words } = this;
-    const sent = { ...view, source, language: words.language };
-    const answer = await this.server.view(sent).then(JSON.parse).catch(() => null);
-    if (!answer || answer.error) return this.notice.show(answer?.error ?? words.text("status.connection_failed"));
+    const answer = await this.ask("view", { ...view, source });
+    if (!answer) return;
     this.notice.show(answer.sentence);
     if (source === "link") applyHidden(answer.hidden);
     await this.tabs.show(answer.tab, answer.values);
+  }
+
+  // What a function of the server returns, or nothing where it refuses, which is said.
+  async ask(name, sent) {
+    const { words } = this;
+    const answer = await this.server[name]({ ...sent, language: words.language }).then(JSON.parse).catch(() => null);
+    if (answer && !answer.error) return answer;
+    this.notice.show(answer?.error ?? words.text("status.connection_failed"));
+    return null;
   }
 
   async openPicture(file) {
@@ -48,6 +57,12 @@ class Share {
   async copyLink(tab, hide = []) {
     const values = await tab.values();
     if (values) await this.copy(linkTo({ tab: tab.name, values, hide }), "share.link_copied");
+  }
+
+  async showCode(tab) {
+    const values = await tab.values();
+    const code = values && (await this.ask("code", { tab: tab.name, values }));
+    if (code) this.code.show(code);
   }
 
   // The clipboard may be closed to the page, as in a frame or without https: then the text is there to be copied.

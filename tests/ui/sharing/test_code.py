@@ -1,0 +1,108 @@
+"""The code that a tab hands out, run as it stands, makes what the tab shows."""
+
+import io
+import shlex
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from diffusion.generate import main
+from diffusion.io.images import sheet, to_uint8
+from tests.ui.images import decoded
+from ui.engine import Engine
+from ui.lab.noise import NoiseLab, NoiseRequest
+from ui.request import Request
+from ui.sharing.code import OUTPUT, Code
+from ui.sharing.views import Views
+
+RUNS: list[dict[str, Any]] = [
+    {"label": "7", "num_images": 5, "steps": 3, "seed": 11},
+    {"label": "", "num_images": 2, "sampler": "heun"},
+    {"model": "deep", "label": "3", "guidance_scale": 1.25, "guidance_t_min": 0.125, "freeu_b": 1.5, "num_images": 2},
+    {"model": "dit", "sampler": "ddim", "eta": 0.5, "skip_scale": 1.5, "respacing": "ddim5", "num_images": 3},
+    {"model": "blind", "classifier": "reader", "label": "4", "classifier_scale": 2, "num_images": 2},
+]
+ENLARGED = {"model": "lens", "label": "3", "num_images": 3, "steps": 2}
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def code_for(views: Views, tab: str, given: dict[str, Any]) -> Code:
+    view = views.check(tab, given)
+    assert view.left_out == []
+    return views.tabs[tab].code(view.values)
+
+
+def made_by(run: Any) -> np.ndarray:
+    """The picture that something writes."""
+    path = Path(OUTPUT)
+    path.unlink(missing_ok=True)
+    run()
+    return decoded(path.read_bytes())
+
+
+def by_python(code: Code) -> np.ndarray:
+    return made_by(lambda: exec(compile(code.python, "copied", "exec"), {}))
+
+
+def shown(given: dict[str, Any]) -> Any:
+    """The last update of the page's run."""
+    *_, last = Engine("unet", "runs").run(Request(**given))
+    return last
+
+
+@pytest.mark.parametrize("given", RUNS, ids=lambda given: given.get("model", "unet") + given.get("sampler", ""))
+def test_copied_lines_and_command_make_the_picture_on_show(views, given: dict, capfd):
+    code = code_for(views, "generate", given)
+    picture = decoded(shown(given).result.sheet_png)
+    assert np.array_equal(by_python(code), picture)
+    python, _, module, *arguments = shlex.split(code.command)
+    assert (python, module) == ("python", "diffusion.generate")
+    assert np.array_equal(made_by(lambda: main(arguments)), picture)
+
+
+def test_what_enlarges_real_digits_has_lines_but_no_command(views):
+    code = code_for(views, "generate", ENLARGED)
+    assert np.array_equal(by_python(code), decoded(shown(ENLARGED).result.sheet_png))
+    assert code.command == ""
+
+
+@pytest.mark.parametrize("given", [RUNS[0], RUNS[4], ENLARGED], ids=["unet", "guided", "lens"])
+def test_a_step_on_the_way_has_its_lines(views, given: dict):
+    code = code_for(views, "generate", given | {"step": 1})
+    updates = list(Engine("unet", "runs").run(Request(**given)))
+    frame = next(frame for update in updates for frame in update.frames if frame.index == 1)
+    with Image.open(io.BytesIO(frame.x)) as opened:
+        assert np.array_equal(by_python(code), np.atleast_3d(np.asarray(opened)))
+
+
+def test_the_code_is_short_and_says_what_counts(views):
+    code = code_for(views, "generate", {"label": "7", "steps": "3", "seed": "11", "freeu_b": "1"})
+    assert "labels=[7] * 16,\n" in code.python
+    assert "freeu" not in code.python + code.command  # off, as without it
+    start = "python -m diffusion.generate --model unet --label 7 --num-images 16 --sampler ddim --steps 3"
+    assert code.command.startswith(start)
+
+
+@pytest.mark.parametrize("model", ["'); import os; ('", "$(touch here)"])
+def test_names_stay_names(views, model: str):
+    """A view of a model that is not here never comes as far; a name of one that is could be anything."""
+    from ui.sharing.code import command
+
+    values = {"model": model, "label": "a b", "num_images": 1, "classifier": ""}
+    assert shlex.split(command(values))[4:7] == [model, "--label", "a b"]
+
+
+def test_the_noise_tab_has_lines(views, monkeypatch):
+    given = {"digit": "3", "index": 1, "t": 0.25, "seed": 5, "model": "mnist"}
+    view = NoiseLab(Engine("unet", "runs")).view(NoiseRequest(**given))
+    images = (view.x0, view.x, view.network.x0, view.ideal.x0, view.blur)
+    expected = sheet(np.concatenate([to_uint8(image) for image in images]), columns=5)
+    assert np.array_equal(by_python(code_for(views, "noise", given)), expected)

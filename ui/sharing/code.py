@@ -1,0 +1,99 @@
+"""The Python lines and the command that make what a tab shows, written from its settings."""
+
+import shlex
+from typing import Any, NamedTuple
+
+from diffusion.condition import label_index
+from diffusion.errors import option_name
+from diffusion.settings import SETTINGS
+from ui.engine import Engine
+
+Values = dict[str, Any]
+
+OUTPUT = "digits.png"
+IMAGES = "from diffusion.io.images import png_bytes, sheet, to_uint8"
+SAVE = f'with open("{OUTPUT}", "wb") as file:\n    file.write(png_bytes(sheet(%s)))'
+
+
+class Code(NamedTuple):
+    """Both are to be run in the folder of this program. ``command`` is "" where there is none."""
+
+    python: str
+    command: str
+
+
+def generate_code(engine: Engine, values: Values) -> Code:
+    """For a checked view of the *Generate* tab; of the step on show, if one is named. Raises InputError."""
+    model, classifier, label, count = (values[name] for name in ("model", "classifier", "label", "num_images"))
+    info = engine.describe(model, classifier)
+    enlarges = info.config.task == "super-resolution"
+    index = -1 if enlarges else label_index(label, info.tiles)
+    arguments = {"labels": f"[{index}] * {count}"}
+    if classifier:
+        arguments["classifier"] = f"load_classifier({classifier!r})"
+    if enlarges:
+        arguments["low_res"] = f"low_res_digits(model.config, {label!r}, {count})[0]"
+    given = {name: repr(value) for name, value in needed(values).items()}
+    imports = ["load_model", *(["load_classifier"] if classifier else [])]
+    called = ["from ui.example_digits import low_res_digits"] if enlarges else []
+    comment = f"  # {label}" if label not in ("", str(index)) and not enlarges else ""
+    if values.get("step") is None:
+        lines = [f"    {name}={value}," for name, value in (arguments | given).items()]
+        body = ["images = model.generate(", lines[0] + comment, *lines[1:], ")", SAVE % "to_uint8(images)"]
+    else:
+        imports.append("SamplingSettings")
+        called.insert(0, "from diffusion.trajectory import displayed, trajectory")
+        more = "".join(f", {name}={value}" for name, value in arguments.items() if name != "labels")
+        body = [
+            f"settings = SamplingSettings({keywords(given)}).resolve(model.config, {bool(classifier)})",
+            f"states = trajectory(model, {arguments['labels']}, settings{more}){comment}",
+            f"state = next(state for state in states if state.index == {values['step']})",
+            "noisy, guess = displayed(state), to_uint8(state.x0)",
+            SAVE % "noisy",
+        ]
+    head = [f"from diffusion import {', '.join(sorted(imports))}", IMAGES, *called]
+    python = "\n".join([*head, "", f"model = load_model({model!r})", *body, ""])
+    return Code(python, "" if enlarges else command(values))
+
+
+def noise_code(values: Values) -> Code:
+    """For a checked view of the *Noise* tab: its images side by side."""
+    given = keywords({name: repr(value) for name, value in values.items() if value != ""})
+    lines = [
+        "from torch import cat",
+        "",
+        IMAGES,
+        "from ui.engine import Engine",
+        "from ui.lab.noise import NoiseLab, NoiseRequest",
+        "",
+        f"view = NoiseLab(Engine()).view(NoiseRequest({given}))",
+        "images = cat([view.x0, view.x, view.network.x0, view.ideal.x0, view.blur])",
+        SAVE % "to_uint8(images), columns=5",
+        "",
+    ]
+    return Code("\n".join(lines), "")
+
+
+def needed(values: Values) -> Values:
+    """The sampling settings, but for those that are as they would be without being given."""
+
+    def counts(name: str) -> bool:
+        setting = SETTINGS.get(name)
+        return setting is not None and (setting.own or name == "seed" or values[name] != setting.default)
+
+    return {name: values[name] for name in values if counts(name)}
+
+
+def command(values: Values) -> str:
+    """The line for a shell."""
+    asked = {name: values[name] for name in ("model", "label", "num_images", "classifier")}
+    words = ["python", "-m", "diffusion.generate"]
+    for name, value in (asked | needed(values) | {"output": OUTPUT}).items():
+        if value != "":
+            words += [option_name(name), f"{value:.12g}" if isinstance(value, float) else str(value)]
+    return shlex.join(words)
+
+
+def keywords(arguments: dict[str, str]) -> str:
+    """Arguments of a call, by name."""
+    return ", ".join(f"{name}={value}" for name, value in arguments.items())
