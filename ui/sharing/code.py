@@ -1,5 +1,6 @@
 """The Python lines and the command that make what a tab shows, written from its settings."""
 
+import json
 import shlex
 from typing import Any, NamedTuple
 
@@ -30,10 +31,10 @@ def generate_code(engine: Engine, values: Values) -> Code:
     index = -1 if enlarges else label_index(label, info.tiles)
     arguments = {"labels": f"[{index}] * {count}"}
     if classifier:
-        arguments["classifier"] = f"load_classifier({classifier!r})"
+        arguments["classifier"] = f"load_classifier({written(classifier)})"
     if enlarges:
-        arguments["low_res"] = f"low_res_digits(model.config, {label!r}, {count})[0]"
-    given = {name: repr(value) for name, value in needed(values).items()}
+        arguments["low_res"] = f"low_res_digits(model.config, {written(label)}, {count})[0]"
+    given = {name: written(value) for name, value in needed(values).items()}
     imports = ["load_model", *(["load_classifier"] if classifier else [])]
     called = ["from ui.example_digits import low_res_digits"] if enlarges else []
     comment = f"  # {label}" if label not in ("", str(index)) and not enlarges else ""
@@ -52,13 +53,13 @@ def generate_code(engine: Engine, values: Values) -> Code:
             SAVE % "noisy",
         ]
     head = [f"from diffusion import {', '.join(sorted(imports))}", IMAGES, *called]
-    python = "\n".join([*head, "", f"model = load_model({model!r})", *body, ""])
+    python = "\n".join([*head, "", f"model = load_model({written(model)})", *body, ""])
     return Code(python, "" if enlarges else command(values))
 
 
 def noise_code(values: Values) -> Code:
     """For a checked view of the *Noise* tab: its images side by side."""
-    given = keywords({name: repr(value) for name, value in values.items() if value != ""})
+    given = keywords({name: written(value) for name, value in values.items() if value != ""})
     lines = [
         "from torch import cat",
         "",
@@ -92,6 +93,11 @@ def command(values: Values) -> str:
         if value != "":
             words += [option_name(name), f"{value:.12g}" if isinstance(value, float) else str(value)]
     return shlex.join(words)
+
+
+def written(value: Any) -> str:
+    """A value in Python."""
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else repr(value)
 
 
 def keywords(arguments: dict[str, str]) -> str:

@@ -55,10 +55,10 @@ function mountShare(component) {
   import("./share/share.js").then((module) => haveShare(module.mountShare(component, { words, tabs })));
 }
 
-// A tab is there whose view can be shared (tabs.js); the buttons for that come at the end of `place`.
+// A tab is there whose view can be shared (tabs.js); the button for that comes at the end of `place`.
 function shareable(tab, place) {
   tabs.register(tab);
-  share.then(({ addRow }) => addRow(tab, place));
+  share.then(({ addMenu }) => addMenu(tab, place));
 }
 
 // The player of the Generate tab, with what acts on it.
@@ -88,7 +88,7 @@ function mountPlayer({ element, props, server, watch }) {
     lab.player.restore(saved);
   }
   lab.generateView = new GenerateView(state, press);
-  shareable(lab.generateView, element.firstElementChild);
+  shareable(lab.generateView, view.part.transport);
   const receive = () => props.value && state.receive(JSON.parse(props.value));
   watch("value", receive);
   receive();

@@ -5,7 +5,7 @@
 // name: of the tab, in links and for Gradio (the `id` of gr.Tab). values(): the settings of what is on show, by name, or
 // null where nothing is. apply(values): bring back a view with these settings, which the server has checked
 // (ui/sharing/views.py, where each tab has a row), and draw it. Both may be asynchronous. A tab does so by
-// `page.shareable(tab, place)` (lab.js), which puts the buttons for it at the end of an element, too.
+// `page.shareable(tab, place)` (lab.js), which puts the Share button at the end of an element, too.
 
 import { openTab } from "./gradio_workarounds.js";
 

@@ -19,8 +19,14 @@ from ui.i18n import text
 CLIPBOARD = {"permissions": ["clipboard-read", "clipboard-write"]}
 
 
+def share(page: Page, item: str) -> None:
+    """Choose from the Share menu of the tab that is open."""
+    page.locator(".sh-button:visible").click()
+    page.locator(f".sh-menu:popover-open [data-item={item}]").click()
+
+
 def copied_link(page: Page) -> str:
-    page.get_by_role("button", name=text("share.link_help")).first.click()
+    share(page, "link")
     expect(page.get_by_text(text("share.link_copied"))).to_be_visible()
     return page.evaluate("navigator.clipboard.readText()")
 
@@ -49,9 +55,10 @@ def test_a_copied_link_draws_the_same_picture_elsewhere(open_page, url: str):
     generate(other)
     assert sheet(other) == sheet(page)  # the controls are those of the link
 
-    page.get_by_role("button", name=text("share.code_help")).first.click()
-    command = page.locator("code[part=command]").inner_text()
-    assert "--model tiny --label 3 --num-images 5 --sampler ddim --steps 7" in command
+    share(page, "code")
+    written = page.locator("code[part=command]")
+    expect(written).to_contain_text("--model tiny --label 3 --num-images 5 --sampler ddim --steps 7")
+    command = written.inner_text()
     page.get_by_role("button", name=text("share.copy_command")).click()
     expect(page.get_by_text(text("share.code_copied"), exact=True)).to_be_visible()
     assert page.evaluate("navigator.clipboard.readText()") == command
@@ -94,8 +101,6 @@ def test_a_link_opens_the_noise_tab_where_it_was(open_page):
     expect(page.locator('[part="t"]')).to_have_text("0.20", timeout=WAIT)
     expect(page.locator('.noise-lab [aria-checked="true"][data-value="3"]')).to_be_visible()
     expect(page.get_by_text(text("noise.split"))).to_be_hidden()
-    page.locator(".noise-lab .sh-row").get_by_role("button", name=text("share.link_help")).click()
-    expect(page.get_by_text(text("share.link_copied"))).to_be_visible()
-    copied = page.evaluate("navigator.clipboard.readText()")
+    copied = copied_link(page)
     for part in ("tab=noise", "digit=3", "t=0.2", "seed=9", "split=train"):
         assert part in copied

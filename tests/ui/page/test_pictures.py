@@ -44,7 +44,7 @@ def finished_anew(page: Page, run: str | None) -> str:
 
 
 def test_a_saved_picture_dropped_on_the_page_is_drawn_again(page: Page, open_page, tmp_path):
-    expect(page.locator(".sh-row")).to_be_visible()
+    expect(page.locator(".sh-button")).to_be_visible()
     tile(page, "8").click()
     choose_sampler(page, "DDPM")
     set_number(page, "Steps", 9)
@@ -52,7 +52,7 @@ def test_a_saved_picture_dropped_on_the_page_is_drawn_again(page: Page, open_pag
     generate(page)
     saved = download(page, "PNG")
     other = open_page()
-    expect(other.locator(".sh-row")).to_be_visible()
+    expect(other.locator(".sh-button")).to_be_visible()
     drop(other, saved)
     run = finished_anew(other, "example")
     assert other.evaluate("window.invited") is True
@@ -64,7 +64,7 @@ def test_a_saved_picture_dropped_on_the_page_is_drawn_again(page: Page, open_pag
     player(page).get_by_role("slider", name="Step", exact=True).fill("4")
     expect_step(page, 4)
     middle = download(page, "PNG")
-    other.locator(".sh-row input[type=file]").first.set_input_files(middle)
+    other.locator(".sh-menu input[type=file]").first.set_input_files(middle)
     finished_anew(other, run)
     expect_step(other, 4)
     assert sheet(other) == saved.read_bytes()
@@ -75,7 +75,7 @@ def test_a_picture_of_the_command_line_is_drawn_again(page: Page, place: Path, t
     path = tmp_path / "command.png"
     options = "--model runs/paint/model --label sea --num-images 6 --sampler heun --steps 3 --seed 5 --guidance-scale 3"
     assert main([*options.split(), "--output", str(path)]) == 0
-    expect(page.locator(".sh-row")).to_be_visible()
+    expect(page.locator(".sh-button")).to_be_visible()
     drop(page, path)
     finished_anew(page, "example")
     drawn = tmp_path / "drawn.png"
@@ -86,7 +86,7 @@ def test_a_picture_of_the_command_line_is_drawn_again(page: Page, place: Path, t
 
 
 def test_what_is_no_picture_of_ours_is_said_and_nothing_is_lost(page: Page, tmp_path):
-    expect(page.locator(".sh-row")).to_be_visible()
+    expect(page.locator(".sh-button")).to_be_visible()
     generate(page)
     before = sheet(page)
     for name, content, said in (

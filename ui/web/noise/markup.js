@@ -3,7 +3,7 @@
 const ARROWS = '<svg viewBox="0 0 24 24" aria-hidden="true"><path d="M17.7 6.3A8 8 0 1 0 20 12h-2.2A5.8 5.8 0 1 1 16 7.9L13 11h8V3z"/></svg>';
 
 export const MARKUP = `
-<p class="nz-look" data-text="noise.look_for"></p>
+<div class="nz-top" part="top"><p class="nz-look" data-text="noise.look_for"></p></div>
 <div class="lab-card nz-pick">
   <div class="nz-field nz-digits" data-setting="digit">
     <div class="nz-label"><span id="nz-digit" data-text="noise.digit"></span>

@@ -17,7 +17,7 @@ export function mountNoise({ element, server }, page) {
   const root = element.firstElementChild;
   root.innerHTML = MARKUP;
   const tab = new NoiseTab(root, server, page);
-  page.shareable(tab, root);
+  page.shareable(tab, tab.parts.top);
   return tab;
 }
 

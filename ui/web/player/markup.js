@@ -43,7 +43,7 @@ export const MARKUP = `
     <span class="dp-legend dp-legend-picture" data-text="player.picture_share"></span>
     <input type="range" min="0" max="1" value="0" step="1" data-label="player.step" part="scrub">
   </div>
-  <div class="dp-transport">
+  <div class="dp-transport" part="transport">
     <button type="button" class="dp-round" data-label="player.back" part="back">${ICONS.back}</button>
     <button type="button" class="dp-round dp-play" data-label="player.play" part="play">${ICONS.play}</button>
     <button type="button" class="dp-round" data-label="player.forward" part="forward">${ICONS.forward}</button>

@@ -9,7 +9,7 @@ const PLACES = { // where a name alone does not lead to
   live: "#live",
   advanced: "#advanced",
   explanation: ".lab-explain",
-  share: ".sh-row",
+  share: ".sh-button",
 };
 
 export function applyHidden(names) {

@@ -1,11 +1,11 @@
-// What all tabs share: a row of buttons for each, and how a link or a picture is opened.
+// What all tabs share: a menu for each, and how a link or a picture is opened.
 
 import { linkTo } from "../link.js";
 import { CodeDialog } from "./code_dialog.js";
 import { applyHidden } from "./hidden.js";
+import { shareMenu } from "./menu.js";
 import { Notice } from "./notice.js";
 import { reasonOf, takePictures, viewOfPicture } from "./pictures.js";
-import { shareRow } from "./row.js";
 
 const MARKUP = `<div></div><div class="sh-drop" hidden><p data-text="share.drop"></p></div>`;
 
@@ -51,8 +51,8 @@ class Share {
     }
   }
 
-  // The buttons of a tab, at the end of an element.
-  addRow = (tab, place) => place.append(shareRow(tab, this));
+  // The menu of a tab, whose button comes at the end of an element.
+  addMenu = (tab, place) => place.append(shareMenu(tab, this));
 
   async copyLink(tab, hide = []) {
     const values = await tab.values();
