@@ -46,6 +46,11 @@ def share(server: list[Callable[..., Any]]) -> gr.HTML:
     return _filled_in_browser("share", "lab-share", server_functions=server)
 
 
+def history() -> gr.HTML:
+    """The runs of this visit."""
+    return _filled_in_browser("history", "lab-history")
+
+
 def _filled_in_browser(name: str, css_class: str, **properties: Any) -> gr.HTML:
     template = f'<div class="{css_class}"></div>'
     return gr.HTML(

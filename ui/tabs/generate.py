@@ -43,6 +43,7 @@ class GenerateTab:
             with gr.Column(min_width=0, elem_classes="lab-player"):
                 self.player = player.component([sampling_live(self.handlers), stopping(self.buttons.stops)])
             with gr.Column(min_width=0, elem_classes="lab-explain"):
+                player.history()
                 self.how = gr.HTML(how_it_works("en"), apply_default_css=False)
         self.outputs = {
             **self.controls,

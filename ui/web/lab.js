@@ -4,7 +4,7 @@
 //   lab.languages                      what each language is called, by its code
 //   lab.firstLanguage                  the code of the language that the page starts in
 //   lab.ready                          resolves once everything below is there
-//   lab.mount.header/tiles/player/noise/share({ element, props, server, trigger, watch })   fill a component
+//   lab.mount.header/tiles/player/noise/share/history({ element, props, server, trigger, watch })   fill a component
 //   lab.language()                     the code of the language in use
 //   lab.buttons(idle)                  updates of Generate and Stop: which of the two can be pressed
 //   lab.player.begin() -> name, .stop(), .end(broken) -> over     the run of the Generate tab (run_control.js)
@@ -45,6 +45,7 @@ lab.mount = {
   player: mountPlayer,
   noise: (component) => import("./noise/noise.js").then(({ mountNoise }) => mountNoise(component, page)),
   share: mountShare,
+  history: ({ element }) => share.then(({ addHistory }) => addHistory(element.firstElementChild)),
 };
 lab.link = viewOf(location.search);
 lab.openLink = async () => {
@@ -58,7 +59,7 @@ function mountShare(component) {
 // A tab is there whose view can be shared (tabs.js); the button for that comes at the end of `place`.
 function shareable(tab, place) {
   tabs.register(tab);
-  share.then(({ addMenu }) => addMenu(tab, place));
+  share.then(({ addTab }) => addTab(tab, place));
 }
 
 // The player of the Generate tab, with what acts on it.
@@ -87,7 +88,7 @@ function mountPlayer({ element, props, server, watch }) {
     lab.link = null; // what was on show comes later than the link
     lab.player.restore(saved);
   }
-  lab.generateView = new GenerateView(state, press);
+  lab.generateView = new GenerateView(state, view, press);
   shareable(lab.generateView, view.part.transport);
   const receive = () => props.value && state.receive(JSON.parse(props.value));
   watch("value", receive);

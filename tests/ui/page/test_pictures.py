@@ -19,7 +19,7 @@ from tests.ui.page.actions import (
     set_number,
     tile,
 )
-from tests.ui.page.test_links import sheet
+from tests.ui.page.test_links import share, sheet
 from ui.i18n import text
 
 DROP = """async ([name, bytes]) => {
@@ -103,3 +103,33 @@ def test_what_is_no_picture_of_ours_is_said_and_nothing_is_lost(page: Page, tmp_
             assert sheet(page) == before
     page.wait_for_function("lab.generateView.state.run.shape.count === 2")  # the rest of the last one's settings
     expect_phase(page, "finished")
+
+
+def test_the_runs_of_the_visit_come_back_also_after_a_reload(page: Page):
+    history = page.locator(".sh-history")
+    expect(history).to_be_hidden()
+    tile(page, "2").click()
+    set_number(page, "Images", 2)
+    generate(page)
+    first = sheet(page)
+    tile(page, "4").click()
+    generate(page)
+    expect(history.get_by_role("button", name="Label 4")).to_be_visible()
+    page.reload()
+    expect(history.locator("li")).to_have_count(2, timeout=WAIT)
+    history.locator("li button").last.click()
+    page.wait_for_function("lab.generateView.state.run?.label === '2'")
+    expect_phase(page, "finished")
+    assert sheet(page) == first
+    expect(history.locator("li")).to_have_count(2)
+    history.get_by_role("button", name=text("share.history_clear")).click()
+    expect(history).to_be_hidden()
+
+
+def test_a_run_is_saved_as_a_video_and_as_a_table(page: Page):
+    generate(page)
+    for item, start in (("video", b"\0\0\0\x1cftypisom"), ("table", b"step,steps,t,alpha,sigma,seconds")):
+        with page.expect_download(timeout=WAIT) as saved:
+            share(page, item)
+        assert saved.value.suggested_filename.endswith({"video": ".mp4", "table": ".csv"}[item])
+        assert saved.value.path().read_bytes().startswith(start)

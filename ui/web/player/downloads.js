@@ -1,14 +1,12 @@
 // The pictures on show as files, made in the browser.
 
 import { download } from "../dom.js";
+import { Film } from "./film.js";
 import { GifWriter } from "./gif.js";
 
-const FILM = 200; // hundredths of a second that a GIF takes, but for its last frame
-const LAST = 150; // that the last frame stands
-const SIDE = 240; // pixels, about, of an image of a GIF
-const GAP = 8; // pixels between its panes
+const SIDE = 240; // pixels, about, of a pane of a GIF
 
-function fileName(run, ending) {
+export function fileName(run, ending) {
   return `${(run.label || "images").replace(/[^\w-]+/g, "_")}-seed${run.seed}.${ending}`;
 }
 
@@ -37,38 +35,14 @@ export async function saveGif(state, kinds) {
   }
 }
 
-// kinds: "input", "x" and "x0", of which the panes stand side by side.
-export async function encodeGif({ frames, input }, kinds) {
-  const rows = frames.map((frame) => kinds.map((kind) => (kind === "input" ? input : frame[kind])));
-  await Promise.all(rows.flat().map((picture) => picture.ready));
-  const pictures = rows.map((row) => row.map((picture) => picture.bitmap));
-  const { width, height } = pictures[0][0];
-  const scale = Math.max(1, Math.round(SIDE / Math.max(width, height)));
-  const canvas = document.createElement("canvas");
-  canvas.width = kinds.length * width * scale + (kinds.length - 1) * GAP;
-  canvas.height = height * scale;
-  const pen = canvas.getContext("2d", { willReadFrequently: true });
-  pen.imageSmoothingEnabled = false;
-  const writer = new GifWriter(canvas.width, canvas.height, !hasColour(pictures.at(-1)[0]));
-  for (const [i, row] of pictures.entries()) {
-    pen.fillRect(0, 0, canvas.width, canvas.height);
-    row.forEach((picture, k) => pen.drawImage(picture, k * (width * scale + GAP), 0, width * scale, height * scale));
-    const pixels = pen.getImageData(0, 0, canvas.width, canvas.height).data;
-    writer.add(pixels, i === pictures.length - 1 ? LAST : Math.max(4, Math.round(FILM / pictures.length)));
+// kinds: of the panes that stand side by side, see film.js.
+export async function encodeGif(run, kinds) {
+  const film = await Film.of(run, kinds, SIDE);
+  const writer = new GifWriter(film.canvas.width, film.canvas.height, !film.coloured);
+  for (let i = 0; i < film.length; i++) {
+    const seconds = film.draw(i);
+    writer.add(film.pixels, Math.round(100 * seconds));
     await new Promise((resume) => setTimeout(resume)); // let the page do something else between two frames
   }
   return writer.finish();
-}
-
-function hasColour(bitmap) {
-  const canvas = document.createElement("canvas");
-  canvas.width = bitmap.width;
-  canvas.height = bitmap.height;
-  const pen = canvas.getContext("2d");
-  pen.drawImage(bitmap, 0, 0);
-  const pixels = pen.getImageData(0, 0, bitmap.width, bitmap.height).data;
-  for (let p = 0; p < pixels.length; p += 4) {
-    if (pixels[p] !== pixels[p + 1] || pixels[p] !== pixels[p + 2]) return true;
-  }
-  return false;
 }

@@ -9,6 +9,8 @@ const MENU = `
   <button type="button" role="menuitem" data-item="link"><b data-text="share.link"></b><small data-text="share.link_help"></small></button>
   <button type="button" role="menuitem" data-item="code"><b data-text="share.code"></b><small data-text="share.code_help"></small></button>
   <button type="button" role="menuitem" data-item="picture"><b data-text="share.picture"></b><small data-text="share.picture_help"></small></button>
+  <button type="button" role="menuitem" data-item="video"><b data-text="share.video"></b><small data-text="share.video_help"></small></button>
+  <button type="button" role="menuitem" data-item="table"><b data-text="share.table"></b><small data-text="share.table_help"></small></button>
   <input type="file" accept="image/png" hidden>`;
 
 // The button that opens it. tab: see tabs.js; share: see share.js.
@@ -29,12 +31,21 @@ export function shareMenu(tab, share) {
   share.words.keepApplied(menu);
 
   const file = menu.querySelector("input");
-  const acts = { link: () => share.copyLink(tab), code: () => share.showCode(tab), picture: () => file.click() };
+  const acts = {
+    link: () => share.copyLink(tab),
+    code: () => share.showCode(tab),
+    picture: () => file.click(),
+    video: () => share.save(tab, "video"),
+    table: () => share.save(tab, "table"),
+  };
+  const item = (name) => menu.querySelector(`[data-item=${name}]`);
+  item("video").hidden = !tab.files?.video || typeof VideoEncoder === "undefined";
+  item("table").hidden = !tab.files?.table;
   menu.addEventListener("click", (event) => {
-    const item = event.target.closest("[data-item]");
-    if (!item) return;
+    const chosen = event.target.closest("[data-item]");
+    if (!chosen) return;
     menu.hidePopover();
-    acts[item.dataset.item]();
+    acts[chosen.dataset.item]();
   });
   menu.addEventListener("keydown", (event) => moveFocus(menu, event));
   file.addEventListener("change", () => {

@@ -3,6 +3,8 @@
 import { linkTo } from "../link.js";
 import { CodeDialog } from "./code_dialog.js";
 import { applyHidden } from "./hidden.js";
+import { History, thumbnail } from "./history.js";
+import { mountHistory } from "./history_strip.js";
 import { shareMenu } from "./menu.js";
 import { Notice } from "./notice.js";
 import { reasonOf, takePictures, viewOfPicture } from "./pictures.js";
@@ -21,11 +23,12 @@ class Share {
     const [notice, area] = root.children;
     this.notice = new Notice(notice, words);
     words.keepApplied(area);
+    this.history = new History();
     this.code = new CodeDialog(words, (text, key) => this.copy(text, key));
     takePictures(area, (file) => this.openPicture(file));
   }
 
-  // Show a view that comes from anywhere. source: "link" or "picture".
+  // Show a view that comes from anywhere. source: "link", "picture" or "history".
   async open(view, source) {
     const answer = await this.ask("view", { ...view, source });
     if (!answer) return;
@@ -52,7 +55,17 @@ class Share {
   }
 
   // The menu of a tab, whose button comes at the end of an element.
-  addMenu = (tab, place) => place.append(shareMenu(tab, this));
+  addTab = (tab, place) => {
+    place.append(shareMenu(tab, this));
+    tab.whenFinished?.((values, picture) => this.history.add(tab.name, values, thumbnail(picture)));
+  };
+
+  addHistory = (root) => mountHistory(root, this.history, this.words, (entry) => this.open(entry, "history"));
+
+  // name: of one of the tab's files.
+  async save(tab, name) {
+    if (!(await tab.files[name]())) this.notice.show(this.words.text("share.no_video"));
+  }
 
   async copyLink(tab, hide = []) {
     const values = await tab.values();

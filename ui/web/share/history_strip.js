@@ -1,0 +1,48 @@
+// The history as a strip of thumbnails; a click brings one back.
+
+import { difference } from "./history.js";
+
+const MARKUP = `<section class="sh-history lab-card" data-label="share.history" hidden>
+  <header><h3 data-text="share.history"></h3>
+    <button type="button" class="dp-pill" data-text="share.history_clear"></button></header>
+  <ul></ul></section>`;
+
+// root: an empty element; open(entry) brings an entry back.
+export function mountHistory(root, history, words, open) {
+  root.innerHTML = MARKUP;
+  const [section] = root.children;
+  const list = section.querySelector("ul");
+  section.querySelector("button").addEventListener("click", () => history.clear());
+  list.addEventListener("click", (event) => {
+    const place = event.target.closest("button")?.dataset.place;
+    if (place !== undefined) open(history.entries[place]);
+  });
+  const render = () => {
+    words.apply(section);
+    section.hidden = history.entries.length === 0;
+    list.replaceChildren(...history.entries.map((entry, i) => item(entry, i, history.entries[i + 1], words)));
+  };
+  history.addEventListener("change", render);
+  words.addEventListener("change", render);
+  render();
+}
+
+function item(entry, place, before, words) {
+  const image = Object.assign(new Image(), { src: entry.picture, alt: "" });
+  const caption = document.createElement("span");
+  caption.textContent = described(...difference(entry, before), words);
+  const button = Object.assign(document.createElement("button"), { type: "button" });
+  button.dataset.place = place;
+  button.title = Object.entries(entry.values).map(([name, value]) => described(name, value, words)).join(" · ");
+  button.append(image, caption);
+  const node = document.createElement("li");
+  node.append(button);
+  return node;
+}
+
+function described(name, value, words) {
+  const key = `settings.${name}.label`;
+  const label = words.text(key);
+  const shown = name === "label" && value === "" ? words.text("tiles.any") : value;
+  return `${label === key ? name : label} ${shown}`;
+}
