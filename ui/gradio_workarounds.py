@@ -9,7 +9,7 @@ from typing import Any
 import gradio as gr
 import httpx
 from gradio import blocks as gradio_blocks
-from gradio import http_server, networking, state_holder
+from gradio import component_meta, http_server, networking, state_holder
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
 from diffusion.errors import InputError
@@ -58,10 +58,12 @@ class Session(state_holder.SessionState):
 
 
 def make_sessions_quickly() -> None:
-    """Let sessions be made as ``Session`` says, and components know the parameters of their classes."""
+    """Let sessions be made as ``Session`` says, and the parameters of components' classes be found out once."""
     state_holder.SessionState = Session  # type: ignore[misc]
-    remembered = SimpleNamespace(**{**vars(inspect), "signature": cache(inspect.signature)})
-    gradio_blocks.inspect = remembered  # type: ignore[attr-defined]
+    once = {name: cache(getattr(inspect, name)) for name in ("signature", "getfullargspec")}
+    for module in (gradio_blocks, component_meta):
+        module.inspect = SimpleNamespace(**{**vars(inspect), **once})  # type: ignore[attr-defined]
+    gradio_blocks.get_upload_folder = cache(gradio_blocks.get_upload_folder)
 
 
 def poll_queue_less(blocks: gr.Blocks) -> None:

@@ -1,6 +1,7 @@
 """The files of a model directory, which may come from a stranger: sizes are checked, and no pickle is ever opened."""
 
 from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 
 import torch
@@ -29,7 +30,13 @@ def read_config(directory: Path) -> ModelConfig:
         raise InputError("weights.config_too_large", path=path, limit=MAX_CONFIG_BYTES)
     if text.startswith(POINTER):
         raise InputError("weights.pointer", path=path)
-    return ModelConfig.from_json(text, str(path))
+    return checked_config(text, str(path))
+
+
+@lru_cache(64)
+def checked_config(text: bytes, source: str) -> ModelConfig:
+    """``ModelConfig.from_json``, once for each text: a page asks for the same ones again and again."""
+    return ModelConfig.from_json(text, source)
 
 
 def read_tensors(path: Path, expected: dict[str, Tensor]) -> dict[str, Tensor]:
