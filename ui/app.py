@@ -8,7 +8,7 @@ from typing import Any
 import gradio as gr
 
 from ui import i18n, player
-from ui.calls import Values, call, in_browser
+from ui.calls import Values, call, choose, in_browser
 from ui.controls import default_label
 from ui.endpoints import fork, generate
 from ui.engine import Engine
@@ -45,27 +45,18 @@ def build(engine: Engine) -> gr.Blocks:
         translate = translating({"generate.tab": tab_label, "noise.tab": noise_label}, tab)
         for event in (header.change, blocks.load):
             event(fn=None, **translate)
-        rests = call(
-            blocks.load,
-            tab.at_rest,
-            {name: tab.controls[name] for name in ("sampler", "model")},
-            tab.outputs,
-            also="{ opens: lab.link !== null }",
-        )
-        rests.then(**tab.restored()).then(fn=None, js=in_browser("lab.openLink()"))
+        tab.loaded(blocks.load).then(fn=None, js=in_browser("lab.openLink()"))
         if engine.registry.own.startswith(HUB):
 
             async def news(values: Values) -> AsyncIterator[Values]:
                 """Where the host's model is still on its way, what becomes of it."""
-                language = values.get("language")
-                async for sentence, model in precomputed.news(str(language)):
-                    shown = {"notice": gr.update(value=escape(sentence), visible=True)}
-                    if model:
-                        shown["model"] = gr.update(choices=tab.choices.models(language), value=model)
-                    yield shown
+                async for sentence, model in precomputed.news(str(values.get("language"))):
+                    if not model:  # else the page says whether it is chosen
+                        yield {"notice": gr.update(value=escape(sentence), visible=True)}
 
-            outputs = {"notice": notice, "model": tab.controls["model"]}
-            call(rests.then, news, {}, outputs)
+            told = call(blocks.load, news, {}, {"notice": notice})
+            inputs = {name: tab.controls[name] for name in ("model", "label")}
+            choose(told.success, "arrived", inputs, {**tab.outputs, "notice": notice})
     # who samples and who waits is decided by the engine's places, whatever door an event has come through
     blocks.queue(api_open=False, max_size=MAX_EVENTS, default_concurrency_limit=None)
     poll_queue_less(blocks)

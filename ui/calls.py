@@ -36,17 +36,15 @@ def call(
     inputs: Mapping[str, gr.components.Component],
     outputs: Mapping[str, gr.components.Component],
     trigger_mode: str = "always_last",
-    also: str = "{}",
     **settings: Any,
 ) -> Any:
     """``function({name: value})`` at an event; it returns, or yields, {name of an output: value}.
 
-    also: values that the browser has beside those of controls, by name, as an expression for ``in_browser``.
     trigger_mode: what becomes of an event that comes while the one before is being answered; by default the last one
     is, too. ``settings`` are Gradio's.
     """
     values = gr.JSON(visible="hidden")
-    js = in_browser(f"({{ ...{named(inputs)}, ...{also}, language: lab.language() }})", "...list")
+    js = in_browser(f"({{ ...{named(inputs)}, language: lab.language() }})", "...list")
     collected = event(fn=None, js=js, inputs=list(inputs.values()), outputs=values, trigger_mode="multiple")
     handler = outputs_by_name(function, outputs)
     return collected.then(
@@ -60,6 +58,27 @@ def call(
         trigger_mode=trigger_mode,
         **settings,
     )
+
+
+def choose(
+    event: Callable[..., Any],
+    what: str,
+    inputs: Mapping[str, gr.components.Component],
+    outputs: Mapping[str, gr.components.Component],
+    also: Mapping[str, str] | None = None,
+) -> Any:
+    """An event at which the browser asks for what the page is to show (``Choices.answer``), with values by name, and
+    gives to each output what is still wanted by then (``ui/web/choices.js``). ``also``: values that are no controls',
+    as expressions of the browser."""
+    more = "".join(f", {name}: {expression}" for name, expression in (also or {}).items())
+    answer = f"lab.choices.request({json.dumps(what)}, {{ ...{named(inputs)}{more} }})"
+    return event(fn=None, inputs=list(inputs.values()), **updating(answer, outputs))
+
+
+def updating(expression: str, outputs: Mapping[str, gr.components.Component]) -> dict[str, Any]:
+    """An event's ``js``, and more of it: an expression of "...list" that gives updates by the names of outputs."""
+    js = in_browser(f"lab.inOrder({json.dumps(list(outputs))}, {expression})", "...list")
+    return {"js": js, "outputs": list(outputs.values()), "trigger_mode": "multiple"}
 
 
 def outputs_by_name(

@@ -1,9 +1,10 @@
 """What the page shows when somebody chooses: a model, a sampler, a classifier, a language; and which models there are.
 
-Handlers take values by name and return properties or values for outputs by name (``ui/calls.py``).
+Handlers take values by name and return properties or values for outputs by name. The browser calls them past Gradio's
+events, because it alone knows what a hand has set meanwhile (``ui/web/choices.js``): ``answer``.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from html import escape
 from textwrap import shorten
 from typing import Any
@@ -12,7 +13,8 @@ import gradio as gr
 
 from diffusion.advice import warning
 from diffusion.errors import InputError
-from ui.calls import Values
+from diffusion.io.guesses import hub_reference
+from ui.calls import Values, checked
 from ui.controls import model_properties, tile_properties
 from ui.engine import ModelInfo
 from ui.handlers import Handlers
@@ -21,6 +23,8 @@ from ui.precompute import Precomputed
 from ui.registry import HUB, ModelEntry
 from ui.request import Request
 
+MAX_TYPED = 200  # characters of a model's name or address
+
 
 class Choices:
     """Handlers of one engine and what was computed beforehand."""
@@ -28,6 +32,26 @@ class Choices:
     def __init__(self, precomputed: Precomputed, handlers: Handlers):
         self.precomputed, self.handlers = precomputed, handlers
         self.engine = precomputed.engine
+        self.questions: dict[str, Callable[[Values], Values]] = {
+            "model": self.choose_model,
+            "sampler": self.choose_sampler,
+            "advice": self.advise,
+            "classifier": self.choose_classifier,
+            "tiles": self.sample_tiles,
+            "words": self.translate,
+            "reload": self.reload,
+            "settings": self.settings,
+            "fetched": self.fetched,
+            "arrived": self.arrived,
+            "live": self.switch_live,
+        }
+
+    def answer(self, what: Any, values: Any) -> Values:
+        """What a handler of the page returns, by its name. Raises InputError for what none is called."""
+        handler = self.questions.get(what) if isinstance(what, str) else None
+        if handler is None:
+            raise InputError("page.values_by_name")
+        return handler(checked(values))
 
     def choose_sampler(self, values: Values) -> Values:
         """Steps as the sampler (or the model, for its own sampler) likes them, eta where it applies, and a note."""
@@ -56,11 +80,8 @@ class Choices:
         return {"sampler_note": f"{note}{said}"}
 
     def choose_model(self, values: Values) -> Values:
-        """The controls for a model: its labels, its own values; or why it cannot be had. Nothing where the model was
-        restored with its controls ("set_up_for", see ``ui.sharing.restore``), which is so once."""
+        """The controls for a model: its labels, its own values; or why it cannot be had."""
         language = values.get("language")
-        if values.get("set_up_for") and values["set_up_for"] == values.get("model"):
-            return {"set_up_for": ""}
         try:
             ref = Request(model=values.get("model")).model
             info = self.engine.describe(ref)
@@ -97,19 +118,32 @@ class Choices:
         except InputError:
             return {}
 
+    def settings(self, values: Values) -> Values:
+        """The controls for a model and a classifier that come with settings, and may not be in the lists yet."""
+        shown, classifier = self.choose_model(values), values.get("classifier")
+        if "label" not in shown:
+            return shown
+        if classifier and (guided := self.choose_classifier(values)):
+            shown |= guided | {"classifier": shown["classifier"] | {"value": classifier}}
+        return shown | {"model": gr.update(choices=self.models(values.get("language")))}
+
+    def selected(self, ref: str, values: Values) -> Values:
+        """The page with another model than the one that somebody has chosen."""
+        shown, language = self.choose_model(values | {"model": ref}), values.get("language")
+        return shown if "label" not in shown else shown | {"model": gr.update(choices=self.models(language), value=ref)}
+
     def reload(self, values: Values) -> Values:
         """The models and classifiers there are now: runs trained meanwhile, and what has changed on the Hub. Where the
-        chosen model has gone, the default is chosen, which the page then sets itself up for; the tiles are those of
-        what is there."""
+        chosen model has gone, the page is set up for the default; the tiles are those of what is there."""
         ref, language, classifier = values.get("model"), values.get("language"), values.get("classifier")
         self.engine.registry.refresh()
         entries = self.engine.models()
         there = [entry.ref for entry in entries]
         count = sum(entry.task != "classification" for entry in entries)
-        result = self.lists(values) | {"model_note": text("models.found", language, n=count)}
         if ref and ref not in there:
-            gr.Warning(text("models.gone", language, ref=escape(str(ref)[:100])))
-            return result | {"model": gr.update(choices=self.models(language), value=self.engine.default)}
+            gone = text("models.gone", language, ref=str(ref)[:100])
+            return self.selected(self.engine.default, values) | {"model_note": escape(gone)}
+        result = self.lists(values) | {"model_note": text("models.found", language, n=count)}
         try:
             guided = classifier if classifier in there else ""
             info = self.engine.describe(Request(model=ref).model, guided)
@@ -121,16 +155,38 @@ class Choices:
         return result
 
     def fetch(self, values: Values) -> Iterator[Values]:
-        """Fetch a model from the Hub by its name and choose it; or say why it cannot be had."""
-        language = values.get("language")
-        ref = HUB + str(values.get("hub")).strip().removeprefix(HUB)[:200]
-        yield {"model_note": text("models.fetching", language, ref=escape(ref))}
+        """Fetch a model from the Hub by its name or its address, and say what has become of it; see ``fetched``."""
+        language, typed = values.get("language"), str(values.get("hub")).strip()[:MAX_TYPED]
+        if not typed:
+            yield {"hub_note": text("models.hub_empty", language)}
+            return
         try:
+            ref = hub_reference(typed) or HUB + typed
+            yield {"hub_note": text("models.fetching", language, ref=escape(ref))}
             self.engine.load(ref)
         except InputError as error:
-            yield {"model_note": escape(error_text(error, language))}
+            yield {"hub_note": escape(error_text(error, language))}
         else:
-            yield {"model": gr.update(choices=self.models(language), value=ref)}
+            yield {"hub_note": text("models.fetched", language, ref=escape(ref))}
+
+    def fetched(self, values: Values) -> Values:
+        """The page with a model that was fetched from the Hub, if it was."""
+        typed = str(values.get("hub")).strip()[:MAX_TYPED]
+        try:
+            ref = hub_reference(typed) or HUB + typed
+        except InputError:
+            return {}
+        return self.selected(ref, values) if ref in [entry.ref for entry in self.engine.models()] else {}
+
+    def arrived(self, values: Values) -> Values:
+        """The page with the host's own model from the Hub, now that it has come, unless somebody has begun to choose
+        (``touched``)."""
+        ref, language = self.engine.registry.own, values.get("language")
+        if self.engine.default != ref:
+            return {}
+        if values.get("touched"):
+            return self.lists(values) | {"notice": text("hub.arrived_beside", language, ref=escape(ref))}
+        return self.selected(ref, values) | {"notice": text("hub.arrived", language, ref=escape(ref))}
 
     def translate(self, values: Values) -> Values:
         """The words that depend on what is chosen, and on what there is to choose."""
@@ -158,9 +214,10 @@ class Choices:
         return lists | {"classifier": gr.update(choices=self.classifiers(info, language))}
 
     def switch_live(self, values: Values) -> Values:
-        """The model to sample live with: the chosen one or, where that takes many steps, the first that does not."""
+        """The page with a model to sample live with, where the chosen one takes many steps."""
         quick = self.handlers.few_step_models()
-        return {"model": quick[0]} if values.get("live") and quick and values.get("model") not in quick else {}
+        other = values.get("live") and quick and values.get("model") not in quick
+        return self.selected(quick[0], values) if other else {}
 
     def live_properties(self, info: ModelInfo) -> dict[str, Any]:
         """The switch of live sampling after a model was chosen: off where that is too slow."""

@@ -46,15 +46,15 @@ def model_properties(info: ModelInfo, sampler: str = "", classifier: str = "") -
 
 
 def tile_properties(info: ModelInfo, label: Any = None) -> dict[str, Any]:
-    """The tiles of a model, the label still chosen where it has it; thumbnails come later. The heading and the note are
-    keys of words."""
+    """The tiles of a model, the label still chosen where it has it, as "" (any) always is; thumbnails come later. The
+    heading and the note are keys of words."""
     if info.config.task == "super-resolution":
         heading, note = "tiles.enlarge", "tiles.enlarge_help"
     elif info.tiles:
         heading, note = "tiles.heading", ""
     else:
         heading, note = "tiles.no_labels", "tiles.no_labels_guide" if info.classifiers else "tiles.no_labels_help"
-    value = label if label in info.tiles else default_label(info.tiles)
+    value = label if label == "" or label in info.tiles else default_label(info.tiles)
     return {"value": value, "names": info.tiles, "thumbnails": [], "heading": heading, "note": note}
 
 

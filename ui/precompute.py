@@ -5,6 +5,7 @@ All of it comes from the model itself, in the background, so that the first page
 
 import asyncio
 import logging
+import time
 from base64 import b64encode
 from collections.abc import AsyncIterator
 from threading import Event, Thread
@@ -64,10 +65,13 @@ class Precomputed:
         finally:
             self._ready.set()
 
-    def example(self) -> str:
-        """The player's message for the example; waits until it is there."""
-        self._ready.wait()
-        return self._example
+    async def example(self, patience: float) -> str | None:
+        """The player's message for the example; None if it is not there after so many seconds. Those who wait for it
+        take no thread."""
+        end = time.monotonic() + patience
+        while not self._ready.is_set() and time.monotonic() < end:
+            await asyncio.sleep(POLL)
+        return self._example if self._ready.is_set() else None
 
     def thumbnails(self, ref: str = "", classifier: str = "") -> list[str]:
         """For each of a model's tiles a PNG in base64; [] where there are none, or too many. A classifier that does not

@@ -11,6 +11,7 @@ from torch import nn
 
 from diffusion.config import ModelConfig
 from diffusion.errors import InputError
+from diffusion.io.guesses import hub_reference
 from diffusion.io.hub import COMMIT, VISITORS, bundled, cache_dir, is_bundled, resolve
 from diffusion.io.loading import load_classifier, load_model
 from diffusion.io.model_directory import CONFIG, WEIGHTS, read_config
@@ -79,10 +80,13 @@ class Registry:
         return [entry for entry in self.entries() if entry.task == "classification" and fits(entry)]
 
     def check(self, ref: str, setting: str = "model") -> str:
-        """The reference, if anyone may ask for it; ``setting`` is what it was given as. Raises InputError."""
-        named = isinstance(ref, str)  # a visitor may send anything
-        if named and (ref == self.own or ref.startswith(HUB) or is_bundled(ref) or ref in self._run_refs()):
-            return ref
+        """The reference, if anyone may ask for it, by the name of what was given by its address on the Hub. ``setting``
+        is what it was given as. Raises InputError."""
+        if isinstance(ref, str):  # a visitor may send anything
+            if ref == self.own or is_bundled(ref) or ref in self._run_refs():
+                return ref
+            if (on_hub := hub_reference(ref)) is not None:
+                return on_hub
         entries = self.entries()
         known = [entry.ref for entry in entries if (entry.task == "classification") == (setting == "classifier")]
         raise InputError("page.model", setting=setting, known=", ".join(known), given=ref)

@@ -2,7 +2,6 @@
 
 import shutil
 
-import gradio as gr
 import pytest
 
 from diffusion.samplers import SAMPLERS
@@ -11,6 +10,7 @@ from ui.choices import Choices
 from ui.engine import Engine
 from ui.handlers import Handlers
 from ui.i18n import LANGUAGES, sampler_description, text
+from ui.model_names import described
 from ui.precompute import Precomputed
 
 LINEAR = {"process": {"kind": "linear_vp"}}
@@ -23,14 +23,6 @@ def choices(models, tmp_path) -> Choices:
     tiny_classifier(title="Reader", description="Tells noise from noise.", **LINEAR).save(models / "reader")
     engine = Engine("unet", tmp_path / "runs")
     return Choices(Precomputed(engine), Handlers(engine))
-
-
-@pytest.fixture
-def warnings(monkeypatch) -> list[str]:
-    """What the page is warned of."""
-    seen: list[str] = []
-    monkeypatch.setattr(gr, "Warning", seen.append)
-    return seen
 
 
 def visible(shown: dict) -> set[str]:
@@ -58,6 +50,16 @@ def test_only_what_applies_to_the_model_is_seen(choices, models):
     of_dit, of_deep = (visible(choices.choose_model({"model": ref})) for ref in ("dit", "deep"))
     assert "skip_scale" in of_dit - of_deep
     assert {"guidance_scale", "guidance_power", "freeu_b", "freeu_s"} <= of_deep - of_dit
+
+
+def test_any_label_stays_chosen_and_so_do_the_settings_that_a_model_comes_with(choices):
+    assert choices.choose_model({"model": "other", "label": ""})["label"]["value"] == ""
+    shown = choices.settings({"model": "blind", "classifier": "reader", "label": "3"})
+    assert (shown["label"]["value"], shown["label"]["names"]) == ("3", list(DIGITS))
+    assert shown["classifier"]["value"] == "reader"
+    assert shown["classifier_scale"]["visible"] is True
+    assert "value" not in shown["model"]
+    assert list(choices.settings({"model": "nobody"})) == ["model_note"]
 
 
 def test_a_classifier_can_be_chosen_where_one_fits(choices):
@@ -134,14 +136,15 @@ def test_reload_finds_what_was_trained_meanwhile(choices, tmp_path):
     assert shown["label"]["value"] == "7"
 
 
-def test_reload_lets_go_of_a_model_that_has_gone(choices, tmp_path, warnings):
+def test_reload_lets_go_of_a_model_that_has_gone(choices, tmp_path):
     run = tmp_path / "runs" / "mine" / "model"
     tiny_model(6).save(run)
     choices.choose_model({"model": str(run)})
     shutil.rmtree(run)
     shown = choices.reload({"model": str(run)})
     assert shown["model"]["value"] == "unet"
-    assert warnings == [text("models.gone", ref=str(run))]
+    assert shown["model_note"] == text("models.gone", ref=str(run))
+    assert shown["label"]["names"] == list(DIGITS)  # all that the default model needs is there
 
 
 def test_reload_lets_go_of_a_classifier_that_has_gone(choices, models):
@@ -171,9 +174,15 @@ def test_a_models_line_says_what_it_is_and_where_from_in_every_language(choices)
 
 def test_a_model_from_the_hub_is_announced_and_then_chosen_or_refused(choices, monkeypatch):
     announced, refused = choices.fetch({"hub": "no such name"})
-    assert announced == {"model_note": text("models.fetching", ref="hub:no such name")}
-    assert "owner/name" in refused["model_note"]
-    loaded = []
+    assert announced == {"hub_note": text("models.fetching", ref="hub:no such name")}
+    assert "owner/name" in refused["hub_note"]
+    assert choices.fetched({"hub": "no such name"}) == choices.fetched({"hub": "https://example.com/a/b"}) == {}
+    loaded, entry = [], described("hub:alice/digits", choices.engine.describe("unet").config, "hub")
     monkeypatch.setattr(choices.engine, "load", loaded.append)
-    _, chosen = choices.fetch({"hub": " hub:alice/digits "})
-    assert (loaded, chosen["model"]["value"]) == (["hub:alice/digits"], "hub:alice/digits")
+    monkeypatch.setattr(choices.engine, "models", lambda: [entry])
+    monkeypatch.setattr(choices.engine.registry, "config", lambda _: tiny_model().config)
+    for typed in (" hub:alice/digits ", "alice/digits", "https://huggingface.co/alice/digits/tree/main"):
+        *_, said = choices.fetch({"hub": typed})
+        assert said == {"hub_note": text("models.fetched", ref="hub:alice/digits")}
+        assert choices.fetched({"hub": typed})["model"]["value"] == "hub:alice/digits"
+    assert loaded == ["hub:alice/digits"] * 3

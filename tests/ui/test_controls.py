@@ -96,7 +96,7 @@ def test_guidance_ends_where_the_model_does():
     assert model_properties(info(network=ONE_PASS))["guidance_scale"]["maximum"] == 4
 
 
-@pytest.mark.parametrize(("label", "chosen"), [("7", "7"), ("cow", "5"), (None, "5"), (["7"], "5")])
+@pytest.mark.parametrize(("label", "chosen"), [("7", "7"), ("", ""), ("cow", "5"), (None, "5"), (["7"], "5")])
 def test_a_label_stays_chosen_where_the_model_has_it(label, chosen):
     shown = tile_properties(info(), label)
     assert (shown["value"], shown["names"]) == (chosen, list(DIGITS))

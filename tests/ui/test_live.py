@@ -86,7 +86,8 @@ def choices(handlers):
 
 
 def test_the_switch_chooses_a_model_that_can_do_it(choices, tmp_path):
-    assert choices.switch_live({"live": True, "model": "unet"}) == {"model": "turbo"}
+    shown = choices.switch_live({"live": True, "model": "unet", "label": "3"})
+    assert (shown["model"]["value"], shown["steps"]["value"], shown["label"]["value"]) == ("turbo", 2, "3")
     for on, ref in ((True, "turbo"), (False, "unet"), (False, "turbo")):
         assert choices.switch_live({"live": on, "model": ref}) == {}
     mine = tmp_path / "runs" / "mine" / "model"

@@ -1,5 +1,6 @@
 """The controls of the *Generate* tab as a checked view has them."""
 
+from html import escape
 from typing import Any
 
 import gradio as gr
@@ -14,21 +15,21 @@ from ui.sharing.views import Values, Views
 
 
 class Restore:
-    """The handler of an event that brings values from a link, a picture or an earlier run back into the controls."""
+    """The handler that brings values from a link, a picture or an earlier run back into the controls."""
 
     def __init__(self, choices: Choices, views: Views):
         self.choices, self.views = choices, views
 
     def __call__(self, sent: Values) -> Values:
         """Updates by name. ``sent``: what is to be "restored", and which "model" and "classifier" are chosen now. They
-        set up everything that a choice of the model would, which the event of that choice is told by "set_up_for"."""
+        set up everything that a choice of the model would."""
         language = sent.get("language")
         try:
             values = self.views.check("generate", sent.get("restored")).values
             ref, classifier, label = values["model"], values["classifier"], values["label"]
             info = self.choices.engine.describe(ref, classifier)
         except InputError as error:
-            raise gr.Error(error_text(error, language), print_exception=False) from None
+            return {"model_note": escape(error_text(error, language))}
         properties = model_properties(info, values["sampler"], classifier)
         for name, shown in properties.items():
             shown["value"] = values.get(name, SETTINGS[name].default)
@@ -48,7 +49,6 @@ class Restore:
             "seed_mode": "keep",
             "sampler_note": sampler_description(values["sampler"], language),
             "model_note": self.choices.model_note(ref, info, language),
-            "set_up_for": ref,
         }
 
 

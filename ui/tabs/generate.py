@@ -1,6 +1,8 @@
 """The *Generate* tab: what to sample on the left, the player on the right, and how they act on each other."""
 
 import json
+from collections.abc import Callable
+from functools import partial
 from html import escape
 from typing import Any
 
@@ -8,14 +10,15 @@ import gradio as gr
 
 from diffusion.settings import SETTINGS
 from ui import i18n, player
-from ui.calls import call, in_browser
-from ui.choices import Choices
+from ui.calls import call, choose, in_browser, updating
+from ui.choices import MAX_TYPED, Choices
 from ui.controls import control, model_properties, tile_properties
 from ui.handlers import Handlers
 from ui.hosting.zero_gpu import on_gpu
 from ui.precompute import Precomputed
 from ui.sharing.restore import Restore
 from ui.sharing.views import Views
+from ui.tabs.choosing import choosing, showing_example
 from ui.tabs.live import Live, sampling_live
 from ui.tabs.run_buttons import RunButtons, stopping
 
@@ -41,18 +44,18 @@ class GenerateTab:
                 self.build_settings()
                 self.build_advanced()
             with gr.Column(min_width=0, elem_classes="lab-player"):
-                self.player = player.component([sampling_live(self.handlers), stopping(self.buttons.stops)])
+                functions = [sampling_live(self.handlers), stopping(self.buttons.stops), choosing(self.choices)]
+                self.player = player.component([*functions, showing_example(precomputed)])
             with gr.Column(min_width=0, elem_classes="lab-explain"):
                 player.history()
                 self.how = gr.HTML(how_it_works("en"), apply_default_css=False)
         self.outputs = {
             **self.controls,
-            "player": self.player,
             "live": self.live.switch,
             "sampler_note": self.sampler_note,
             "model_note": self.model_note,
+            "hub_note": self.hub_note,
             "seed_mode": self.seed_mode,
-            "set_up_for": self.set_up_for,
         }
 
     # ---- what is there -----------------------------------------------------------------------------------------------
@@ -75,7 +78,6 @@ class GenerateTab:
             self.add("num_images", value=16)
         self.controls["steps_by_hand"] = gr.Checkbox(False, visible="hidden")
         self.restore = gr.Button(visible="hidden", elem_id="restore")
-        self.set_up_for = gr.Textbox(visible="hidden")  # the model that was restored, with its controls
         self.add("eta")
         with gr.Row(elem_classes="lab-pair"):
             self.add("seed")
@@ -91,9 +93,11 @@ class GenerateTab:
             )
             self.reload = self.say(gr.Button(size="sm", elem_id="reload", min_width=84, scale=0), value="models.reload")
         self.model_note = gr.HTML(escape(self.info.config.description), elem_classes="lab-note", elem_id="model-note")
-        self.hub = self.say(
-            gr.Textbox(placeholder="hub:owner/name", max_lines=1, max_length=200, elem_id="hub"), label="models.hub_box"
-        )
+        with gr.Row(elem_classes="lab-pair lab-hub"):
+            box = gr.Textbox(placeholder="owner/name", max_lines=1, max_length=MAX_TYPED, min_width=180, elem_id="hub")
+            self.hub = self.say(box, label="models.hub_box")
+            self.fetch = self.say(gr.Button(size="sm", elem_id="fetch", min_width=84, scale=0), value="models.fetch")
+        self.hub_note = gr.HTML("", elem_classes="lab-note", elem_id="hub-note")
 
     def build_advanced(self) -> None:
         """What few people touch, shown where the model has a use for it."""
@@ -137,66 +141,61 @@ class GenerateTab:
         restored."""
         controls, choices, outputs = self.controls, self.choices, self.outputs
         press = self.buttons.wire(on_gpu(self.handlers.generate), controls, self.player, self.seed_mode)
-        by_hand = controls["steps"].input(fn=None, js="() => true", outputs=controls["steps_by_hand"])
+        by_hand = controls["steps"].input(
+            fn=None,
+            js=in_browser('(lab.choices.set("steps", value), true)', "value"),
+            inputs=controls["steps"],
+            outputs=controls["steps_by_hand"],
+            trigger_mode="multiple",
+        )
 
         def inputs(*names: str) -> dict[str, Any]:
             return {name: controls[name] for name in names}
 
-        followed = call(
+        followed = choose(
             controls["sampler"].change,
-            choices.choose_sampler,
+            "sampler",
             inputs("sampler", "model", "steps_by_hand", "steps", "respacing"),
             outputs,
         )
         for event in (by_hand.then, controls["respacing"].input):
-            call(event, choices.advise, inputs("sampler", "model", "steps_by_hand", "steps", "respacing"), outputs)
-        set_up = {"set_up_for": self.set_up_for}
-        chosen = call(controls["model"].change, choices.choose_model, inputs("model", "label") | set_up, outputs)
-        guided = call(
-            controls["classifier"].input, choices.choose_classifier, inputs("model", "classifier", "label"), outputs
-        )
-        translated = call(language_changed, choices.translate, inputs("sampler", "model"), outputs)
-        call(self.hub.submit, choices.fetch, {"hub": self.hub}, outputs)
-        found = call(
-            self.reload.click,
-            choices.reload,
-            inputs("model", "classifier", "label"),
-            outputs,
-        )
-        restored = call(
-            self.restore.click,
-            Restore(choices, views),
-            inputs("model", "classifier"),
-            outputs,
-            also="{ restored: lab.generateView.given }",
-        )
+            choose(event, "advice", inputs("sampler", "model", "steps_by_hand", "steps", "respacing"), outputs)
+        chosen = choose(controls["model"].change, "model", inputs("model", "label"), outputs)
+        guided = choose(controls["classifier"].input, "classifier", inputs("model", "classifier", "label"), outputs)
+        translated = choose(language_changed, "words", inputs("sampler", "model"), outputs)
+        asked = partial(gr.on, [self.hub.submit, self.fetch.click])
+        fetched = call(asked, choices.fetch, {"hub": self.hub}, {"hub_note": self.hub_note})
+        choose(fetched.success, "fetched", {"hub": self.hub, **inputs("model", "label")}, outputs)
+        found = choose(self.reload.click, "reload", inputs("model", "classifier", "label"), outputs)
+        choices.questions["restore"] = Restore(choices, views)
+        given = {"restored": "lab.generateView.given"}
+        restored = choose(self.restore.click, "restore", inputs("model", "classifier"), outputs, given)
         restored.success(fn=None, js=in_browser("lab.generateView.restored()"))
         for event in (chosen, guided, found, restored):
-            call(event.then, choices.sample_tiles, inputs("model", "classifier"), inputs("label"))
+            choose(event.then, "tiles", inputs("model", "classifier"), outputs)
+        self.player.submit(fn=None, **updating("lab.choices.take()", outputs))
         dragged = [name for name in controls if isinstance(controls[name], gr.Slider)]
+        moved = ["label", "seed", *dragged]
+        others = {**controls, "seed_mode": self.seed_mode, "live": self.live.switch, "hub": self.hub}
+        for name in others.keys() - {*moved, "steps", "steps_by_hand"}:
+            note = in_browser(f"lab.choices.set({json.dumps(name)}, value)", "value")
+            others[name].input(fn=None, js=note, inputs=others[name], trigger_mode="multiple")
         self.live.wire(
             controls,
-            moved=["label", "seed", *dragged],
+            outputs,
+            moved=moved,
             by_hand=by_hand.then,
             settled=[event.then for event in (press, chosen, guided, followed, translated, restored)],
         )
 
-    def at_rest(self, values: dict[str, Any]) -> dict[str, Any]:
-        """The example, unless the page "opens" a link in its place; the tiles, and what depends on the language and the
-        server."""
-        shown = {} if values.get("opens") else {"player": self.precomputed.example()}
-        tiles = gr.update(thumbnails=self.precomputed.thumbnails())
-        return shown | {"label": tiles} | self.choices.translate(values)
-
-    def restored(self) -> dict[str, Any]:
-        """An event of the browser that puts back the values that it has kept from before a lost connection."""
-        names, own = json.dumps(list(self.controls)), json.dumps(self.controls["model"].value)
-        put = f"(kept) => {names}.map((name) => name in kept ? kept[name] : {{ __type__: 'update' }})"
-        return {
-            "fn": None,
-            "js": in_browser(f"({put})(lab.player.restoredValues({own}))"),
-            "outputs": list(self.controls.values()),
-        }
+    def loaded(self, load: Callable[..., Any]) -> Any:
+        """When the page is there: what was chosen before it was loaded again, which is the event returned, and then
+        what the page lacks."""
+        own = json.dumps(self.controls["model"].value)
+        restored = load(fn=None, **updating(f"lab.choices.restore({own})", self.outputs))
+        for what, names in {"words": ("sampler", "model"), "tiles": ("model", "classifier")}.items():
+            choose(restored.then, what, {name: self.controls[name] for name in names}, self.outputs)
+        return restored
 
     def translations(self, language: str) -> list[tuple[gr.components.Component, Any]]:
         """All components that have words, each with the update that gives it those of a language."""

@@ -11,7 +11,7 @@ from typing import Any
 
 import gradio as gr
 
-from ui.calls import call, in_browser, named
+from ui.calls import choose, in_browser, named
 from ui.choices import Choices
 from ui.handlers import Handlers
 from ui.hosting.streams import STREAMS, visitor_of
@@ -34,17 +34,20 @@ class Live:
     def wire(
         self,
         controls: dict[str, gr.components.Component],
+        outputs: dict[str, Any],
         moved: Iterable[str],
         by_hand: Callable,
         settled: Sequence[Callable],
     ) -> None:
-        """``controls``: what a request consists of. ``moved``: the names of those that a hand drags; each sends only
-        its own value, since Gradio copies an event's inputs every time. ``by_hand`` and ``settled``: events after which
-        all values are sent again, because a hand has changed two of them, or something else has, such as the choice of
-        a model."""
+        """``controls``: what a request consists of; ``outputs``: what the choice of a model sets. ``moved``: the names
+        of those that a hand drags; each sends only its own value, since Gradio copies an event's inputs every time.
+        ``by_hand`` and ``settled``: events after which all values are sent again, because a hand has changed two of
+        them, or something else has, such as the choice of a model."""
         model = controls["model"]
         for name in moved:
-            js = in_browser(f"lab.live.move(model, {{ {json.dumps(name)}: value }})", "model", "value")
+            key = json.dumps(name)
+            noted = f"lab.choices.set({key}, value), lab.live.move(model, {{ {key}: value }})"
+            js = in_browser(f"void ({noted})", "model", "value")
             controls[name].input(js=js, inputs=[model, controls[name]], **IN_BROWSER)  # type: ignore[attr-defined]
         every = {"live": self.switch, **controls}
 
@@ -56,11 +59,11 @@ class Live:
         for event in settled:
             event(**tell("settle"))
         self.switch.input(**tell("turn"))
-        switched = call(
+        switched = choose(
             self.switch.input,
-            self.choices.switch_live,
-            {"live": self.switch, "model": model},
-            {"model": model},
+            "live",
+            {"live": self.switch, "model": model, "label": controls["label"]},
+            outputs,
         )
         switched.then(**tell("turned"))
 

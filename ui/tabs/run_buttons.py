@@ -20,16 +20,14 @@ LONGEST_NAME = 64
 # Updates of Generate and Stop, of which one can be pressed.
 BUTTONS = '(idle) => [idle, !idle].map((interactive) => ({ __type__: "update", interactive }))'
 # Before a run: the player names it, a new seed is chosen if wished, Stop takes over from Generate.
-BEGIN = in_browser(
-    f'[lab.player.begin(), mode === "random" ? Math.floor(Math.random() * 2 ** 32) : seed, ...({BUTTONS})(false)]',
-    *("mode", "seed"),
-)
-STOP = in_browser(f"(lab.player.stop(), ({BUTTONS})(true))")
+BEGIN = in_browser(f"[lab.player.begin(), lab.seeds.next(mode, seed), ...({BUTTONS})(false)]", "mode", "seed")
+STOP = in_browser(f"(lab.player.stop(), [...({BUTTONS})(true), lab.player.nothing ? lab.seeds.giveBack() : undefined])")
 
 
 def ended(broken: bool) -> str:
-    """After a run, broken off or not."""
-    return in_browser(f"({BUTTONS})(lab.player.end({str(broken).lower()}))")
+    """After a run, broken off or not. One that came to nothing gives its seed back."""
+    over = f"lab.player.end({str(broken).lower()})"
+    return in_browser(f"[...({BUTTONS})({over}), lab.player.nothing ? lab.seeds.giveBack() : undefined]")
 
 
 class RunButtons:
@@ -66,9 +64,10 @@ class RunButtons:
             {"player": player},
             trigger_mode="multiple",  # also while a stopped run is still ending
         )
-        run.success(fn=None, js=ended(broken=False), outputs=buttons)
-        run.failure(fn=None, js=ended(broken=True), outputs=buttons)
-        self.stop.click(fn=None, js=STOP, outputs=buttons)
+        outputs = [*buttons, controls["seed"]]
+        run.success(fn=None, js=ended(broken=False), outputs=outputs)
+        run.failure(fn=None, js=ended(broken=True), outputs=outputs)
+        self.stop.click(fn=None, js=STOP, outputs=outputs)
         return press
 
 

@@ -9,23 +9,30 @@
 //   lab.buttons(idle)                  updates of Generate and Stop: which of the two can be pressed
 //   lab.player.begin() -> name, .stop(), .end(broken) -> over     the run of the Generate tab (run_control.js)
 //   lab.live.turn, .turned, .settle, .move, .moveAll               live sampling (live.js)
-//   lab.player.restoredValues(model)   values of before a lost connection, by name
 //   lab.generateView.given, .restored()   values on their way into the controls (generate_view.js)
 //   lab.link, lab.openLink()           the view that the page's address stands for, or null (link.js); show it
+//   lab.choices.set(name, value), .request(what, values), .take(), .restore(model)    what was chosen (choices.js)
+//   lab.inOrder(names, updates)        updates by name as Gradio takes them
+//   lab.seeds.next(mode, shown), .giveBack()                       the seeds of runs (seeds.js)
 
+import { Choices, inOrder } from "./choices.js";
 import { mountTiles } from "./tiles.js";
 import { GenerateView } from "./generate_view.js";
-import { connectionLost, letTabPassDropdowns, queueSize } from "./gradio_workarounds.js";
+import { letTabPassDropdowns, queueSize } from "./gradio_workarounds.js";
 import { mountHeader } from "./header.js";
 import { viewOf } from "./link.js";
 import { Live } from "./live.js";
 import { createPlayer } from "./player/player.js";
 import { Preferences } from "./preferences.js";
 import { RunControl } from "./run_control.js";
+import { Seeds } from "./seeds.js";
 import { save, take } from "./session_restore.js";
 import { Tabs } from "./tabs.js";
 import { Theme } from "./theme.js";
 import { Words } from "./words.js";
+
+const PATIENCE = 120000; // ms that an answer may take
+const PAUSE = 3000; // ms before the server is asked again for the example
 
 const { lab } = window;
 const preferences = new Preferences();
@@ -38,6 +45,20 @@ const press = (id) => document.getElementById(id).click();
 
 letTabPassDropdowns();
 
+let mounted; // called with the player's server functions, its events and its state
+const player = new Promise((resolve) => { mounted = resolve; });
+const [{ type: loaded }] = performance.getEntriesByType("navigation");
+const saved = loaded === "navigate" ? null : take(); // else the page was loaded again
+
+lab.choices = new Choices({
+  words,
+  ask: async (what, values) => inTime((await player).server.choose({ what, values })),
+  apply: async () => (await player).trigger("submit"),
+});
+lab.choices.restore = restore;
+lab.seeds = new Seeds(lab.choices);
+lab.inOrder = inOrder;
+
 lab.language = () => words.language;
 lab.mount = {
   header: (component) => mountHeader(component, page),
@@ -47,7 +68,7 @@ lab.mount = {
   share: mountShare,
   history: ({ element }) => share.then(({ addHistory }) => addHistory(element.firstElementChild)),
 };
-lab.link = viewOf(location.search);
+lab.link = saved ? null : viewOf(location.search); // what was on show comes later than the link
 lab.openLink = async () => {
   if (lab.link) (await share).open(lab.link, "link");
 };
@@ -63,7 +84,7 @@ function shareable(tab, place) {
 }
 
 // The player of the Generate tab, with what acts on it.
-function mountPlayer({ element, props, server, watch }) {
+function mountPlayer({ element, props, server, trigger, watch }) {
   const { state, view } = createPlayer(element.firstElementChild, { words });
   lab.player = new RunControl(state, words, {
     stopRun: (name) => server.stop(name),
@@ -81,18 +102,41 @@ function mountPlayer({ element, props, server, watch }) {
   });
   page.theme.addEventListener("change", () => setTimeout(() => view.redraw()));
   window.addEventListener("pagehide", () => {
-    if (connectionLost()) save(lab.live.values, state.run && !state.run.example ? state.run.messages : []);
+    const messages = state.run && !state.run.example ? state.run.messages : [];
+    save({ values: lab.choices.values, typed: lab.seeds.typed, messages });
   });
-  const saved = take();
-  if (saved) {
-    lab.link = null; // what was on show comes later than the link
-    lab.player.restore(saved);
-  }
   lab.generateView = new GenerateView(state, view, press);
   shareable(lab.generateView, view.part.transport);
   const receive = () => props.value && state.receive(JSON.parse(props.value));
   watch("value", receive);
-  receive();
+  mounted({ server, trigger, state });
+  showExample(server, state);
+}
+
+// What a page with this model was like before it was loaded again, as updates by name.
+async function restore(own) {
+  lab.choices.model = lab.choices.values.model = own;
+  const { state } = await player;
+  if (!saved || lab.choices.turn > 0) return {};
+  const updates = await lab.choices.put(saved.values);
+  if (lab.choices.model !== (saved.values.model ?? own)) return updates; // it cannot be had any more
+  if (!saved.typed) lab.seeds.used = lab.choices.turn;
+  if (saved.messages.length && !state.busy) state.restore(saved.messages);
+  return updates;
+}
+
+// The example comes when the server has sampled it.
+async function showExample(server, state) {
+  while (state.awaitsExample && !lab.link) {
+    const message = await inTime(server.example(null)).catch(() => undefined);
+    if (message) state.receive(JSON.parse(message));
+    if (message === undefined) await new Promise((resume) => setTimeout(resume, PAUSE));
+  }
+}
+
+function inTime(promise) {
+  const late = new Promise((_, reject) => setTimeout(() => reject(new Error("no answer")), PATIENCE));
+  return Promise.race([promise, late]);
 }
 
 // layout.css puts the picture above the controls on a phone: what has just been pressed stays under the finger.

@@ -1,8 +1,6 @@
 // Generate and Stop: begins a run, watches it while it waits and computes, ends it. The page's events call this
 // (ui/tabs/run_buttons.py); the messages of the run come as values of the player's component.
 
-import { toPutBack } from "./session_restore.js";
-
 const SILENCE = 5000; // ms without a message after which the server is polled
 const FIRST_POLL = 400; // ms after which it is polled for a run that waits
 const POLL = 1000; // ms between two polls
@@ -14,7 +12,6 @@ export class RunControl {
   constructor(state, words, { stopRun, queueSize, release, onBegin = () => {}, delay = pause }) {
     Object.assign(this, { state, words, stopRun, queueSize, release, onBegin, delay });
     this.name = ""; // of the last run
-    this.saved = {}; // values of before a lost connection
   }
 
   // Returns the name of the run.
@@ -39,17 +36,9 @@ export class RunControl {
     return !this.state.busy;
   }
 
-  // What was on show before a lost connection (session_restore.js).
-  restore({ values, messages }) {
-    this.saved = values;
-    if (messages.length) this.state.restore(messages);
-  }
-
-  // The values to put back into the controls, once, by name; `model` is what the page itself has chosen.
-  restoredValues(model) {
-    const values = toPutBack(this.saved, model);
-    this.saved = {};
-    return values;
+  // Whether nothing of the last run, which is over, has come.
+  get nothing() {
+    return this.name !== "" && !this.state.busy && this.state.run?.name !== this.name;
   }
 
   fail() {

@@ -1,18 +1,24 @@
-// The run on show and the controls' values outlive a reload by Gradio, which loads the page anew once a lost server is
-// back. A page that a person reloads begins afresh.
+// What was chosen and the run on show outlive a page that is loaded again: by a person, or by Gradio once a lost server
+// is back. Both come back together, or neither. A page that is opened anew begins afresh.
 
 const KEY = "digit-diffusion-lab-restore";
+const PASSING = /_note$|^(notice|live|hub)$/; // among the values: what nobody has chosen for long
 
-// storage: a function that returns sessionStorage, or throws. values: of the controls by name; messages: of the run.
-export function save(values, messages, storage = () => sessionStorage) {
-  try {
-    storage().setItem(KEY, JSON.stringify({ values, messages }));
-  } catch {
-    // closed, or too small
+// session: { values, typed, messages, again }: the controls by name; whether the seed is a hand's; the messages of the
+// run; whether to begin a run. storage: a function that returns sessionStorage, or throws.
+export function save({ values, messages, ...others }, storage = () => sessionStorage) {
+  const lasting = Object.fromEntries(Object.entries(values).filter(([name]) => !PASSING.test(name)));
+  for (let run = messages; ; run = thinned(run)) {
+    try {
+      storage().setItem(KEY, JSON.stringify({ ...others, values: lasting, messages: run }));
+      return;
+    } catch (error) {
+      if (error.name !== "QuotaExceededError" || thinned(run).length === run.length) return;
+    }
   }
 }
 
-// What was saved, once: { values, messages }, or null.
+// What was saved, once: a session, or null.
 export function take(storage = () => sessionStorage) {
   try {
     const saved = JSON.parse(storage().getItem(KEY));
@@ -24,10 +30,7 @@ export function take(storage = () => sessionStorage) {
   }
 }
 
-// Of these values, those to put back into the controls of a page with this model. Another model than the page's own
-// sets the other controls itself, for the label that was chosen.
-export function toPutBack(values, model) {
-  const other = values.model !== model;
-  const wanted = ([name, value]) => value !== null && (!other || name === "label" || name === "model");
-  return Object.fromEntries(Object.entries(values).filter(wanted));
+// Every other message of a run, the first and the last among them.
+function thinned(messages) {
+  return messages.filter((_, i) => i % 2 === 0 || i === messages.length - 1);
 }

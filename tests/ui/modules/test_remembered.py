@@ -9,9 +9,20 @@ CLOSED = "() => { throw new DOMException('closed', 'SecurityError'); }"
 def test_a_session_is_restored_once(page: Page):
     assert page.evaluate("""async () => {
         const { save, take } = await import("/web/session_restore.js");
-        save({ steps: 3 }, [{ run: "one" }]);
+        save({ values: { steps: 3, hub: "a/b", model_note: "!" }, typed: true, messages: [{ run: "one" }] });
         return [take(), take()];
-    }""") == [{"values": {"steps": 3}, "messages": [{"run": "one"}]}, None]
+    }""") == [{"values": {"steps": 3}, "typed": True, "messages": [{"run": "one"}]}, None]
+
+
+def test_a_run_that_is_too_large_is_restored_with_fewer_frames(page: Page):
+    whole, kept = page.evaluate("""async () => {
+        const { save, take } = await import("/web/session_restore.js");
+        const messages = Array.from({ length: 41 }, (_, i) => ({ run: "one", i, png: "x".repeat(400000) }));
+        save({ values: { steps: 3 }, messages });
+        return [messages.length, take().messages.map(({ i }) => i)];
+    }""")
+    assert 2 <= len(kept) < whole
+    assert (kept[0], kept[-1]) == (0, whole - 1)
 
 
 @pytest.mark.parametrize("saved", ["null", "{", "3", "[]", '{"values": 3, "messages": []}', '{"values": {}}'])
@@ -52,14 +63,6 @@ def test_preferences_begin_anew_where_nothing_can_be_read(page: Page, saved: str
         saved,
     )
     assert seen == [None, "zh"]
-
-
-def test_another_model_sets_the_other_controls_itself(page: Page):
-    values = {"label": "7", "steps": 30, "eta": None, "model": "dit"}
-    put_back = "async ([values, model]) => (await import('/web/session_restore.js')).toPutBack(values, model)"
-    assert page.evaluate(put_back, [values, "dit"]) == {"label": "7", "steps": 30, "model": "dit"}
-    assert page.evaluate(put_back, [values, "unet"]) == {"label": "7", "model": "dit"}
-    assert page.evaluate(put_back, [{}, "unet"]) == {}
 
 
 # ---- words.js --------------------------------------------------------------------------------------------------------

@@ -17,13 +17,18 @@ class Traffic:
         page.on("requestfinished", self.end)
 
     def begin(self, request: Request) -> None:
-        if "component_server" in request.url:
+        if calls(request, "live"):
             self.sent.append(sent(request))
             self.open += 1
             self.most_open = max(self.most_open, self.open)
 
     def end(self, request: Request) -> None:
-        self.open -= "component_server" in request.url
+        self.open -= calls(request, "live")
+
+
+def calls(request: Request, name: str) -> bool:
+    """Whether a request calls the player's server function of that name."""
+    return "component_server" in request.url and json.loads(request.post_data or "{}").get("fn_name") == name
 
 
 def sent(request: Request) -> dict:

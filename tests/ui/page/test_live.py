@@ -19,7 +19,7 @@ from tests.ui.page.actions import (
     set_number,
     tile,
 )
-from tests.ui.page.live_actions import REQUESTS, Traffic, live, note_order, sent, settle, switch, turn_on
+from tests.ui.page.live_actions import REQUESTS, Traffic, calls, live, note_order, sent, settle, switch, turn_on
 from ui.i18n import text
 
 
@@ -114,7 +114,10 @@ def test_an_answer_that_was_overtaken_is_not_shown(page: Page):
     turn_on(page)
     note_order(page)
     held: list[Route] = []
-    page.route(REQUESTS, lambda route: route.continue_() if held else held.append(route))
+    page.route(
+        REQUESTS,
+        lambda route: held.append(route) if not held and calls(route.request, "live") else route.continue_(),
+    )
     page.evaluate("lab.live.requests.patience = 1000")
     guidance(page).press("Home")
     while not held:
@@ -123,7 +126,7 @@ def test_an_answer_that_was_overtaken_is_not_shown(page: Page):
     guidance(page).press("End")  # waits for the answer that does not come, and then no longer
     page.wait_for_function(f"lab.live.last > {late['number']}")
     shown = picture(page)
-    with page.expect_response(lambda response: sent(response.request) == late):
+    with page.expect_response(lambda response: calls(response.request, "live") and sent(response.request) == late):
         held[0].continue_()
     settle(page)
     order = page.evaluate("window.order")
@@ -199,7 +202,9 @@ def test_a_wrong_value_is_said_and_survived_in_chinese_too(page: Page):
 
 def test_a_server_that_is_too_busy_is_tried_again(page: Page):
     turn_on(page)
-    page.route(REQUESTS, lambda route: route.fulfill(json=None))  # too many people
+    page.route(  # too many people
+        REQUESTS, lambda route: route.fulfill(json=None) if calls(route.request, "live") else route.continue_()
+    )
     guidance(page).press("ArrowRight")
     expect(page.get_by_role("alert")).to_contain_text("busy")
     page.unroute(REQUESTS)

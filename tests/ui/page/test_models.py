@@ -39,7 +39,10 @@ def test_a_model_that_cannot_be_had_is_explained(page: Page):
     box = page.get_by_label("From the Hugging Face Hub")
     box.fill("no such name")
     box.press("Enter")
-    expect(page.locator("#model-note")).to_contain_text("owner/name", timeout=WAIT)
+    expect(page.locator("#hub-note")).to_contain_text("does not name a model on the Hub", timeout=WAIT)
+    box.fill("https://example.com/a/b")
+    page.get_by_role("button", name="Fetch").click()
+    expect(page.locator("#hub-note")).to_contain_text("example.com", timeout=WAIT)
     generate(page)
 
 
