@@ -97,13 +97,13 @@ def test_the_model_chosen_last_is_the_one(choices: Page, late_first: bool):
 
 def test_a_model_that_the_server_chooses_yields_to_a_hand(choices: Page):
     mine = PETS | {"model": {"__type__": "update", "value": "hub:a/b", "choices": [["A", "hub:a/b"]]}}
-    choices.evaluate("choices.set('hub', 'a/b'); request('fetched', { hub: 'a/b', model: 'unet' })")
-    choices.evaluate("choices.set('model', 'dit'); request('model', { model: 'dit' })")
+    choices.evaluate("choices.set('hub', 'a/b'); void request('fetched', { hub: 'a/b', model: 'unet' })")
+    choices.evaluate("choices.set('model', 'dit'); void request('model', { model: 'dit' })")
     answer(choices, 0, mine)
     assert (shown(choices, "model"), shown(choices, "label")) == (None, None)
     assert shown(choices, "model", "choices") == [["A", "hub:a/b"]]
     answer(choices, 1, {"steps": 7})
-    choices.evaluate("choices.set('hub', 'a/b'); request('fetched', { hub: 'a/b', model: 'dit' })")
+    choices.evaluate("choices.set('hub', 'a/b'); void request('fetched', { hub: 'a/b', model: 'dit' })")
     answer(choices, 2, mine)
     assert (shown(choices, "model"), shown(choices, "steps")) == ("hub:a/b", 9)
     asked = choices.evaluate("questions.length")  # what comes with a model is not asked for again
