@@ -18,6 +18,7 @@ TOO_LARGE = f"A request has at most {MAX_BODY:,} bytes."
 CLOSED = re.compile(r"/(upload(_progress)?|process_recording|vibe-.*|undo-vibe-edit|stream/.*|proxy=.*)/?$")
 BURST, RATE = 600.0, 60.0  # requests that are no GET, of one address: of a class, say, behind one router
 ADDRESSES = 10_000  # that are remembered
+DELAY, DELAYED = 1.0, 500  # seconds before more than that are turned away, so that they come less often; so many at once
 PREFIX = re.compile(r"(/[\w.~-]+)+", re.ASCII)
 LOG_LINES, LOG_SECONDS = 30, 60.0  # of the server, which anybody can cause: so many in such a time
 
@@ -28,6 +29,7 @@ class Door:
     def __init__(self, app: ASGIApp):
         self.app = app
         self.arriving = 0  # bytes
+        self.delayed = 0  # requests
         self.allowance = Allowance()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -44,6 +46,7 @@ class Door:
         if scope["method"] in ("GET", "HEAD", "OPTIONS"):
             return await self.app(scope, receive, send)
         if not self.allowance.take((scope.get("client") or ("",))[0]):
+            await self.delay()
             return await refusal(429, "You are sending too many requests: wait a second.")(scope, receive, send)
         headers = dict(scope["headers"])
         if headers.get(b"content-type", b"").startswith(b"multipart/"):
@@ -58,6 +61,15 @@ class Door:
         except Overflow as refused:
             return await refused.response(scope, receive, send)
         return await self.app(scope, replayed(body, receive), send)
+
+    async def delay(self) -> None:
+        """Let a request wait, unless many do."""
+        if self.delayed < DELAYED:
+            self.delayed += 1
+            try:
+                await asyncio.sleep(DELAY)
+            finally:
+                self.delayed -= 1
 
     async def body(self, receive: Receive) -> list[Message]:
         """The messages of a request's body. Raises Overflow."""

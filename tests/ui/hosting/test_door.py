@@ -114,3 +114,15 @@ def test_a_connection_that_sends_nothing_is_closed(monkeypatch):
         assert config.limit_concurrency == 3
     finally:
         server.close()
+
+
+def test_who_sends_too_much_is_turned_away_after_a_while_and_others_are_not(client, monkeypatch):
+    monkeypatch.setattr(door_module, "BURST", 3.0)
+    monkeypatch.setattr(door_module, "DELAY", 0.2)
+    assert [client.post("/echo", content=b"abc").status_code for _ in range(3)] == [200] * 3
+    start = time.monotonic()
+    refused = client.post("/echo", content=b"abc")
+    assert refused.status_code == 429 and "wait a second" in refused.json()["detail"]
+    assert time.monotonic() - start >= 0.2
+    other = TestClient(client.app, client=("10.0.0.9", 1))
+    assert other.post("/echo", content=b"abc").status_code == 200
