@@ -18,7 +18,7 @@ TOO_LARGE = f"A request has at most {MAX_BODY:,} bytes."
 CLOSED = re.compile(r"/(upload(_progress)?|process_recording|vibe-.*|undo-vibe-edit|stream/.*|proxy=.*)/?$")
 BURST, RATE = 600.0, 60.0  # requests that are no GET, of one address: of a class, say, behind one router
 ADDRESSES = 10_000  # that are remembered
-DELAY, DELAYED = 1.0, 500  # seconds before more than that are turned away, so that they come less often; so many at once
+DELAY, DELAYED = 1.0, 500  # seconds before more than that are turned away, so many at once: they come less often
 PREFIX = re.compile(r"(/[\w.~-]+)+", re.ASCII)
 LOG_LINES, LOG_SECONDS = 30, 60.0  # of the server, which anybody can cause: so many in such a time
 
