@@ -19,6 +19,7 @@ from ui.model_names import HUB
 from ui.precompute import Precomputed
 from ui.sharing import component as sharing
 from ui.sharing.views import Views, shared_generate, shared_noise
+from ui.tabs.compare import CompareTab
 from ui.tabs.generate import GenerateTab
 from ui.tabs.noise import NoiseTab
 
@@ -37,12 +38,15 @@ def build(engine: Engine) -> gr.Blocks:
         notice = gr.HTML("", elem_id="notice", elem_classes="lab-notice", visible=False)
         with gr.Tab(i18n.text("generate.tab"), id="generate") as tab_label:
             tab = GenerateTab(precomputed)
+        with gr.Tab(i18n.text("compare.tab"), id="compare") as compare_label:
+            CompareTab(engine)
         with gr.Tab(i18n.text("noise.tab"), id="noise") as noise_label:
             NoiseTab(lab)
         tab.wire(header.change, views)
         generate.add(engine)
         fork.add(ForkLab(engine))
-        translate = translating({"generate.tab": tab_label, "noise.tab": noise_label}, tab)
+        labels = {"generate.tab": tab_label, "compare.tab": compare_label, "noise.tab": noise_label}
+        translate = translating(labels, tab)
         for event in (header.change, blocks.load):
             event(fn=None, **translate)
         tab.loaded(blocks.load).then(fn=None, js=in_browser("lab.openLink()"))

@@ -160,11 +160,11 @@ class Engine:
         """The job of a request, its model loaded and everything checked. Raises InputError."""
         return prepare(request, self._checked(request.model), self.registry)
 
-    def updates(self, job: Job, watched: bool) -> Generator[Update, None, None]:
-        """``run`` of a job."""
+    def updates(self, job: Job, watched: bool = True) -> Generator[Update, None, None]:
+        """``run`` of a job. The caller may be at work on more than this one."""
         use_one_core()  # the batching service's thread computes; each part of a run may be in another thread
         caller = current_caller()
-        caller.work = job.cost.operations
+        caller.work = max(caller.work, job.cost.operations)
         with self.places.taken(caller, job.cost.memory), out_of_memory_explained():
             yield from self._sampling(job, watched)
 

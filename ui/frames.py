@@ -14,6 +14,8 @@ from ui.fast_png import fast_png
 MAX_FRAMES = 120  # of one run: a scrubber has no more places than that
 FEWEST_FRAMES = 24  # rather than fewer, smaller ones
 MAX_BYTES = 6_000_000  # of all frames of a run, before they are compressed, which noise hardly is
+SIDE_BY_SIDE = 16_000_000  # of all runs that are shown together
+FEWEST_SIDE_BY_SIDE = 8  # frames of each of them
 
 
 @dataclass(frozen=True)
@@ -37,13 +39,16 @@ class FrameShape(NamedTuple):
     factor: int  # how many times smaller than the images that is
 
     @classmethod
-    def of(cls, config: ModelConfig, num_images: int) -> "FrameShape":
-        """For a run of so many images."""
+    def of(cls, config: ModelConfig, num_images: int, runs: int = 1) -> "FrameShape":
+        """For a run of so many images, which is one of so many ``runs`` that are shown together."""
+        most_bytes, fewest = (MAX_BYTES, FEWEST_FRAMES)
+        if runs > 1:
+            most_bytes, fewest = min(MAX_BYTES, SIDE_BY_SIDE // runs), FEWEST_SIDE_BY_SIDE
         factor = 1
         while True:
             size = math.ceil(config.image_size / factor)
-            most = MAX_BYTES // (2 * num_images * config.channels * size**2)
-            if most >= FEWEST_FRAMES or size == 1:
+            most = most_bytes // (2 * num_images * config.channels * size**2)
+            if most >= fewest or size == 1:
                 return cls(max(1, min(MAX_FRAMES, most)), size, factor)
             factor += 1
 

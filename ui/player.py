@@ -41,6 +41,12 @@ def noise(server: list[Callable[..., Any]]) -> gr.HTML:
     return _filled_in_browser("noise", "noise-lab", server_functions=server)
 
 
+def compare(server: list[Callable[..., Any]]) -> gr.HTML:
+    """The *Compare* tab. Its value is the request for runs on the way to the server, and the message of one on the way
+    back. ``server``: the functions that the browser calls, ``scene``, ``plan`` and ``stop``."""
+    return _filled_in_browser("compare", "compare-lab", value="", server_functions=server)
+
+
 def share(server: list[Callable[..., Any]]) -> gr.HTML:
     """What all tabs share. ``server``: the functions that the browser calls, such as ``view``."""
     return _filled_in_browser("share", "lab-share", server_functions=server)
@@ -81,6 +87,7 @@ def message(run: str, request: Request, update: Update, example: bool = False, l
         found = update.result.classifications
         content["result"] = {
             "png": b64encode(update.result.sheet_png).decode(),
+            "size": update.result.images.shape[1],
             "labels": update.result.labels,
             "classifications": found and [[each.label, round(each.confidence, 3)] for each in found],
         }

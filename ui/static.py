@@ -28,7 +28,12 @@ FILES = {  # by path below /lab; nothing else that lies there is served
     if path.suffix in KINDS
 }
 BOOT = "web/boot.js"
-LATER = ("web/noise/", "web/share/")  # modules that are fetched once the page is there, or a tab is opened
+LATER = (
+    "web/compare/",
+    "web/noise/",
+    "web/plots/",
+    "web/share/",
+)  # modules that are fetched once the page is there, or a tab is opened
 
 
 async def serve(request: Request) -> Response:

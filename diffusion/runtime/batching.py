@@ -160,14 +160,17 @@ class BatchingService:
 
         start = self._clock()
         outputs = compute(batch, look)
-        self._shares.note([(call.address, count) for call, count in batch.items()], self._clock() - start)
+        seconds = self._clock() - start
+        self._shares.note([(call.caller.visitor[0], count) for call, count in batch.items()], seconds)
+        for call, count in batch.items():
+            call.caller.charge(count, seconds * count / sum(batch.values()))
         finished = [call for call, output in zip(batch, outputs, strict=True) if call.take(output)]
         with self._changed:
             self._waiting += [call for call in batch if call not in finished]  # to the end of the line
         return finished
 
     def _order(self, call: Call) -> tuple[bool, float, float]:
-        return call.priority >= MUCH_WORK, self._shares.seconds(call.address), call.priority
+        return call.priority >= MUCH_WORK, self._shares.seconds(call.caller.visitor[0]), call.priority
 
 
 class Call:
@@ -185,8 +188,8 @@ class Call:
         bound: Bound | None = None,
     ):
         self.network, self.options = network, options
-        self.priority = min(0.0 if caller is None else caller.work, MUCH_WORK)  # the lower, the sooner
-        self.address = "" if caller is None else caller.visitor[0]
+        self.caller = caller or Caller()
+        self.priority = min(self.caller.work, MUCH_WORK)  # the lower, the sooner
         self.bound = bound or Bound()
         self.x, self.t, self.condition = x, t, condition  # of the images that are still to do
         tensors = (x, t, *condition.tensors())

@@ -23,10 +23,12 @@ class Stopped(Exception):
 
 class Caller:
     """Somebody who samples. ``work``: the operations that all of it will take, as far as they are known; ``visitor``:
-    who it is, for those who share a host fairly."""
+    who it is, for those who share a host fairly. A batching service counts what it computes: ``images``, each time that
+    a network was called with one, and ``seconds``, of batches with others its share."""
 
     def __init__(self, work: float = 0.0, visitor: tuple[str, str] = ("", "")):
         self.work, self.visitor = work, visitor
+        self.images, self.seconds = 0, 0.0
         self.stopped = False
         self._pending: Future[Any] | None = None
 
@@ -38,6 +40,11 @@ class Caller:
                 pending.set_exception(Stopped())
             except InvalidStateError:  # just computed
                 return
+
+    def charge(self, images: int, seconds: float) -> None:
+        """Count what was computed on its behalf."""
+        self.images += images
+        self.seconds += seconds
 
     def check(self) -> None:
         """Raises Stopped."""

@@ -108,6 +108,12 @@ class Limits:
                 "host.images", setting="num_images", most=max(most, 1), size=config.image_size, given=num_images
             )
 
+    def check_grid(self, cost: Cost, runs: int) -> None:
+        """Raises InputError for runs that together take more than a request's share of the host."""
+        if cost.operations > self.work:
+            given, most = trillions(cost.operations), trillions(self.work)
+            raise InputError("host.grid", runs=runs, given=given, most=most, variable=WORK)
+
     def images_of_a_batch(self, cost: NetworkCost) -> int:
         """How many images a batch of a model's calls may have."""
         return max(1, int(min(BATCH_WORK / max(cost.operations, 1), self.batch / max(cost.activation_bytes, 1))))

@@ -5,28 +5,23 @@ digits, the noise and the noise levels, from which it makes x_t itself; for the 
 errors at all of them.
 """
 
-import json
 from base64 import b64encode
 from collections.abc import Callable
 from functools import cache
 from typing import Any
 
-import gradio as gr
 import torch
 from torch import Tensor
 
-from diffusion.errors import InputError
 from diffusion.io.images import to_uint8
 from diffusion.noise import ImageNoise
 from diffusion.process import CosineVP, ExponentialVE, Flow, LinearVP, Process
 from ui import i18n, player
-from ui.calls import Values, checked
+from ui.calls import Values
 from ui.endpoints import noise as endpoint
-from ui.hosting.places import Busy
-from ui.hosting.streams import STREAMS, visitor_of
-from ui.hosting.zero_gpu import on_gpu
 from ui.lab.noise import Guess, NoiseLab, NoiseRequest
 from ui.lab.real_digits import OF_EACH, SIZE, bundled, bundled_index, training_set
+from ui.tabs.server_functions import server_function
 
 PROCESSES = (LinearVP(), CosineVP(), ExponentialVE(), Flow())
 TIMES = 101  # of the slider, from 0 to 1
@@ -82,27 +77,13 @@ class NoiseTab:
 
 
 def served(name: str, function: Callable[[NoiseRequest], Values]) -> Callable[..., Any]:
-    """A server function of that name: takes a request's values by name, and the language; returns JSON, with the
-    sentence of an "error" where it refuses them, and nothing where too many people wait."""
+    """A server function of that name, of a request."""
 
-    def answer(values: Any) -> str | None:
-        language = values.get("language") if isinstance(values, dict) else None
-        try:
-            sent = {key: value for key, value in checked(values).items() if key not in ("language", "number")}
-            return json.dumps(function(NoiseRequest(**sent)))
-        except Busy:
-            return None
-        except InputError as error:
-            return json.dumps({"error": i18n.error_text(error, language)}, ensure_ascii=False)
+    def of_values(values: Values) -> Values:
+        sent = {key: value for key, value in values.items() if key not in ("language", "number")}
+        return function(NoiseRequest(**sent))
 
-    answering = on_gpu(answer)
-
-    async def server_function(values: Any, request: gr.Request) -> str | None:
-        gone = getattr(request, "is_disconnected", None)
-        return await STREAMS.result(answering, values, visitor=visitor_of(request), gone=gone)
-
-    server_function.__name__ = name
-    return server_function
+    return server_function(name, of_values)
 
 
 @cache

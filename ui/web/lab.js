@@ -4,7 +4,7 @@
 //   lab.languages                      what each language is called, by its code
 //   lab.firstLanguage                  the code of the language that the page starts in
 //   lab.ready                          resolves once everything below is there
-//   lab.mount.header/tiles/player/noise/share/history({ element, props, server, trigger, watch })   fill a component
+//   lab.mount.header/tiles/player/compare/noise/share/history({ element, props, server, trigger, watch })   fill a component
 //   lab.language()                     the code of the language in use
 //   lab.buttons(idle)                  updates of Generate and Stop: which of the two can be pressed
 //   lab.player.begin() -> name, .stop(), .end(broken) -> over     the run of the Generate tab (run_control.js)
@@ -64,6 +64,7 @@ lab.mount = {
   header: (component) => mountHeader(component, page),
   tiles: (component) => mountTiles(component, page),
   player: mountPlayer,
+  compare: (component) => import("./compare/compare.js").then(({ mountCompare }) => mountCompare(component, page)),
   noise: (component) => import("./noise/noise.js").then(({ mountNoise }) => mountNoise(component, page)),
   share: mountShare,
   history: ({ element }) => share.then(({ addHistory }) => addHistory(element.firstElementChild)),

@@ -2,7 +2,7 @@
 
 import { bytesOf } from "../dom.js";
 import { histogram, paint } from "./pixels.js";
-import { Plot } from "./plots.js";
+import { Plot } from "../plots/plot.js";
 
 const SIZE = { width: 360, height: 200 };
 const TIME = { range: [0, 1], ticks: [0, 0.25, 0.5, 0.75, 1] };

@@ -1,6 +1,6 @@
 // The noise levels of the four processes, as curves over t and as a table, with the present point on each.
 
-import { Plot } from "./plots.js";
+import { Plot } from "../plots/plot.js";
 
 const SMALL = { width: 360, height: 170 };
 const minus = (value) => String(value).replace("-", "−");

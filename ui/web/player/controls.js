@@ -3,7 +3,8 @@
 import { radioGroup } from "../dom.js";
 import { saveGif, savePng } from "./downloads.js";
 
-export function connectControls(view, state) {
+// save: what PNG and GIF do, for a view of more than one player.
+export function connectControls(view, state, save = { png: () => savePng(state), gif: () => saveGif(state, view.kinds) }) {
   const { part } = view;
   part.play.addEventListener("click", () => (state.playback.mode === "play" ? state.pause() : state.play()));
   part.back.addEventListener("click", () => state.goTo(state.index - 1));
@@ -11,8 +12,8 @@ export function connectControls(view, state) {
   part.loop.addEventListener("click", () => state.playback.set({ loop: !state.playback.loop }));
   part.speed.addEventListener("change", () => state.playback.set({ speed: Number(part.speed.value) }));
   part.smooth.addEventListener("click", () => state.setSmooth(!state.smooth));
-  part.png.addEventListener("click", () => savePng(state));
-  part.gif.addEventListener("click", () => saveGif(state, view.kinds));
+  part.png.addEventListener("click", save.png);
+  part.gif.addEventListener("click", save.gif);
   radioGroup(part.views, (kind) => state.setView(kind))(state.view);
   connectScrubber(part.scrub, state);
   for (const pane of view.panes) connectPane(pane, state);

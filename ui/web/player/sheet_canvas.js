@@ -8,13 +8,13 @@ export class SheetCanvas {
   }
 
   // sheet: the decoded PNG, native pixels with gutters; shape: { count, size, columns }; enlarged: one image's index or
-  // null; badges: for each image null or { text, detail, right (true, false or null where no label was given) }.
-  draw(sheet, shape, { enlarged, smooth, badges }) {
+  // null; badges: for each image null or { text, detail, right (true, false or null where no label was given) }; gap:
+  // pixels between images.
+  draw(sheet, shape, { enlarged, smooth, badges, gap = shape.columns > 5 && enlarged === null ? 3 : 6 }) {
     const columns = enlarged === null ? shape.columns : 1;
     const rows = enlarged === null ? Math.ceil(shape.count / columns) : 1;
     const width = this.canvas.clientWidth;
     if (!width) return; // nobody sees it
-    const gap = columns > 5 ? 3 : 6;
     const side = (width - gap * (columns - 1)) / columns;
     const height = rows * side + gap * (rows - 1);
     const ratio = window.devicePixelRatio || 1;

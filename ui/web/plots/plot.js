@@ -11,7 +11,7 @@ export class Plot {
   constructor(svg, { x, y, size }) {
     Object.assign(this, { svg, x, y, size });
     svg.setAttribute("viewBox", `0 0 ${size.width} ${size.height}`);
-    const frame = group("nz-axes");
+    const frame = group("plot-axes");
     for (const value of x.ticks) {
       frame.append(text(this.left(value), size.height - 6, label(x, value), "middle"));
     }
@@ -19,8 +19,8 @@ export class Plot {
       frame.append(shape("line", { x1: LEFT, x2: size.width - RIGHT, y1: this.top(value), y2: this.top(value) }));
       frame.append(text(LEFT - 6, this.top(value) + 3.5, label(y, value), "end"));
     }
-    this.content = group("nz-lines");
-    this.mark = group("nz-mark");
+    this.content = group("plot-lines");
+    this.mark = group("plot-mark");
     svg.replaceChildren(frame, this.content, this.mark);
   }
 
@@ -39,7 +39,9 @@ export class Plot {
     return value >= this.y.range[0] && value <= this.y.range[1];
   }
 
-  // lines: [{ xs, ys, name }], name a class; what is beyond the range of y is left out; bars: { low, width, heights } below them, if any.
+  // lines: [{ xs, ys, name, dots }], name a class; what is beyond the range of y is left out. dots: for each point of the
+  // line { title, low, high }, of which low and high are the ends of an interval of y, if there is one. bars:
+  // { low, width, heights } below the lines, if any.
   draw(lines, bars = null) {
     this.content.replaceChildren();
     if (bars) {
@@ -50,11 +52,22 @@ export class Plot {
         if (height) this.content.append(shape("rect", { ...box, width: this.left(from + bars.width) - this.left(from) - 1 }));
       });
     }
-    for (const { xs, ys, name } of lines) {
+    for (const { xs, ys, name, dots } of lines) {
       const place = (i) => `${this.left(xs[i]).toFixed(1)},${this.top(ys[i]).toFixed(1)}`;
       const points = [...xs.keys()].filter((i) => this.holds(ys[i])).map(place).join(" ");
       this.content.append(shape("polyline", { points, class: name }));
+      dots?.forEach((dot, i) => this.content.append(...this.dot(xs[i], ys[i], name, dot)));
     }
+  }
+
+  // A point of a line that says what it is.
+  dot(x, y, name, { title, low, high, ...data }) {
+    const left = this.left(x);
+    const circle = shape("circle", { cx: left, cy: this.top(y), r: 4, class: name });
+    circle.append(Object.assign(document.createElementNS(NAMESPACE, "title"), { textContent: title }));
+    Object.assign(circle.dataset, data);
+    if (low === undefined) return [circle];
+    return [shape("line", { x1: left, x2: left, y1: this.top(low), y2: this.top(high), class: name }), circle];
   }
 
   // The present point: a line at x, and a dot on each of the lines.

@@ -1,0 +1,102 @@
+"""The Compare tab, on wide screens and on phones, in both languages."""
+
+import csv
+
+import pytest
+from PIL import Image
+from playwright.sync_api import Locator, Page, expect
+
+from tests.ui.page.actions import WAIT
+from ui.i18n import text
+
+PHONE = {"viewport": {"width": 390, "height": 800}, "has_touch": True, "is_mobile": True}
+OTHER = {"en": "zh", "zh": "en"}
+NAMES = {"en": "English", "zh": "简体中文"}
+
+
+def part(page: Page, name: str) -> Locator:
+    return page.locator(f'.compare-lab [part="{name}"]')
+
+
+def pictures(page: Page) -> list[str]:
+    """What the cells show, as data URLs."""
+    return page.locator(".cp-picture canvas").evaluate_all("all => all.map((canvas) => canvas.toDataURL())")
+
+
+def expect_grid(page: Page, cells: int) -> None:
+    """All cells are there, and measured."""
+    expect(page.locator(".cp-picture:enabled")).to_have_count(cells, timeout=WAIT)
+    expect(page.locator(".compare-lab")).to_have_attribute("data-phase", "finished", timeout=WAIT)
+
+
+def open_tab(page: Page, language: str = "en") -> None:
+    page.get_by_role("tab", name=text("compare.tab", language)).click()
+    expect_grid(page, 36)
+
+
+def write(page: Page, name: str, value: str) -> None:
+    field = part(page, name)
+    field.fill(value)
+    field.press("Enter")
+
+
+@pytest.mark.parametrize(
+    ("language", "settings"),
+    [("en", {"color_scheme": "dark"}), ("zh", {"locale": "zh-CN", **PHONE})],
+    ids=["wide", "phone"],
+)
+def test_at_rest_scrubbing_and_words(open_page, language: str, settings: dict):
+    page = open_page(**settings)
+    fetched = "performance.getEntriesByType('resource').filter((r) => /compare|plots/.test(r.name)).length"
+    assert page.evaluate(fetched) == 0
+    open_tab(page, language)
+    width = page.evaluate("window.innerWidth")
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+    expect(page.get_by_text(text("compare.look_for", language), exact=True)).to_be_visible()
+    expect(page.locator('[part="plot"] circle').first).to_be_visible()
+    last = pictures(page)
+    assert len(set(last)) > 10
+    part(page, "scrub").evaluate("(scrub) => { scrub.value = 0; scrub.dispatchEvent(new Event('input')); }")
+    page.locator('.compare-lab [data-value="x"]').click()
+    page.wait_for_function("""() => {
+        const shown = [...document.querySelectorAll('.cp-picture canvas')].map((canvas) => canvas.toDataURL());
+        return new Set(shown.slice(0, 6)).size === 1; // the same noise in all of DDIM's
+    }""")
+    assert not set(last) & set(pictures(page))
+    heading = page.locator(".cp-row > .cp-row").first
+    before = heading.bounding_box()
+    page.locator(".cp-scroll").evaluate("node => node.scrollLeft = 200")
+    assert heading.bounding_box() == before  # the legend stays in sight
+    other = OTHER[language]
+    page.get_by_role("radio", name=NAMES[other]).click()
+    expect(page.get_by_text(text("compare.look_for", other))).to_be_visible(timeout=WAIT)
+    expect_grid(page, 36)
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+
+
+def test_other_axes_bad_values_files_and_what_is_kept(page: Page):
+    open_tab(page)
+    sent = []
+    page.on("request", lambda request: sent.append(request.url) if "queue/join" in request.url else None)
+    write(page, "rows-values", "ddim, magic, heun")
+    expect(page.locator('.compare-lab [role="alert"]')).to_contain_text("sampler must be one of", ignore_case=True)
+    expect_grid(page, 12)
+    assert sent == []  # all of it was here
+    write(page, "rows-values", "ddim, heun")
+    part(page, "columns").select_option("guidance_scale")
+    write(page, "columns-values", "0, 1, 3")
+    expect_grid(page, 6)
+    assert sent
+    expect(page.locator('.compare-lab [role="alert"]')).to_be_hidden()
+    for name in ("png", "gif", "csv"):
+        with page.expect_download(timeout=WAIT) as saved:
+            part(page, name).click()
+        path = saved.value.path()
+        if name == "csv":
+            rows = list(csv.DictReader(path.read_text("utf-8").splitlines()))
+            assert [(row["row"], row["column"]) for row in rows][:2] == [("DDIM", "0"), ("DDIM", "1")]
+            assert all(float(row["distance"]) >= 0 and float(row["calls_per_image"]) >= 1 for row in rows)
+        else:
+            picture = Image.open(path)
+            assert picture.width > 300
+            assert name == "png" or picture.n_frames > 5  # type: ignore[attr-defined]

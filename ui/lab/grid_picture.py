@@ -1,0 +1,40 @@
+"""A grid of runs as one picture, with what its rows and columns are."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from diffusion.io.images import sheet, to_pillow
+from train.output.fonts import default_font, with_font
+
+CELL = 84  # pixels, at least, to which the images of a cell are enlarged by a whole factor
+GAP = 6  # pixels between cells
+LEFT, TOP = 150, 46  # pixels for the legends
+PAPER, INK, QUIET = (255, 255, 255), (29, 34, 56), (86, 96, 121)
+
+
+def grid_picture(
+    cells: Sequence[np.ndarray | None], rows: Sequence[str], columns: Sequence[str], corner: str
+) -> Image.Image:
+    """Cells row by row, each the images (N, H, W, C) uint8 of a run, or none; titles of rows and columns; and what the
+    two are, for the corner. Sheets of one size."""
+    sheets = [None if images is None else sheet(images) for images in cells]
+    height, width = next(each.shape[:2] for each in sheets if each is not None)
+    zoom = max(1, round(CELL / width))
+    wide, high = width * zoom + GAP, height * zoom + GAP
+    page = Image.new("RGB", (LEFT + len(columns) * wide, TOP + len(rows) * high), PAPER)
+    pen = ImageDraw.Draw(page)
+    text, font = with_font(corner, "", LEFT - 2 * GAP)
+    pen.text((GAP, TOP / 2), text, QUIET, font or default_font(), anchor="lm")
+    for j, name in enumerate(columns):
+        text, font = with_font(name, f"#{j + 1}", wide - GAP)
+        pen.text((LEFT + j * wide + (wide - GAP) / 2, TOP / 2), text, INK, font, anchor="mm")
+    for i, name in enumerate(rows):
+        text, font = with_font(name, f"#{i + 1}", LEFT - 2 * GAP)
+        pen.text((LEFT - 2 * GAP, TOP + i * high + (high - GAP) / 2), text, INK, font, anchor="rm")
+    for index, pixels in enumerate(sheets):
+        if pixels is not None:
+            large = to_pillow(pixels.repeat(zoom, axis=0).repeat(zoom, axis=1))
+            page.paste(large, (LEFT + index % len(columns) * wide, TOP + index // len(columns) * high))
+    return page

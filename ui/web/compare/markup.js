@@ -1,0 +1,83 @@
+// What the Compare tab consists of. Words come by data-text and data-label (words.js), what changes by its part.
+
+import { ICONS } from "../player/markup.js";
+
+const icon = (path) => `<svg viewBox="0 0 24 24" aria-hidden="true"><path d="${path}"/></svg>`;
+const SWAP = icon("M7 4l-4 4 4 4V9h9V7H7zM17 12v3H8v2h9v3l4-4z");
+const DICE = icon("M17.7 6.3A8 8 0 1 0 20 12h-2.2A5.8 5.8 0 1 1 16 7.9L13 11h8V3z");
+
+export const MARKUP = `
+<p class="cp-look" data-text="compare.look_for"></p>
+<div class="lab-card cp-pick">
+  <div class="cp-axes">
+    ${axis("rows", "compare.rows")}
+    <button type="button" class="dp-round cp-swap" data-label="compare.swap" part="swap">${SWAP}</button>
+    ${axis("columns", "compare.columns")}
+  </div>
+  <div class="cp-fields" part="fields"></div>
+  <details class="cp-more"><summary data-text="compare.more"></summary><div class="cp-fields" part="more"></div></details>
+</div>
+<div class="dp-banner" role="alert" part="banner" hidden></div>
+<div class="cp-both">
+<section class="lab-card cp-main" data-label="compare.grid">
+  <header class="dp-bar">
+    <div class="dp-segments" role="radiogroup" data-label="player.view" part="views">
+      <button type="button" role="radio" data-value="x" data-text="player.noisy"></button>
+      <button type="button" role="radio" data-value="x0" data-text="player.guess"></button>
+    </div>
+    <div class="dp-state"><span class="dp-dot"></span><span role="status" part="status"></span>
+      <button type="button" class="dp-pill cp-stop" part="stop"></button></div>
+  </header>
+  <div class="cp-play">
+    <button type="button" class="dp-round dp-play" data-label="player.play" part="play">${ICONS.play}</button>
+    <div class="dp-track cp-track">
+      <canvas part="track" aria-hidden="true"></canvas>
+      <span class="dp-legend dp-legend-noise" data-text="player.noise_share"></span>
+      <span class="dp-legend dp-legend-picture" data-text="player.picture_share"></span>
+      <input type="range" min="0" max="1" value="0" step="1" data-label="player.step" part="scrub">
+    </div>
+  </div>
+  <div class="cp-scroll"><div class="cp-grid" role="grid" part="grid"></div></div>
+  <p class="lab-note cp-under" data-text="compare.under"></p>
+  <div class="dp-transport">
+    <button type="button" class="dp-round" data-label="player.back" part="back">${ICONS.back}</button>
+    <button type="button" class="dp-round" data-label="player.forward" part="forward">${ICONS.forward}</button>
+    <button type="button" class="dp-round dp-toggle" data-label="player.loop" part="loop">${ICONS.loop}</button>
+    <select class="dp-select" data-label="player.speed" part="speed">
+      <option value="0.25">¼×</option><option value="0.5">½×</option><option value="1" selected>1×</option>
+      <option value="2">2×</option><option value="4">4×</option>
+    </select>
+    <button type="button" class="dp-pill dp-toggle" part="smooth" data-text="player.smooth"></button>
+    <span class="dp-space"></span>
+    <button type="button" class="dp-pill" data-label="compare.png_help" part="png">${ICONS.save}<span data-text="player.png"></span></button>
+    <button type="button" class="dp-pill" data-label="compare.gif_help" part="gif">${ICONS.save}<span part="gif_text"></span></button>
+  </div>
+</section>
+<section class="lab-card cp-costs">
+  <header class="dp-bar"><h3 data-text="compare.costs"></h3>
+    <button type="button" class="dp-pill" data-label="compare.csv_help" part="csv">${ICONS.save}<span data-text="compare.csv"></span></button></header>
+  <div class="cp-switches">
+    <div class="dp-segments" role="radiogroup" data-label="compare.worth" part="worth">
+      <button type="button" role="radio" data-value="distance" data-text="compare.distance"></button>
+      <button type="button" role="radio" data-value="share" data-text="compare.share"></button>
+    </div>
+    <div class="dp-segments" role="radiogroup" data-label="compare.cost" part="cost">
+      <button type="button" role="radio" data-value="calls" data-text="compare.calls"></button>
+      <button type="button" role="radio" data-value="ms" data-text="compare.ms"></button>
+    </div>
+  </div>
+  <ul class="cp-keys" part="keys"></ul>
+  <svg part="plot" role="img" data-label="compare.costs"></svg>
+  <p class="lab-note" part="note"></p>
+</section>
+</div>`;
+
+function axis(side, key) {
+  return `<div class="cp-axis" data-side="${side}">
+    <label class="cp-label" for="cp-${side}" data-text="${key}"></label>
+    <select id="cp-${side}" class="dp-select" part="${side}"></select>
+    <input type="text" maxlength="400" spellcheck="false" autocomplete="off" data-label="compare.values" part="${side}-values">
+  </div>`;
+}
+
+export { DICE };
