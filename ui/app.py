@@ -13,11 +13,13 @@ from ui.controls import default_label
 from ui.endpoints import fork, generate
 from ui.engine import Engine
 from ui.gradio_workarounds import Blocks, poll_queue_less
+from ui.lab.compare import CompareLab
 from ui.lab.fork import ForkLab
 from ui.lab.noise import NoiseLab
 from ui.model_names import HUB
 from ui.precompute import Precomputed
 from ui.sharing import component as sharing
+from ui.sharing.compared import shared_compare
 from ui.sharing.views import Views, shared_generate, shared_noise
 from ui.tabs.compare import CompareTab
 from ui.tabs.generate import GenerateTab
@@ -32,16 +34,17 @@ def build(engine: Engine) -> gr.Blocks:
     precomputed.start(default_label(engine.describe().tiles))
     with Blocks(title=i18n.text("page.title", "en"), analytics_enabled=False, delete_cache=(3600, 3600)) as blocks:
         header = player.header()
-        lab = NoiseLab(engine)
-        views = Views({"generate": shared_generate(engine), "noise": shared_noise(lab)})
+        compare, noise = CompareLab(engine), NoiseLab(engine)
+        shared = {"generate": shared_generate(engine), "compare": shared_compare(compare), "noise": shared_noise(noise)}
+        views = Views(shared)
         sharing.component(views)
         notice = gr.HTML("", elem_id="notice", elem_classes="lab-notice", visible=False)
         with gr.Tab(i18n.text("generate.tab"), id="generate") as tab_label:
             tab = GenerateTab(precomputed)
         with gr.Tab(i18n.text("compare.tab"), id="compare") as compare_label:
-            CompareTab(engine)
+            CompareTab(compare)
         with gr.Tab(i18n.text("noise.tab"), id="noise") as noise_label:
-            NoiseTab(lab)
+            NoiseTab(noise)
         tab.wire(header.change, views)
         generate.add(engine)
         fork.add(ForkLab(engine))

@@ -15,6 +15,7 @@ from diffusion.samplers import SAMPLERS
 from train.presets import PRESETS
 from ui import i18n
 from ui.i18n import TEXTS, error_text, model_words, read_texts, sampler_description, setting_help, setting_label, text
+from ui.lab.budget import BUDGETS
 from ui.request import REQUEST_SETTINGS
 
 UI = Path(i18n.__file__).parents[1]
@@ -88,7 +89,7 @@ def test_every_bundled_model_has_words(language: str):
 
 def test_every_sampler_and_setting_has_words_and_nothing_else():
     assert {key.partition(".")[2] for key in TEXTS["en"] if key.startswith("samplers.")} == set(SAMPLERS)
-    assert {key.split(".")[1] for key in TEXTS["en"] if key.startswith("settings.")} == set(REQUEST_SETTINGS)
+    assert {key.split(".")[1] for key in TEXTS["en"] if key.startswith("settings.")} == {*REQUEST_SETTINGS, *BUDGETS}
     for name in REQUEST_SETTINGS:
         assert setting_label(name) != name
     assert setting_label("low_res", "zh") == "low_res"

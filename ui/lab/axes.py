@@ -15,11 +15,13 @@ from diffusion.samplers import SAMPLERS
 from diffusion.settings import SETTINGS
 from diffusion.settings_schema import SCOPES, Use
 from ui.engine import ModelInfo
+from ui.lab.budget import BUDGETS, Budget
 from ui.request import REQUEST_SETTINGS, Request
 
 MOST = 8  # values of an axis
 NO_AXES = ("classifier_scale", "respacing")  # the one needs a second network, the other stands in place of steps
-AXES = ("model", "label", *(name for name in SETTINGS if name not in NO_AXES))
+AXES = ("model", "label", *(name for name in SETTINGS if name not in NO_AXES), *BUDGETS)
+KNOWN = REQUEST_SETTINGS | BUDGETS
 ANY = "any"  # as a label
 NUMBER = r"([-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?)"
 RANGE = re.compile(rf"{NUMBER}\s*(?:\.\.+|…)\s*{NUMBER}(?:\s*step\s*{NUMBER})?", re.IGNORECASE)
@@ -29,6 +31,8 @@ SENSIBLE = {  # values to begin with, where they do not follow from the setting'
     "steps": "1, 2, 4, 8, 16, 32",
     "guidance_scale": "0, 1, 2, 4, 8",
     "seed": "1..6",
+    "calls": "4, 8, 16, 32",
+    "milliseconds": "10, 20, 40, 80",
 }
 SENSIBLE_FEW_STEPS = {"sampler": "turbo, ddim, unipc", "steps": "1, 2, 4, 8", "guidance_scale": "0..4"}
 
@@ -67,7 +71,7 @@ def parse_axis(setting: str, text: str) -> Axis:
 
 def spelled_out(setting: str, item: str) -> list[str]:
     """The values of one item of a list, as text; of a long range those that an axis takes, and one more."""
-    numeric = REQUEST_SETTINGS[setting].kind in ("integer", "number")
+    numeric = KNOWN[setting].kind in ("integer", "number")
     if not numeric or not (".." in item or "…" in item):
         return [item]
     match = RANGE.fullmatch(item)
@@ -75,7 +79,7 @@ def spelled_out(setting: str, item: str) -> list[str]:
         raise InputError("compare.range", given=item)
     first, last = float(match[1]), float(match[2])
     span = abs(last - first)
-    whole = REQUEST_SETTINGS[setting].kind == "integer"
+    whole = KNOWN[setting].kind == "integer"
     step = abs(float(match[3])) if match[3] else 1.0 if whole or span >= 2 else span / 4
     if not math.isfinite(span) or (step == 0 and span):
         raise InputError("compare.range", given=item)
@@ -90,7 +94,7 @@ def checked(setting: str, text: str) -> Any:
         return ""
     if setting == "sampler":
         text = next((name for name, row in SAMPLERS.items() if row.title.lower() == text.lower()), text.lower())
-    return getattr(Request(**{setting: text}), setting)
+    return getattr((Budget if setting in BUDGETS else Request)(**{setting: text}), setting)
 
 
 def title(setting: str, value: Any) -> str:

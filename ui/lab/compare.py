@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from pydantic import field_validator
 
 from diffusion.condition import label_index
+from diffusion.config import ModelConfig
 from diffusion.errors import InputError
 from diffusion.settings_schema import Use, field, settings_of
 from ui.engine import Engine
@@ -21,10 +22,12 @@ from ui.frames import FrameShape
 from ui.hosting.limits import Cost
 from ui.job import Job
 from ui.lab.axes import AXES, Axis, applies, parse_axis, sensible
+from ui.lab.budget import BUDGETS, MOST_CALLS, Stopwatch, most_steps
 from ui.lab.side_by_side import Outcomes, side_by_side
 from ui.model_names import ModelEntry
 from ui.request import MAX_IMAGES, Request
 
+QUICK_STEPS = 100
 REFERENCE = {"sampler": "ddim", "steps": 1000, "eta": 0.0, "respacing": None}  # what all samplers approach
 
 
@@ -86,6 +89,7 @@ class CompareLab:
 
     def __init__(self, engine: Engine):
         self.engine = engine
+        self.stopwatch = Stopwatch(engine)
 
     def models(self) -> list[ModelEntry]:
         """Those that can be compared."""
@@ -93,14 +97,20 @@ class CompareLab:
         return [entry for entry in entries if entry.task != "classification" and not entry.problem]
 
     def sensible(self, setting: str, ref: str) -> str:
-        """Values of a setting to begin with."""
-        return sensible(setting, self.engine.describe(ref), [entry.ref for entry in self.models()])
+        """Values of a setting to begin with; of models, those that generate the same in a moderate number of steps."""
+        info = self.engine.describe(ref)
+        configs = {entry.ref: self.engine.registry.config(entry.ref) for entry in self.models()}
+        models = [ref for ref, config in configs.items() if subject(config) == subject(info.config) and quick(config)]
+        return sensible(setting, info, models)
 
     def plan(self, request: CompareRequest) -> Plan:
         """The cells of a grid, made ready. Raises InputError where there is nothing to compute, or where all of it
         would cost more than a request's share of the host."""
+        axes = (request.rows, request.columns)
         if request.rows == request.columns:
             raise InputError("compare.same_axis", setting=request.rows)
+        if sum(axis in ("steps", *BUDGETS) for axis in axes) > 1:
+            raise InputError("compare.steps_twice", settings=axes)
         self.engine.describe(request.model)
         rows, columns = (
             parse_axis(setting, values.strip() or self.sensible(setting, request.model))
@@ -126,17 +136,29 @@ class CompareLab:
         return Cell(row[1], column[1], job, problem)
 
     def job(self, given: dict[str, Any], chosen: dict[str, Any]) -> Job:
-        """The run of settings, in which those that do not apply are left out unless they were ``chosen``. Raises
-        InputError."""
+        """The run of settings, in which those that do not apply are left out unless they were ``chosen``; with as many
+        steps as a budget allows, if that was. Raises InputError."""
         info = self.engine.describe(given["model"])
         first = Request(sampler=given.get("sampler")).resolve(info.config)
         use = Use(info.config, first.sampler or "", classifier=False)
         kept = {name: value for name, value in given.items() if name in chosen or applies(name, use)}
+        budgets = {name: kept.pop(name) for name in BUDGETS if name in kept}
         if "label" in kept and "label" not in chosen and kept["label"] not in info.tiles:
             if "model" not in chosen:
                 label_index(kept["label"], info.config.label_names)
             del kept["label"]
+        request = Request(**kept | {"classifier": ""})
+        if budgets:
+            kept |= {"steps": self.steps(request, **budgets), "respacing": None}
         return self.engine.prepare(Request(**kept | {"classifier": ""}))
+
+    def steps(self, request: Request, calls: int | None = None, milliseconds: float = 0) -> int:
+        """How many steps a budget allows. Raises InputError where there is none."""
+        model, ref = self.engine.load(request.model), request.model
+        if calls is None:
+            most = milliseconds / self.stopwatch.milliseconds(model, ref, request.num_images)
+            return most_steps(model, request, min(most, MOST_CALLS))
+        return most_steps(model, request, calls)
 
     def checked(self, rows: Axis, columns: Axis, cells: list[Cell], problems: list[InputError]) -> Plan:
         """The plan, if this host may be asked for all of it. Raises InputError."""
@@ -163,6 +185,16 @@ class CompareLab:
         return side_by_side(self.engine, jobs, watched)
 
 
+def subject(config: ModelConfig) -> tuple[Any, ...]:
+    """What models have in common that may be compared."""
+    return config.task, config.dataset, config.image_shape, config.label_names
+
+
+def quick(config: ModelConfig) -> bool:
+    """Whether a model samples in a moderate number of steps by itself."""
+    return (Request().resolve(config).steps or 0) <= QUICK_STEPS
+
+
 def without_empty_lines(
     rows: Axis, columns: Axis, cells: list[Cell]
 ) -> tuple[Axis, Axis, list[Cell], list[InputError]]:
@@ -179,7 +211,7 @@ def without_empty_lines(
             if index not in kept:
                 problem = next(cell.problem for cell in cells if cell[place] == index)
                 assert problem is not None, "its cells are empty"
-                problems.append(problem)
+                problems.append(InputError("compare.left_out", title=axis.titles[index], reason=problem))
     cells = [
         cell._replace(row=kept_rows.index(cell.row), column=kept_columns.index(cell.column))
         for cell in cells

@@ -16,10 +16,9 @@ from diffusion.settings_schema import Use
 from ui import i18n, player
 from ui.calls import Values, call, checked
 from ui.endpoints import compare as endpoint
-from ui.engine import Engine
 from ui.hosting.zero_gpu import on_gpu
 from ui.job import Job
-from ui.lab.axes import AXES, Axis, applies
+from ui.lab.axes import AXES, KNOWN, Axis, applies
 from ui.lab.compare import COMPARE_SETTINGS, CompareLab, CompareRequest
 from ui.lab.shares import share_of
 from ui.lab.side_by_side import Outcome, key_of
@@ -27,14 +26,14 @@ from ui.request import REQUEST_SETTINGS, Request
 from ui.tabs.run_buttons import Stops, stopping
 from ui.tabs.server_functions import server_function
 
-FIELDS = ("label", "num_images", *(name for name in AXES if name not in ("label", "model")))
+FIELDS = ("label", "num_images", *(name for name in AXES if name in SETTINGS))
 
 
 class CompareTab:
     """Builds the tab inside an open ``gr.Blocks``, and its endpoint."""
 
-    def __init__(self, engine: Engine):
-        self.lab = CompareLab(engine)
+    def __init__(self, lab: CompareLab):
+        self.lab = lab
         self.stops = Stops()
         functions = [server_function("scene", self.scene), server_function("plan", self.plan), stopping(self.stops)]
         self.component = player.compare(functions)
@@ -99,8 +98,19 @@ class CompareTab:
                 continue
             reference = key_of(references[index]) if index in references else None
             cells.append({"key": key_of(cell.job), "settings": cell.job.record, "reference": reference})
-        sides = {"rows": axis(plan.rows), "columns": axis(plan.columns)}
+        sides = {"rows": self.axis(plan.rows, language), "columns": self.axis(plan.columns, language)}
         return {**sides, "cells": cells, "problems": problems, "reference_problem": reference_problem}
+
+    def axis(self, axis: Axis, language: Any) -> Values:
+        """An axis, as the browser gets it."""
+        titles = axis.titles
+        if axis.setting == "model":
+            known = {
+                entry.ref: i18n.model_words(entry.ref, entry.title, "", language)[0] for entry in self.lab.models()
+            }
+            titles = [known.get(ref, ref) for ref in axis.values]
+        numeric = KNOWN[axis.setting].kind in ("integer", "number")
+        return {"setting": axis.setting, "values": axis.values, "titles": titles, "numeric": numeric}
 
     def begin(self, values: Values) -> Iterator[Values]:
         """A run that the browser has named, until it is stopped."""
@@ -134,11 +144,6 @@ class CompareTab:
 def requested(values: Values) -> CompareRequest:
     """The request among values by name. Raises InputError."""
     return CompareRequest(**{name: value for name, value in values.items() if name in COMPARE_SETTINGS})
-
-
-def axis(axis: Axis) -> Values:
-    """An axis, as the browser gets it."""
-    return {"setting": axis.setting, "values": axis.values, "titles": axis.titles}
 
 
 def cell(key: str, job: Job, outcome: Outcome, language: Any) -> Values:

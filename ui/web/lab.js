@@ -40,7 +40,7 @@ const words = new Words();
 const tabs = new Tabs();
 let haveShare;
 const share = new Promise((resolve) => (haveShare = resolve)); // of share/share.js
-const page = { words, preferences, shareable, theme: new Theme(preferences), languages: lab.languages };
+const page = { words, preferences, shareable, open: openView, theme: new Theme(preferences), languages: lab.languages };
 const press = (id) => document.getElementById(id).click();
 
 letTabPassDropdowns();
@@ -82,6 +82,11 @@ function mountShare(component) {
 function shareable(tab, place) {
   tabs.register(tab);
   share.then(({ addTab }) => addTab(tab, place));
+}
+
+// Show a view of any tab: { tab, values }.
+async function openView(view) {
+  (await share).open(view, "picture");
 }
 
 // The player of the Generate tab, with what acts on it.

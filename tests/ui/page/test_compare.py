@@ -52,7 +52,7 @@ def test_at_rest_scrubbing_and_words(open_page, language: str, settings: dict):
     open_tab(page, language)
     width = page.evaluate("window.innerWidth")
     assert page.evaluate("document.documentElement.scrollWidth") == width
-    expect(page.get_by_text(text("compare.look_for", language), exact=True)).to_be_visible()
+    expect(page.get_by_text(text("compare.look_steps", language), exact=True)).to_be_visible()
     expect(page.locator('[part="plot"] circle').first).to_be_visible()
     last = pictures(page)
     assert len(set(last)) > 10
@@ -63,13 +63,13 @@ def test_at_rest_scrubbing_and_words(open_page, language: str, settings: dict):
         return new Set(shown.slice(0, 3)).size === 1; // the same noise in all of DDIM's
     }""")
     assert not set(last) & set(pictures(page))
-    heading = page.locator(".cp-row > .cp-row").first
+    heading = page.locator(".cp-row-title").first
     before = heading.bounding_box()
     page.locator(".cp-scroll").evaluate("node => node.scrollLeft = 200")
     assert heading.bounding_box() == before  # the legend stays in sight
     other = OTHER[language]
     page.get_by_role("radio", name=NAMES[other]).click()
-    expect(page.get_by_text(text("compare.look_for", other))).to_be_visible(timeout=WAIT)
+    expect(page.get_by_text(text("compare.look_steps", other))).to_be_visible(timeout=WAIT)
     expect_grid(page, 36)
     assert page.evaluate("document.documentElement.scrollWidth") == width
 
@@ -93,8 +93,8 @@ def test_other_axes_bad_values_files_and_what_is_kept(page: Page):
             part(page, name).click()
         path = saved.value.path()
         if name == "csv":
-            rows = list(csv.DictReader(path.read_text("utf-8").splitlines()))
-            assert [(row["row"], row["column"]) for row in rows][:2] == [("DDIM", "0"), ("DDIM", "1")]
+            rows = list(csv.DictReader(path.read_text("utf-8-sig").splitlines()))
+            assert [(row["sampler"], row["guidance_scale"]) for row in rows][:2] == [("ddim", "0"), ("ddim", "1")]
             assert all(float(row["distance"]) >= 0 and float(row["calls_per_image"]) >= 1 for row in rows)
         else:
             picture = Image.open(path)

@@ -3,41 +3,43 @@
 
 import { download, radioGroup, setText } from "../dom.js";
 import { LatestOnly } from "../latest_only.js";
-import { Costs, number } from "./costs.js";
-import { distance } from "./distance.js";
+import { EXPERIMENTS } from "./experiments.js";
 import { saveGridGif, saveGridPng } from "./files.js";
-import { Fields } from "./fields.js";
 import { Grid } from "./grid.js";
 import { GridState } from "./grid_state.js";
 import { Kept } from "./kept.js";
 import { MARKUP } from "./markup.js";
+import { Measures } from "./measures.js";
+import { Picker } from "./picker.js";
 import { Runs } from "./runs.js";
 import { Transport } from "./transport.js";
 
 const TIMING = { patience: 20000, pause: 2000 }; // ms, see latest_only.js
-const START = { rows: "sampler", row_values: "", columns: "steps", column_values: "", label: "5", seed: 0, num_images: 1, model: "" };
 
 export function mountCompare(component, page) {
   const root = component.element.firstElementChild;
   root.innerHTML = MARKUP;
-  return new CompareTab(root, component, page);
+  const tab = new CompareTab(root, component, page);
+  page.shareable(tab, root);
+  return tab;
 }
 
 class CompareTab {
-  constructor(root, { props, server, trigger, watch }, { words, theme }) {
-    Object.assign(this, { root, words });
+  constructor(root, { props, server, trigger, watch }, page) {
+    const { words } = page;
+    Object.assign(this, { root, words, page, name: "compare" });
     this.parts = Object.fromEntries([...root.querySelectorAll("[part]")].map((node) => [node.getAttribute("part"), node]));
-    this.choice = { ...START };
-    this.plan = null;
-    this.scene = null;
-    this.kept = new Kept();
+    this.choice = { model: "", ...EXPERIMENTS[0].choice };
+    this.scene = null; // what there is to choose from
+    this.plan = null; // of the grid on show
     this.problems = {}; // of cells that were begun, by their keys
-    this.distances = new Map(); // by the keys of a cell and of what it approaches
+    this.kept = new Kept();
     this.state = new GridState(window.matchMedia("(prefers-reduced-motion: reduce)").matches);
-    this.grid = new Grid(this.parts.grid, this.state, { words, onOpen: (index) => this.open(index), onPoint: (index) => this.point(index) });
+    const point = (index) => this.point(index);
+    this.grid = new Grid(this.parts.grid, this.state, { words, onOpen: (index) => this.open(index), onPoint: point });
     this.transport = new Transport(this.parts, this.state, words, { png: () => this.savePng(), gif: () => this.saveGif() });
-    this.costs = new Costs(this.parts, words, (index) => this.point(index));
-    this.fields = new Fields(this.parts, words, (changed) => this.choose(changed));
+    this.measures = new Measures(this.parts, words, this.kept, point);
+    this.picker = new Picker(this.parts, words, { onChange: (changed) => this.choose(changed), onTry: (each) => this.try(each) });
     this.runs = new Runs(this, {
       send: (request) => { props.value = JSON.stringify(request); trigger("input"); },
       stop: (name) => server.stop(name).catch(() => {}),
@@ -47,54 +49,60 @@ class CompareTab {
     const requests = (method, show) => new LatestOnly((_, values) => server[method](values), (text) => this.take(text, show), TIMING);
     this.scenes = requests("scene", (scene) => this.showScene(scene));
     this.plans = requests("plan", (plan) => this.showPlan(plan));
-    this.listen(theme);
+    this.listen();
     this.applyWords();
     this.choose({});
   }
 
-  listen(theme) {
+  listen() {
     const { parts, words } = this;
-    for (const side of ["rows", "columns"]) {
-      const values = side === "rows" ? "row_values" : "column_values";
-      parts[side].addEventListener("change", () => this.chooseAxis(side, values, parts[side].value));
-      parts[`${side}-values`].addEventListener("change", () => this.choose({ [values]: parts[`${side}-values`].value }));
-    }
-    parts.swap.addEventListener("click", () => {
-      const { rows, row_values, columns, column_values } = this.choice;
-      this.choose({ rows: columns, row_values: column_values, columns: rows, column_values: row_values });
-    });
+    const { costs } = this.measures;
     parts.stop.addEventListener("click", () => (this.runs.busy ? this.runs.stop() : this.runs.start()));
-    radioGroup(parts.worth, (worth) => this.measureBy({ worth }))(this.costs.worth);
-    radioGroup(parts.cost, (cost) => this.measureBy({ cost }))(this.costs.cost);
-    parts.csv.addEventListener("click", () => download([this.costs.csv()], "text/csv", "grid.csv"));
+    parts.measure.addEventListener("click", () => this.runs.start({ measures: true }));
+    this.markWorth = radioGroup(parts.worth, (worth) => this.measureBy({ worth }));
+    this.markCost = radioGroup(parts.cost, (cost) => this.measureBy({ cost }));
+    parts.csv.addEventListener("click", () => download(["\ufeff", costs.csv()], "text/csv", "grid.csv"));
     words.addEventListener("change", () => this.applyWords());
-    theme.addEventListener("change", () => setTimeout(() => this.transport.measure()));
+    this.page.theme.addEventListener("change", () => setTimeout(() => this.transport.measure()));
     new ResizeObserver(() => this.root.offsetWidth || this.runs.stop()).observe(this.root); // another tab was opened
+  }
+
+  // ---- as one whose view can be shared (tabs.js) ---------------------------------------------------------------------
+
+  values() {
+    return Object.fromEntries(Object.entries(this.choice).filter(([, value]) => value !== undefined));
+  }
+
+  apply(values) {
+    this.choice = {};
+    this.choose(values);
   }
 
   // ---- what is chosen ------------------------------------------------------------------------------------------------
 
   choose(changed) {
+    const model = this.choice.model;
     Object.assign(this.choice, changed);
-    if (!this.scene || "model" in changed) this.scenes.want({ model: this.choice.model, language: this.words.language });
-    this.drawControls();
-    this.plans.want(this.values);
+    if (!this.scene || this.choice.model !== model) this.scenes.want({ model: this.choice.model, language: this.words.language });
+    this.draw();
+    this.plans.want(this.sent);
   }
 
-  // An axis with another setting: one that the other axis had changes places with it.
-  chooseAxis(side, values, setting) {
-    const [other, otherValues] = side === "rows" ? ["columns", "column_values"] : ["rows", "row_values"];
-    const swapped = this.choice[other] === setting ? { [other]: this.choice[side], [otherValues]: "" } : {};
-    this.choose({ ...swapped, [side]: setting, [values]: "" });
+  // An experiment, with the model and the digit that are chosen.
+  try({ choice, worth, cost = "calls" }) {
+    const { model, label } = this.choice;
+    this.choice = {};
+    this.measureBy({ worth, cost });
+    this.choose({ ...choice, model, label });
   }
 
-  get values() {
-    return { ...this.choice, language: this.words.language };
+  get sent() {
+    return { ...this.values(), language: this.words.language };
   }
 
   measureBy(chosen) {
-    Object.assign(this.costs, chosen);
-    this.drawCosts();
+    Object.assign(this.measures.costs, chosen);
+    this.drawMeasures();
   }
 
   // ---- what comes ----------------------------------------------------------------------------------------------------
@@ -113,7 +121,7 @@ class CompareTab {
 
   showScene(scene) {
     this.scene = scene;
-    this.drawControls();
+    this.draw();
   }
 
   showPlan(plan) {
@@ -138,42 +146,15 @@ class CompareTab {
       if (this.problems[key]) this.grid.cells[index].refuse(this.problems[key]);
       else if (this.kept.has(key)) this.grid.fill(index, this.kept.get(key));
     });
-    this.drawCosts();
+    this.drawMeasures();
   }
 
-  // ---- what it costs and what it is worth ----------------------------------------------------------------------------
-
-  async drawCosts() {
-    const { plan } = this;
-    if (!plan) return;
-    const rows = plan.rows.titles.map(() => []);
-    const width = plan.columns.titles.length;
-    for (const [index, { key, reference }] of plan.cells.entries()) {
-      const cell = key && this.kept.get(key);
-      if (!cell) continue;
-      const column = plan.columns.titles[index % width];
-      const row = Math.floor(index / width);
-      rows[row].push({
-        index, column, title: `${plan.rows.titles[row]} · ${column}`, calls: cell.calls, ms: 1000 * cell.seconds,
-        images: cell.message.count, share: cell.share, distance: await this.distanceOf(cell, reference),
-      });
-    }
-    if (plan !== this.plan) return;
-    for (const measured of rows.flat()) setText(this.grid.cells[measured.index].caption, this.caption(measured));
-    this.costs.draw(plan.rows.titles, rows);
-  }
-
-  caption({ calls, share, distance: far }) {
-    const worth = this.costs.worth === "share" ? share && `${share.right}/${share.of}` : far !== null && `Δ ${far.toFixed(2)}`;
-    return [`${number(calls)}×`, worth || ""].join("  ");
-  }
-
-  async distanceOf(cell, reference) {
-    const approached = reference && this.kept.get(reference);
-    if (!approached) return null;
-    const pair = `${cell.key} ${reference}`;
-    if (!this.distances.has(pair)) this.distances.set(pair, await distance(cell, approached));
-    return this.distances.get(pair);
+  drawMeasures() {
+    const { worth, cost } = this.measures.costs;
+    this.markWorth(worth);
+    this.markCost(cost);
+    this.renderStatus();
+    if (this.plan) this.measures.draw(this.plan, this.grid.cells);
   }
 
   point(index) {
@@ -183,18 +164,23 @@ class CompareTab {
     }
   }
 
-  open() {}
+  // A cell in the Generate tab, with its settings.
+  open(index) {
+    const { precision, version, ...values } = this.plan.cells[index].settings;
+    this.page.open({ tab: "generate", values });
+  }
 
   // ---- files ---------------------------------------------------------------------------------------------------------
 
-  // What the files are made of; the words say what all cells have in common.
+  // What the files are made of; the foot says what all cells have in common.
   get picture() {
     const { plan, state, words } = this;
-    const name = (setting) => words.text(`settings.${setting}.label`);
     const axes = [plan.rows.setting, plan.columns.setting];
-    const common = Object.entries(this.values).filter(([key, value]) => ["model", "label", "seed"].includes(key) && !axes.includes(key) && value !== "");
-    const foot = common.map(([key, value]) => `${name(key)} ${value}`).join(" · ");
-    return { plan, runs: state.cells.map(({ run }) => run), kind: state.view, words: { corner: this.corner, foot } };
+    const common = ["model", "label", "seed"].filter((name) => !axes.includes(name) && plan.cells.find(({ key }) => key));
+    const { settings } = plan.cells.find(({ key }) => key);
+    const foot = common.map((name) => `${words.text(`settings.${name}.label`)} ${settings[name]}`).join(" · ");
+    const runs = state.cells.map(({ run }) => run);
+    return { plan, runs, kind: state.view, words: { corner: this.corner, foot }, settings: { tab: this.name, ...this.values() } };
   }
 
   savePng() {
@@ -202,14 +188,14 @@ class CompareTab {
   }
 
   async saveGif() {
-    const { state, words } = this;
+    const { state, words, parts } = this;
     state.setSaving(true);
-    setText(this.parts.gif_text, words.text("player.gif_busy"));
+    setText(parts.gif_text, words.text("player.gif_busy"));
     try {
       await saveGridGif({ ...this.picture, longest: state.run, colour: this.scene.channels > 1 });
     } finally {
       state.setSaving(false);
-      setText(this.parts.gif_text, words.text("player.gif"));
+      setText(parts.gif_text, words.text("player.gif"));
     }
   }
 
@@ -218,33 +204,24 @@ class CompareTab {
   applyWords() {
     this.words.apply(this.root);
     setText(this.parts.gif_text, this.words.text("player.gif"));
-    this.drawControls();
-    this.renderStatus();
-    if (this.plan) this.plans.want(this.values);
+    this.draw();
+    this.drawMeasures();
+    if (this.plan) this.plans.want(this.sent);
   }
 
-  drawControls() {
-    const { scene, choice, parts, words } = this;
-    if (!scene) return;
-    for (const [side, values] of [["rows", "row_values"], ["columns", "column_values"]]) {
-      const settings = Object.keys(scene.axes);
-      parts[side].replaceChildren(...settings.map((name) =>
-        new Option(words.text(`settings.${name}.label`), name, false, name === choice[side])));
-      const input = parts[`${side}-values`];
-      input.placeholder = scene.axes[choice[side]] ?? "";
-      if (input.value !== choice[values]) input.value = choice[values];
-    }
-    this.fields.draw(scene, choice);
+  draw() {
+    if (this.scene) this.picker.draw(this.scene, this.choice);
   }
 
   renderStatus() {
-    if (!this.runs) return;
-    const { parts, words } = this;
-    const { busy, done, total, references } = this.runs;
+    const { parts, words, runs } = this;
+    const { busy, done, total, references, unmeasured } = runs;
     this.root.dataset.phase = busy ? "running" : !total ? "waiting" : done < total ? "stopped" : "finished";
     const counting = references ? words.text("compare.measuring") : words.text("compare.cells", { done, total });
     setText(parts.status, total ? counting : words.text("status.waiting"));
     parts.stop.hidden = !busy && done === total;
     setText(parts.stop, words.text(busy ? "generate.stop" : "compare.go_on"));
+    parts.measure.hidden = busy || unmeasured === 0 || this.measures.costs.worth === "share";
+    setText(parts.measure, words.text("compare.measure", { n: unmeasured }));
   }
 }

@@ -4,6 +4,8 @@ import { Plot } from "../plots/plot.js";
 
 const SIZE = { width: 420, height: 300 };
 const FULL = { range: [0, 1.02], ticks: [0, 0.25, 0.5, 0.75, 1], label: (value) => `${100 * value} %` };
+const LEAST = 1e-3; // distances below are plotted there
+const BUDGETS = ["calls", "milliseconds"];
 const FEWEST = 16; // images from which on a share has an interval
 
 export class Costs {
@@ -11,43 +13,58 @@ export class Costs {
   constructor(parts, words, onPoint) {
     Object.assign(this, { parts, words });
     this.worth = "distance"; // or "share"
-    this.cost = "calls"; // or "ms"
-    this.rows = []; // of measurements, see `measured`
+    this.cost = "calls"; // or "ms", or "value", of the setting that differs along a line
+    this.plan = null; // of the grid
+    this.measured = []; // see `draw`
     const indexAt = (event) => (event.target.dataset?.index === undefined ? null : Number(event.target.dataset.index));
     parts.plot.addEventListener("pointerover", (event) => onPoint(indexAt(event)));
     parts.plot.addEventListener("pointerleave", () => onPoint(null));
   }
 
-  // titles: of the rows; rows: for each of them its cells, [{ index, title, calls, ms, share, distance }], in order.
-  draw(titles, rows) {
-    Object.assign(this, { titles, rows });
-    const lines = rows.map((cells) => cells.filter((cell) => this.valueOf(cell) !== null && cell[this.cost] > 0));
-    const all = lines.flat();
+  // measured: the cells that are there, [{ index, place: { rows, columns }, calls, ms, images, share, distance }], row
+  // by row. A line is a row; or a column, see `linesAre`.
+  draw(plan, measured) {
+    Object.assign(this, { plan, measured });
+    const { titles } = plan[linesAre(plan)];
+    const side = linesAre(plan) === "rows" ? "columns" : "rows";
+    const across = plan[side];
+    this.offer(across);
+    const x = this.cost === "value" && across.numeric ? valuesOf(across, side) : costsOf(this.cost === "value" ? "calls" : this.cost);
+    const shown = measured.filter((cell) => this.valueOf(cell) !== null && x.of(cell) !== null);
     this.parts.keys.replaceChildren(...titles.map((title, i) => key(title, i)));
-    const keyOfNote = all.length === 0 ? this.emptyNote : this.worth === "share" ? "compare.share_note" : "compare.distance_note";
-    this.parts.note.textContent = this.words.text(keyOfNote);
-    const costs = all.map((cell) => cell[this.cost]);
-    const x = logarithmic(costs.length ? Math.min(...costs) : 1, costs.length ? Math.max(...costs) : 32, 2);
-    const worths = all.map((cell) => Math.max(cell.distance ?? 0, 1e-3));
-    const [least, most] = all.length ? [Math.min(...worths), Math.max(...worths)] : [0.01, 1];
-    const y = this.worth === "share" ? FULL : logarithmic(least, most, 10);
-    const plot = new Plot(this.parts.plot, { x, y, size: SIZE });
-    plot.draw(lines.map((cells, i) => this.line(cells, i)));
+    const noted = this.worth === "share" ? "compare.share_note" : "compare.distance_note";
+    this.parts.note.textContent = this.words.text(shown.length ? noted : this.emptyNote);
+    const worths = shown.map((cell) => Math.max(cell.distance ?? 0, LEAST));
+    const y = this.worth === "share" ? FULL : logarithmic(worths.length ? worths : [0.01, 1], 10);
+    const plot = new Plot(this.parts.plot, { x: x.axis(shown), y, size: SIZE });
+    const lines = titles.map((_, i) => shown.filter(({ place }) => place[linesAre(plan)] === i).sort((a, b) => x.of(a) - x.of(b)));
+    plot.draw(lines.map((cells, i) => this.line(cells, i, x)));
   }
 
-  line(cells, i) {
-    const scale = this.worth === "share" ? (value) => value : (value) => Math.log10(Math.max(value, 1e-3));
+  // The third choice of what goes to the right: the setting itself, where it is a number.
+  offer(across) {
+    const { parts, words } = this;
+    parts["cost-value"].hidden = !across.numeric || BUDGETS.includes(across.setting);
+    parts["cost-value"].textContent = words.text(`settings.${across.setting}.label`);
+  }
+
+  line(cells, i, x) {
+    const scale = this.worth === "share" ? (value) => value : (value) => Math.log10(Math.max(value, LEAST));
     return {
       name: `cp-s${i}`,
-      xs: cells.map((cell) => Math.log2(cell[this.cost])),
+      xs: cells.map((cell) => x.of(cell)),
       ys: cells.map((cell) => scale(this.valueOf(cell))),
       dots: cells.map((cell) => this.dot(cell)),
     };
   }
 
-  dot({ index, title, share, ...cell }) {
+  titleOf({ rows, columns }) {
+    return `${this.plan.rows.titles[rows]} · ${this.plan.columns.titles[columns]}`;
+  }
+
+  dot({ index, place, share, ...cell }) {
     const { words } = this;
-    const said = [title, words.text("compare.cost_of", { calls: number(cell.calls), ms: number(cell.ms) })];
+    const said = [this.titleOf(place), words.text("compare.cost_of", { calls: number(cell.calls), ms: number(cell.ms) })];
     if (cell.distance !== null) said.push(`${words.text("compare.distance")}: ${cell.distance.toFixed(3)}`);
     if (share) said.push(words.text("compare.share_of", share));
     const interval = this.worth === "share" && share.of >= FEWEST ? { low: share.low, high: share.high } : {};
@@ -64,18 +81,42 @@ export class Costs {
   }
 
   csv() {
-    const head = ["row", "column", "calls_per_image", "milliseconds", "images", "right", "share", "low", "high", "distance"];
-    const lines = this.rows.flatMap((cells, i) => cells.map((cell) => {
-      const { right, of, low, high } = cell.share ?? {};
-      const share = of ? right / of : undefined;
-      return [this.titles[i], cell.column, cell.calls, cell.ms, cell.images, right, share, low, high, cell.distance ?? undefined];
-    }));
+    const { rows, columns } = this.plan;
+    const head = [rows.setting, columns.setting, "steps", "calls_per_image", "milliseconds", "images", "right", "share", "low", "high", "distance"];
+    const lines = this.measured.map(({ place, steps, calls, ms, images, share, distance }) => [
+      rows.values[place.rows], columns.values[place.columns], steps, calls, ms, images,
+      share?.right, share && share.right / share.of, share?.low, share?.high, distance,
+    ]);
     return [head, ...lines].map((line) => line.map(quoted).join(",")).join("\r\n");
   }
 }
 
-// An axis over powers of a base, for values that are logarithms by it.
-function logarithmic(least, most, base) {
+// Lines are rows, unless the columns have names and the rows numbers.
+export function linesAre({ rows, columns }) {
+  return rows.numeric && !columns.numeric ? "columns" : "rows";
+}
+
+// What goes to the right: `of` a cell, and the axis for some cells.
+function costsOf(cost) {
+  return {
+    of: (cell) => (cell[cost] > 0 ? Math.log2(cell[cost]) : null),
+    axis: (cells) => logarithmic(cells.length ? cells.map((cell) => cell[cost]) : [1, 32], 2),
+  };
+}
+
+function valuesOf({ values }, side) {
+  const numbers = values.map(Number);
+  const range = [Math.min(...numbers), Math.max(...numbers)];
+  if (range[0] === range[1]) range[1] += 1;
+  return {
+    of: ({ place }) => numbers[place[side]],
+    axis: () => ({ range, ticks: numbers }),
+  };
+}
+
+// An axis over powers of a base for these values, whose logarithms by it are plotted.
+function logarithmic(values, base) {
+  const [least, most] = [Math.min(...values), Math.max(...values)];
   const log = (value) => Math.log(value) / Math.log(base);
   const low = Math.floor(log(least) + 1e-9);
   const high = Math.max(low + 1, Math.ceil(log(most) - 1e-9));
@@ -97,6 +138,6 @@ export function number(value) {
 }
 
 function quoted(value) {
-  const text = value === undefined ? "" : String(value);
+  const text = value === undefined || value === null ? "" : String(value);
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }

@@ -66,6 +66,7 @@ export class Fields {
   labelled(name, control, key = `settings.${name}.label`, extra = null) {
     const field = document.createElement("div");
     field.className = `cp-field cp-${name}`;
+    field.dataset.setting = name;
     const label = Object.assign(document.createElement("label"), { className: "cp-label", htmlFor: control.id });
     label.textContent = this.words.text(key);
     const row = document.createElement("div");

@@ -1,6 +1,7 @@
 // The whole grid as one picture, or as an animation of all cells, with its legends.
 
 import { download } from "../dom.js";
+import { withSettings } from "../share/png_settings.js";
 import { GifWriter } from "../player/gif.js";
 import { decoded } from "../player/run.js";
 
@@ -74,12 +75,13 @@ async function holding(runs, work) {
   }
 }
 
-export function saveGridPng({ plan, runs, words, kind, position }) {
+// settings: what the picture carries, so that it can be opened again.
+export function saveGridPng({ plan, runs, words, kind, position, settings }) {
   return holding(runs, async () => {
     const picture = new GridPicture(plan, runs, words);
     await picture.draw(position, kind);
     const blob = await new Promise((done) => picture.canvas.toBlob(done, "image/png"));
-    download([blob], "image/png", "grid.png");
+    download([withSettings(new Uint8Array(await blob.arrayBuffer()), settings)], "image/png", "grid.png");
   });
 }
 

@@ -1,5 +1,6 @@
 // The grid: legends that stay in sight, and a cell for each run, which shows the moment that the grid is at.
 
+import { linesAre } from "./costs.js";
 import { SheetCanvas } from "../player/sheet_canvas.js";
 
 const FEW = 4; // images, each of which has room for what it is classified as
@@ -21,11 +22,9 @@ export class Grid {
     const { rows, columns } = plan;
     this.root.style.setProperty("--columns", columns.titles.length);
     const head = row([heading("corner", corner, "")]);
-    head.append(...columns.titles.map((title) => heading("column", title, "columnheader")));
-    const lines = rows.titles.map((title, i) => {
-      const line = row([heading(`row cp-s${i}`, title, "rowheader")]);
-      return line;
-    });
+    const coloured = (side, i) => (linesAre(plan) === side ? ` cp-line-key cp-s${i}` : "");
+    head.append(...columns.titles.map((title, j) => heading(`column${coloured("columns", j)}`, title, "columnheader")));
+    const lines = rows.titles.map((title, i) => row([heading(`row-title${coloured("rows", i)}`, title, "rowheader")]));
     this.cells = plan.cells.map((cell, index) => {
       const place = { row: Math.floor(index / columns.titles.length), column: index % columns.titles.length };
       const made = new Cell(index, place, this);

@@ -7,15 +7,16 @@ const SWAP = icon("M7 4l-4 4 4 4V9h9V7H7zM17 12v3H8v2h9v3l4-4z");
 const DICE = icon("M17.7 6.3A8 8 0 1 0 20 12h-2.2A5.8 5.8 0 1 1 16 7.9L13 11h8V3z");
 
 export const MARKUP = `
-<p class="cp-look" data-text="compare.look_for"></p>
+<div class="cp-experiments" role="group" data-label="compare.experiments" part="experiments"></div>
+<p class="cp-look" part="look"></p>
 <div class="lab-card cp-pick">
   <div class="cp-axes">
     ${axis("rows", "compare.rows")}
     <button type="button" class="dp-round cp-swap" data-label="compare.swap" part="swap">${SWAP}</button>
     ${axis("columns", "compare.columns")}
   </div>
-  <div class="cp-fields" part="fields"></div>
-  <details class="cp-more"><summary data-text="compare.more"></summary><div class="cp-fields" part="more"></div></details>
+  <div class="cp-line"><div class="cp-fields" part="fields"></div>
+    <details class="cp-more"><summary data-text="compare.more"></summary><div class="cp-fields" part="more"></div></details></div>
 </div>
 <div class="dp-banner" role="alert" part="banner" hidden></div>
 <div class="cp-both">
@@ -38,7 +39,7 @@ export const MARKUP = `
     </div>
   </div>
   <div class="cp-scroll"><div class="cp-grid" role="grid" part="grid"></div></div>
-  <p class="lab-note cp-under" data-text="compare.under"></p>
+  <p class="lab-note cp-under" part="under"></p>
   <div class="dp-transport">
     <button type="button" class="dp-round" data-label="player.back" part="back">${ICONS.back}</button>
     <button type="button" class="dp-round" data-label="player.forward" part="forward">${ICONS.forward}</button>
@@ -62,18 +63,21 @@ export const MARKUP = `
       <button type="button" role="radio" data-value="share" data-text="compare.share"></button>
     </div>
     <div class="dp-segments" role="radiogroup" data-label="compare.cost" part="cost">
-      <button type="button" role="radio" data-value="calls" data-text="compare.calls"></button>
-      <button type="button" role="radio" data-value="ms" data-text="compare.ms"></button>
+      <button type="button" role="radio" data-value="calls" data-text="settings.calls.label"></button>
+      <button type="button" role="radio" data-value="ms" data-text="settings.milliseconds.label"></button>
+      <button type="button" role="radio" data-value="value" part="cost-value" hidden></button>
     </div>
   </div>
   <ul class="cp-keys" part="keys"></ul>
   <svg part="plot" role="img" data-label="compare.costs"></svg>
-  <p class="lab-note" part="note"></p>
+  <div class="cp-aim"><figure part="aim" hidden><canvas></canvas><figcaption data-text="compare.aim"></figcaption></figure>
+    <p class="lab-note" part="note"></p></div>
+  <button type="button" class="dp-pill cp-measure" part="measure" hidden></button>
 </section>
 </div>`;
 
 function axis(side, key) {
-  return `<div class="cp-axis" data-side="${side}">
+  return `<div class="cp-axis" data-setting="${side}">
     <label class="cp-label" for="cp-${side}" data-text="${key}"></label>
     <select id="cp-${side}" class="dp-select" part="${side}"></select>
     <input type="text" maxlength="400" spellcheck="false" autocomplete="off" data-label="compare.values" part="${side}-values">

@@ -2,16 +2,17 @@
 // of the server is under way at most; its messages come as values of the component.
 
 const TRIES = 3; // to get what did not come
+const MEASURED = 2; // runs in very many steps that are computed unasked; more take long
 
 export class Runs {
-  // tab: has `plan`, `kept`, `problems`, `values`, `show(keys)` and `say(sentences)`; send(request) begins a run on the
+  // tab: has `plan`, `kept`, `problems`, `sent`, `show(keys)` and `say(sentences)`; send(request) begins a run on the
   // server, stop(name) ends it.
   constructor(tab, { send, stop, onChange }) {
     Object.assign(this, { tab, send, stopRun: stop, onChange });
     this.name = ""; // of the run under way
-    this.what = "cells";
+    this.what = "cells"; // or "references"
     this.tries = 0;
-    this.measures = true; // whether the grid is compared with very many steps
+    this.measures = false; // whether all that the cells approach was asked for
   }
 
   get busy() {
@@ -22,43 +23,49 @@ export class Runs {
     return this.busy && this.what === "references";
   }
 
-  get keys() {
-    return (this.tab.plan?.cells ?? []).map(({ key }) => key).filter(Boolean);
-  }
-
   get total() {
-    return this.keys.length;
+    return this.keys("cells").length;
   }
 
   get done() {
-    return this.keys.filter((key) => this.here(key)).length;
+    return this.total - this.missing("cells").length;
   }
 
-  here(key) {
-    return this.tab.kept.has(key) || key in this.tab.problems;
+  // How many runs in very many steps are not here.
+  get unmeasured() {
+    return this.missing("references").length;
+  }
+
+  keys(what) {
+    const cells = this.tab.plan?.cells ?? [];
+    return [...new Set(cells.map((cell) => (what === "cells" ? cell.key : cell.reference)).filter(Boolean))];
+  }
+
+  missing(what) {
+    return this.keys(what).filter((key) => !this.tab.kept.has(key) && !(key in this.tab.problems));
   }
 
   // What is missing now; another run under way is stopped.
-  start() {
+  start({ measures = false } = {}) {
     this.stop();
-    this.tries = 0;
+    Object.assign(this, { measures, tries: 0, what: "cells" });
     this.next();
   }
 
   next() {
-    const references = this.tab.plan.cells.map(({ reference }) => reference).filter(Boolean);
-    const missing = (keys) => keys.some((key) => !this.here(key));
-    if (this.tries < TRIES && missing(this.keys)) this.begin("cells");
-    else if (this.tries < TRIES && this.measures && missing(references)) this.begin("references");
+    const measures = this.measures || this.keys("references").length <= MEASURED;
+    if (this.missing("cells").length) this.begin("cells");
+    else if (measures && this.unmeasured) this.begin("references");
     else this.end();
   }
 
   begin(what) {
     if (this.what !== what) this.tries = 0;
+    if (this.tries === TRIES) return this.end();
     this.tries++;
+    const missing = this.missing(what);
     Object.assign(this, { what, name: Math.random().toString(36).slice(2) });
-    const all = what === "cells" ? this.keys : this.tab.plan.cells.map(({ reference }) => reference).filter(Boolean);
-    this.send({ ...this.tab.values, run: this.name, what, skip: all.filter((key) => this.here(key)) });
+    this.send({ ...this.tab.sent, run: this.name, what, skip: this.keys(what).filter((key) => !missing.includes(key)) });
     this.onChange();
   }
 
@@ -68,7 +75,7 @@ export class Runs {
       if (!cell.problem) this.tab.kept.put(cell);
       else if (run === this.name) this.tab.problems[cell.key] = cell.problem;
     }
-    if (run !== this.name) return;
+    if (!run || run !== this.name) return;
     if (cells.length) this.tab.show(cells.map(({ key }) => key));
     if (error) {
       this.tab.say([error]);

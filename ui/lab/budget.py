@@ -1,0 +1,89 @@
+"""A budget in place of steps: as many steps as a sampler can take for so many calls of the network, or so much time."""
+
+import time
+from threading import Lock
+from weakref import WeakKeyDictionary
+
+from diffusion.errors import InputError
+from diffusion.model import Model
+from diffusion.process import Level
+from diffusion.runtime.callers import Caller, calling, current_caller
+from diffusion.samplers import SAMPLERS
+from diffusion.settings import SamplingSettings
+from diffusion.settings_schema import Settings, field, settings_of
+from ui.engine import Engine
+from ui.request import Request
+
+MOST_CALLS = 400
+TRIALS = 3  # of a short run, of which the quickest counts: others may be sampling at the same time
+TRIAL_STEPS = 4
+
+
+class Budget(Settings):
+    """What each run of a row or column may take; one of the two."""
+
+    calls: int | None = field("Network calls for each image", "integer", 1, MOST_CALLS)
+    milliseconds: float | None = field("Milliseconds on this server, for a run alone", "number", 1, 60_000)
+
+
+BUDGETS = settings_of(Budget)
+
+
+def network_calls(model: Model, settings: SamplingSettings, labelled: bool) -> int:
+    """How often a run with resolved settings calls the network for each image, with a label or without."""
+    levels, evaluations = model.levels(settings), SAMPLERS[settings.sampler].evaluations(settings.steps)
+    called = [*levels[: settings.steps], *levels[1 : evaluations - settings.steps + 1]]  # a second time in a step
+    return sum(passes(model, settings, level, labelled) for level in called)
+
+
+def passes(model: Model, settings: SamplingSettings, level: Level, labelled: bool) -> int:
+    """How often the network is called for one image at a level."""
+    inside = settings.guidance_t_min <= level.t <= settings.guidance_t_max
+    scale = settings.guidance_scale if inside else min(settings.guidance_scale, 1)
+    guided = model.config.two_passes and labelled and scale not in (0, 1)
+    weakened = bool(settings.skip_scale) and inside
+    return (2 if guided else 1) * (2 if weakened else 1)
+
+
+def most_steps(model: Model, request: Request, calls: float) -> int:
+    """The most steps that a request can take for so many calls. Raises InputError where there is none."""
+
+    def needed(steps: int) -> int:
+        settings = request.model_copy(update={"steps": steps}).resolve(model.config)
+        return network_calls(model, settings, request.label != "")
+
+    low, high = 0, int(min(calls, 1000))
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if needed(middle) <= calls else (low, middle - 1)
+    if low == 0:
+        sampler = SAMPLERS[request.resolve(model.config).sampler].title
+        raise InputError("compare.budget", sampler=sampler, needed=needed(1), given=f"{calls:.3g}")
+    return low
+
+
+class Stopwatch:
+    """How long a call of a model's network takes on this host, with so many images: measured once."""
+
+    def __init__(self, engine: Engine):
+        self.engine = engine
+        self._lock = Lock()
+        self._known: WeakKeyDictionary[Model, dict[int, float]] = WeakKeyDictionary()
+
+    def milliseconds(self, model: Model, ref: str, num_images: int) -> float:
+        """Of a call for each of so many images. Raises InputError."""
+        with self._lock:
+            known = self._known.setdefault(model, {})
+            if num_images not in known:
+                request = Request(model=ref, num_images=num_images, steps=TRIAL_STEPS)
+                known[num_images] = 1000 * min(self._seconds(request) for _ in range(TRIALS)) / TRIAL_STEPS
+            return known[num_images]
+
+    def _seconds(self, request: Request) -> float:
+        caller = Caller(visitor=current_caller().visitor)
+        started = time.perf_counter()
+        with calling(caller):
+            for _ in self.engine.run(request, watched=False):
+                pass
+        calls = caller.images / request.num_images
+        return (time.perf_counter() - started) * TRIAL_STEPS / max(calls, 1)
