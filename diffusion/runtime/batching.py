@@ -160,10 +160,7 @@ class BatchingService:
 
         start = self._clock()
         outputs = compute(batch, look)
-        seconds = self._clock() - start
-        self._shares.note([(call.caller.visitor[0], count) for call, count in batch.items()], seconds)
-        for call, count in batch.items():
-            call.caller.charge(count, seconds * count / sum(batch.values()))
+        self._shares.note([(call.caller, count) for call, count in batch.items()], self._clock() - start)
         finished = [call for call, output in zip(batch, outputs, strict=True) if call.take(output)]
         with self._changed:
             self._waiting += [call for call in batch if call not in finished]  # to the end of the line

@@ -96,11 +96,13 @@ class Shares:
         """What was computed for those at an address."""
         return self._seconds.get(address, 0.0)
 
-    def note(self, images: list[tuple[str, int]], seconds: float) -> None:
-        """So many images were computed for each address, in so many seconds."""
+    def note(self, images: list[tuple[Caller, int]], seconds: float) -> None:
+        """So many images were computed for each caller, in so many seconds, of which each is charged its share."""
         now = time.perf_counter()
         fading, self._faded = 0.5 ** (max(now - self._faded, 0.0) / HALF_LIFE), now
         self._seconds = {address: used * fading for address, used in self._seconds.items() if used * fading > 1e-3}
         total = sum(count for _, count in images)
-        for address, count in images:
-            self._seconds[address] = self.seconds(address) + seconds * count / total
+        for caller, count in images:
+            address, share = caller.visitor[0], seconds * count / total
+            self._seconds[address] = self.seconds(address) + share
+            caller.charge(count, share)

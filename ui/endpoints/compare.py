@@ -1,21 +1,22 @@
 """The public endpoint ``/compare``: a grid of runs from the same noise, in which two settings differ."""
 
-import io
 from collections.abc import AsyncIterator, Iterator
-from contextlib import aclosing, closing
+from contextlib import aclosing
 from typing import Any
 
 import gradio as gr
+import numpy as np
 from gradio.processing_utils import save_bytes_to_cache
 
 from diffusion.errors import InputError
+from diffusion.io.images import png_bytes
 from ui.endpoints.generate import default_of as default_of_generate
 from ui.endpoints.parameters import component, describe
 from ui.endpoints.results import Results
 from ui.hosting.streams import STREAMS, visitor_of
 from ui.hosting.zero_gpu import on_gpu
 from ui.lab.compare import COMPARE_SETTINGS, OWN, CompareLab, CompareRequest, Plan
-from ui.lab.grid_picture import grid_picture
+from ui.lab.grid_picture import picture_of
 from ui.lab.shares import share_of
 from ui.lab.side_by_side import Outcome
 
@@ -45,13 +46,10 @@ def add(lab: CompareLab) -> None:
     def answer(*values: Any) -> Iterator[tuple[Any, Any]]:
         try:
             plan = lab.plan(CompareRequest(**dict(zip(NAMES, values, strict=True))))
-            with closing(lab.run(plan.jobs(), watched=False)) as runs:  # type: ignore[type-var]  # it is a generator
-                outcomes = {outcome.place: outcome for together in runs for outcome in together}
-            if not any(outcome.updates for outcome in outcomes.values()):
-                raise next(outcome.problem for outcome in outcomes.values() if outcome.problem)
+            outcomes = lab.outcomes(plan)
         except InputError as error:
             raise gr.Error(str(error), print_exception=False) from None
-        png = save_bytes_to_cache(png_of(plan, outcomes), "grid.png", picture.GRADIO_CACHE)
+        png = save_bytes_to_cache(png_bytes(np.asarray(picture_of(plan, outcomes))), "grid.png", picture.GRADIO_CACHE)
         yield results.add(png), about(plan, outcomes)
 
     answering = on_gpu(answer)
@@ -74,19 +72,6 @@ def add(lab: CompareLab) -> None:
         gr.Button().click(compare, inputs, [picture, details], api_name="compare", preprocess=False)
 
 
-def png_of(plan: Plan, outcomes: dict[int, Outcome]) -> bytes:
-    """The grid as a picture."""
-    results = (
-        outcomes[i].updates[-1].result if i in outcomes and outcomes[i].updates else None
-        for i in range(len(plan.cells))
-    )
-    cells = [None if result is None else result.images for result in results]
-    corner = f"{plan.rows.setting} \\ {plan.columns.setting}"
-    buffer = io.BytesIO()
-    grid_picture(cells, plan.rows.titles, plan.columns.titles, corner).save(buffer, "PNG")
-    return buffer.getvalue()
-
-
 def about(plan: Plan, outcomes: dict[int, Outcome]) -> dict[str, Any]:
     """What is known of the grid."""
     cells: list[dict[str, Any]] = []
@@ -96,8 +81,8 @@ def about(plan: Plan, outcomes: dict[int, Outcome]) -> dict[str, Any]:
         if problem is not None or outcome is None:
             cells.append({"problem": str(problem)})
             continue
-        result = outcome.updates[-1].result
-        assert result is not None, "the last update of a run has it"
+        assert outcome.result is not None, "a run has images or a problem"
+        result = outcome.result
         share = share_of(result)
         measured = {"calls": outcome.calls, "seconds": outcome.seconds, "share": share and share._asdict()}
         cells.append({"settings": result.record, **measured})

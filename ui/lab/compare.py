@@ -9,6 +9,7 @@ Each cell is a run of the engine, the same as alone; those under way at the same
 Everything here may be called from many threads at once.
 """
 
+from contextlib import closing
 from typing import Any, NamedTuple
 
 from pydantic import field_validator
@@ -23,7 +24,7 @@ from ui.hosting.limits import Cost
 from ui.job import Job
 from ui.lab.axes import AXES, Axis, applies, parse_axis, sensible
 from ui.lab.budget import BUDGETS, MOST_CALLS, Stopwatch, most_steps
-from ui.lab.side_by_side import Outcomes, side_by_side
+from ui.lab.side_by_side import Outcome, Outcomes, side_by_side
 from ui.model_names import ModelEntry
 from ui.request import MAX_IMAGES, Request
 
@@ -183,6 +184,14 @@ class CompareLab:
     def run(self, jobs: dict[int, Job], watched: bool = True) -> Outcomes:
         """The runs, side by side, as soon as they are there. Closing the generator stops them all."""
         return side_by_side(self.engine, jobs, watched)
+
+    def outcomes(self, plan: Plan) -> dict[int, Outcome]:
+        """What has come of all cells, by their indices. Raises InputError where nothing has."""
+        with closing(self.run(plan.jobs(), watched=False)) as runs:
+            found = {outcome.place: outcome for together in runs for outcome in together}
+        if not any(outcome.result for outcome in found.values()):
+            raise next(outcome.problem for outcome in found.values() if outcome.problem)
+        return found
 
 
 def subject(config: ModelConfig) -> tuple[Any, ...]:

@@ -7,11 +7,21 @@ from PIL import Image, ImageDraw
 
 from diffusion.io.images import sheet, to_pillow
 from train.output.fonts import default_font, with_font
+from ui.lab.compare import Plan
+from ui.lab.side_by_side import Outcome
 
 CELL = 84  # pixels, at least, to which the images of a cell are enlarged by a whole factor
 GAP = 6  # pixels between cells
 LEFT, TOP = 150, 46  # pixels for the legends
 PAPER, INK, QUIET = (255, 255, 255), (29, 34, 56), (86, 96, 121)
+
+
+def picture_of(plan: Plan, outcomes: dict[int, Outcome]) -> Image.Image:
+    """What has come of a plan, by the indices of its cells, of which at least one must be there."""
+    results = (outcomes[i].result if i in outcomes else None for i in range(len(plan.cells)))
+    cells = [None if result is None else result.images for result in results]
+    corner = f"{plan.rows.setting} \\ {plan.columns.setting}"
+    return grid_picture(cells, plan.rows.titles, plan.columns.titles, corner)
 
 
 def grid_picture(

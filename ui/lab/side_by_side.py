@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from hashlib import blake2b
@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from diffusion.errors import InputError
 from diffusion.runtime.callers import Caller, Stopped, calling, current_caller
-from ui.engine import Engine, Update
+from ui.engine import Engine, Result, Update
 from ui.job import Job
 
 AT_ONCE = 8  # of one visitor: others want places, too
@@ -29,8 +29,13 @@ class Outcome(NamedTuple):
     seconds: float = 0.0
     problem: InputError | None = None
 
+    @property
+    def result(self) -> Result | None:
+        """The images, if the run was finished."""
+        return self.updates[-1].result if self.updates else None
 
-Outcomes = Iterator[list[Outcome]]
+
+Outcomes = Generator[list[Outcome], None, None]
 
 
 def key_of(job: Job) -> str:

@@ -151,8 +151,7 @@ def cell(key: str, job: Job, outcome: Outcome, language: Any) -> Values:
     if outcome.problem is not None:
         return {"key": key, "problem": i18n.error_text(outcome.problem, language)}
     request = Request(**{name: value for name, value in job.record.items() if name in Request.model_fields})
-    result = outcome.updates[-1].result
-    share = result and share_of(result)
+    share = outcome.result and share_of(outcome.result)
     return {
         "key": key,
         "calls": outcome.calls,

@@ -89,7 +89,7 @@ def test_every_axis_has_sensible_values(lab):
             if text:  # a model without labels has none to compare
                 axis = parse_axis(setting, text)
                 assert not axis.problems
-                assert len(axis.values) >= 3
+                assert setting == "model" or len(axis.values) >= 3
 
 
 # ------------------------------------------------------------------------------------------------------- the whole grid

@@ -88,6 +88,8 @@ def test_other_axes_bad_values_files_and_what_is_kept(page: Page):
     expect_grid(page, 6)
     assert sent
     expect(page.locator('.compare-lab [role="alert"]')).to_be_hidden()
+    part(page, "measure").click()  # a run for each scale
+    expect(page.locator('[part="plot"] circle')).to_have_count(6, timeout=WAIT)
     for name in ("png", "gif", "csv"):
         with page.expect_download(timeout=WAIT) as saved:
             part(page, name).click()

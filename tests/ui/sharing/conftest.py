@@ -4,7 +4,9 @@ import pytest
 
 from tests.tiny import DEEP, DIT, tiny_classifier, tiny_enlarger, tiny_model
 from ui.engine import Engine
+from ui.lab.compare import CompareLab
 from ui.lab.noise import NoiseLab
+from ui.sharing.compared import shared_compare
 from ui.sharing.views import Views, shared_generate, shared_noise
 
 LINEAR = {"process": {"kind": "linear_vp"}}
@@ -19,4 +21,5 @@ def views(models, tmp_path) -> Views:
     tiny_classifier(name="reader", **LINEAR).save(models / "reader")
     tiny_enlarger(name="lens", image_size=28, low_res_size=7, dataset="mnist").save(models / "lens")
     engine = Engine("unet", tmp_path / "runs")
-    return Views({"generate": shared_generate(engine), "noise": shared_noise(NoiseLab(engine))})
+    tabs = {"generate": shared_generate(engine), "noise": shared_noise(NoiseLab(engine))}
+    return Views(tabs | {"compare": shared_compare(CompareLab(engine))})

@@ -13,6 +13,8 @@ from diffusion.generate import main
 from diffusion.io.images import sheet, to_uint8
 from tests.ui.images import decoded
 from ui.engine import Engine
+from ui.lab.compare import CompareLab, CompareRequest
+from ui.lab.grid_picture import picture_of
 from ui.lab.noise import NoiseLab, NoiseRequest
 from ui.request import Request
 from ui.sharing.code import OUTPUT, Code
@@ -106,3 +108,11 @@ def test_the_noise_tab_has_lines(views, monkeypatch):
     images = (view.x0, view.x, view.network.x0, view.ideal.x0, view.blur)
     expected = sheet(np.concatenate([to_uint8(image) for image in images]), columns=5)
     assert np.array_equal(by_python(code_for(views, "noise", given)), expected)
+
+
+def test_a_grid(views):
+    given = {"rows": "sampler", "row_values": "ddim, heun", "column_values": "1, 3", "label": "4", "seed": 5}
+    made = by_python(code_for(views, "compare", given))
+    lab = CompareLab(Engine("unet", "runs"))
+    plan = lab.plan(CompareRequest(**given))
+    assert np.array_equal(made, np.asarray(picture_of(plan, lab.outcomes(plan))))

@@ -130,3 +130,14 @@ def test_a_hundred_links_opened_at_once_bad_ones_among_them(views):
         else:
             assert got["sentence"].startswith(text("share.left_out_link", "en")[:20])
             assert got["values"]["seed"] == 3
+
+
+def test_a_grid_keeps_what_can_be_used(views):
+    view = views.check(
+        "compare", {"columns": "eta", "column_values": "0, x", "label": "z", "rows": "nothing", "seed": 3}
+    )
+    assert view.values["columns"] == "eta"
+    assert view.values["column_values"] == "0, x"  # the tab says what is wrong with x
+    assert (view.values["rows"], view.values["label"], view.values["seed"]) == ("sampler", "", 3)
+    assert {error.code for error in view.left_out} == {"settings.choice", "labels.unknown_name"}
+    assert views.check("compare", view.values).left_out == []

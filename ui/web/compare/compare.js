@@ -20,7 +20,7 @@ export function mountCompare(component, page) {
   const root = component.element.firstElementChild;
   root.innerHTML = MARKUP;
   const tab = new CompareTab(root, component, page);
-  page.shareable(tab, root);
+  page.shareable(tab, tab.parts.top);
   return tab;
 }
 
@@ -29,6 +29,7 @@ class CompareTab {
     const { words } = page;
     Object.assign(this, { root, words, page, name: "compare" });
     this.parts = Object.fromEntries([...root.querySelectorAll("[part]")].map((node) => [node.getAttribute("part"), node]));
+    this.files = { table: () => this.saveTable() };
     this.choice = { model: "", ...EXPERIMENTS[0].choice };
     this.scene = null; // what there is to choose from
     this.plan = null; // of the grid on show
@@ -56,12 +57,11 @@ class CompareTab {
 
   listen() {
     const { parts, words } = this;
-    const { costs } = this.measures;
     parts.stop.addEventListener("click", () => (this.runs.busy ? this.runs.stop() : this.runs.start()));
     parts.measure.addEventListener("click", () => this.runs.start({ measures: true }));
     this.markWorth = radioGroup(parts.worth, (worth) => this.measureBy({ worth }));
     this.markCost = radioGroup(parts.cost, (cost) => this.measureBy({ cost }));
-    parts.csv.addEventListener("click", () => download(["\ufeff", costs.csv()], "text/csv", "grid.csv"));
+    parts.csv.addEventListener("click", this.files.table);
     words.addEventListener("change", () => this.applyWords());
     this.page.theme.addEventListener("change", () => setTimeout(() => this.transport.measure()));
     new ResizeObserver(() => this.root.offsetWidth || this.runs.stop()).observe(this.root); // another tab was opened
@@ -178,13 +178,18 @@ class CompareTab {
     const axes = [plan.rows.setting, plan.columns.setting];
     const common = ["model", "label", "seed"].filter((name) => !axes.includes(name) && plan.cells.find(({ key }) => key));
     const { settings } = plan.cells.find(({ key }) => key);
-    const foot = common.map((name) => `${words.text(`settings.${name}.label`)} ${settings[name]}`).join(" · ");
+    const foot = common.map((name) => [words.text(`settings.${name}.label`), settings[name]].join(" ")).join(" · ");
     const runs = state.cells.map(({ run }) => run);
     return { plan, runs, kind: state.view, words: { corner: this.corner, foot }, settings: { tab: this.name, ...this.values() } };
   }
 
   savePng() {
     return saveGridPng({ ...this.picture, position: this.state.playback.position });
+  }
+
+  saveTable() {
+    download(["\ufeff", this.measures.costs.csv()], "text/csv", "grid.csv");
+    return true;
   }
 
   async saveGif() {

@@ -7,7 +7,7 @@ const SWAP = icon("M7 4l-4 4 4 4V9h9V7H7zM17 12v3H8v2h9v3l4-4z");
 const DICE = icon("M17.7 6.3A8 8 0 1 0 20 12h-2.2A5.8 5.8 0 1 1 16 7.9L13 11h8V3z");
 
 export const MARKUP = `
-<div class="cp-experiments" role="group" data-label="compare.experiments" part="experiments"></div>
+<div class="cp-top" part="top"><div class="cp-experiments" role="group" data-label="compare.experiments" part="experiments"></div></div>
 <p class="cp-look" part="look"></p>
 <div class="lab-card cp-pick">
   <div class="cp-axes">
