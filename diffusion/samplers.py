@@ -188,6 +188,8 @@ class Sampler(NamedTuple):
     options: tuple[str, ...] = ()
     spacing: str = "time"  # of ``Process.levels``
     evaluations: Callable[[int], int] = lambda steps: steps  # denoiser calls in so many steps
+    fresh_noise: bool = False  # whether each step adds some; with the option eta, if that is not 0
+    multistep: bool = False  # whether a step uses those before it
     ancestral: bool = False  # its steps sample from a Gaussian: classifier guidance shifts the mean
     fewest_steps: int = 1  # that make a picture
     longest_step: float = math.inf  # in lambda: a longer one would amplify what it has to remove
@@ -198,14 +200,14 @@ class Sampler(NamedTuple):
 
 
 SAMPLERS = {
-    "ddpm": Sampler(ddpm, "DDPM", 100, ancestral=True),
+    "ddpm": Sampler(ddpm, "DDPM", 100, fresh_noise=True, ancestral=True),
     "ddim": Sampler(ddim, "DDIM", 20, ("eta",)),
     "euler_maruyama": Sampler(
-        euler_maruyama, "Euler–Maruyama", 200, spacing="lambda", fewest_steps=4, longest_step=0.5
+        *(euler_maruyama, "Euler–Maruyama", 200, (), "lambda"), fresh_noise=True, fewest_steps=4, longest_step=0.5
     ),
     "heun": Sampler(heun, "Heun", 10, (), "lambda", lambda steps: 2 * steps - 1, fewest_steps=2, longest_step=2.0),
-    "dpmpp_2m": Sampler(dpmpp_2m, "DPM-Solver++(2M)", 12),
-    "unipc": Sampler(unipc, "UniPC", 10),
+    "dpmpp_2m": Sampler(dpmpp_2m, "DPM-Solver++(2M)", 12, multistep=True),
+    "unipc": Sampler(unipc, "UniPC", 10, multistep=True),
     # a distilled model predicts the x0 with which one step of DDIM ends on the teacher's trajectory
     "turbo": Sampler(ddim, "Turbo", 2, spacing="root"),
 }

@@ -57,6 +57,12 @@ def history() -> gr.HTML:
     return _filled_in_browser("history", "lab-history")
 
 
+def forks(server: list[Callable[..., Any]]) -> gr.HTML:
+    """The branches of the run on show. ``server``: the function ``options`` that the browser calls; the value is what
+    branch is wanted, the property ``message`` the last message for one."""
+    return _filled_in_browser("forks", "lab-forks", value="", message="", server_functions=server)
+
+
 def _filled_in_browser(name: str, css_class: str, **properties: Any) -> gr.HTML:
     template = f'<div class="{css_class}"></div>'
     return gr.HTML(

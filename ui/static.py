@@ -30,6 +30,7 @@ FILES = {  # by path below /lab; nothing else that lies there is served
 BOOT = "web/boot.js"
 LATER = (
     "web/compare/",
+    "web/fork/",
     "web/noise/",
     "web/plots/",
     "web/share/",

@@ -6,7 +6,17 @@ import gradio as gr
 from gradio.themes.utils import colors
 
 WEB = Path(__file__).parent / "web"
-STYLES = ("style.css", "player.css", "live.css", "plots.css", "noise.css", "compare.css", "share.css", "gradio.css")
+STYLES = (
+    "style.css",
+    "player.css",
+    "live.css",
+    "plots.css",
+    "noise.css",
+    "fork.css",
+    "compare.css",
+    "share.css",
+    "gradio.css",
+)
 
 # System fonts only: nothing is fetched from anywhere, and Chinese has its own on every system.
 FONT = ("ui-sans-serif", "system-ui", "Segoe UI", "Roboto", "PingFang SC", "Microsoft YaHei", "sans-serif")

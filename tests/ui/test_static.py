@@ -51,7 +51,7 @@ def test_nothing_else_of_the_host(client, path):
 
 def test_the_head_names_the_modules_of_the_first_page_relative_to_it():
     links = re.findall(r'rel="modulepreload" href="lab/web/(.*?)"', head())
-    later = [name for name in MODULES if name.startswith(("noise/", "compare/", "plots/", "share/"))]
+    later = [name for name in MODULES if name.startswith(("noise/", "fork/", "compare/", "plots/", "share/"))]
     assert len(later) > 10
     assert sorted([*links, "boot.js", *later]) == sorted(MODULES)
     assert not re.search(r'(href|src)="/', head())

@@ -22,10 +22,10 @@ from ui.request import REQUEST_SETTINGS, Request
 
 MOST = 6  # forks of forks
 EXAMPLE = '[{"step": 5, "label": "3"}]'
-UNFIT = {  # why a model cannot go on from a step of another: the code of a message, and what has to be the same
-    "fork.task": lambda config: config.task,
-    "fork.size": lambda config: config.image_shape,
-    "fork.process": lambda config: config.process,
+UNFIT = {  # why a model cannot go on from a step of another, and what has to be the same
+    "task": lambda config: config.task,
+    "size": lambda config: config.image_shape,
+    "process": lambda config: config.process,
 }
 
 
@@ -77,21 +77,24 @@ class ForkLab:
 
     def job(self, request: ForkRequest) -> Job:
         """The job of a request: everything is checked, nothing computed. Raises InputError."""
+        record = self.engine.prepare(request.origin).record
+        job = self.last(request)
+        self.engine.limits.check_request(job.model.config, len(job.labels), job.cost)
+        forks = [{"step": int(change.step)} | change.settings for change in request.forks]
+        return job._replace(record=record | {"forks": forks})
+
+    def last(self, request: ForkRequest) -> Job:
+        """The job of the last fork, as if it were a run of its own. Raises InputError."""
         job = self.engine.prepare(request.origin)
-        record = dict(job.record)
-        operations, memory, done = job.cost.operations, job.cost.memory, []
+        before = 0.0  # operations
         for change in request.forks:
             step = checked_step(change.step, job)
-            after = self.engine.prepare(self.changed(job, change.settings))
-            after = after._replace(origin=Fork(job, step))
-            done.append(job.cost.operations * (step - job.first) / job.settings.steps)
-            operations = after.cost.operations * (after.last - step) / after.settings.steps
-            memory = max(memory, after.cost.memory)
-            job = after
-        cost = Cost(sum(done) + operations, memory)
-        self.engine.limits.check_request(job.model.config, len(job.labels), cost)
-        forks = [{"step": int(change.step)} | change.settings for change in request.forks]
-        return job._replace(cost=cost, record=record | {"forks": forks})
+            before += job.cost.operations * (step - job.first) / job.settings.steps
+            after = self.engine.prepare(self.changed(job, change.settings))._replace(origin=Fork(job, step))
+            memory = max(job.cost.memory, after.cost.memory)
+            job = after._replace(cost=Cost(after.cost.operations, memory))
+        operations = job.cost.operations * (job.last - job.first) / job.settings.steps
+        return job._replace(cost=Cost(before + operations, job.cost.memory))
 
     def changed(self, job: Job, changes: dict[str, Any]) -> Request:
         """The request of a job with some settings changed: another sampler or model has its own steps, another model
@@ -122,14 +125,14 @@ def checked_step(given: Any, job: Job) -> int:
 
 
 def unfit(config: ModelConfig, origin: ModelConfig) -> str | None:
-    """Why a model cannot go on from a step of another: a code of ``UNFIT``, or None where it can."""
-    return next((code for code, about in UNFIT.items() if about(config) != about(origin)), None)
+    """Why a model cannot go on from a step of another: a key of ``UNFIT``, or None where it can."""
+    return next((reason for reason, about in UNFIT.items() if about(config) != about(origin)), None)
 
 
 def check_fits(config: ModelConfig, origin: ModelConfig) -> None:
     """Raises InputError where a model cannot go on from a step of another."""
-    if (code := unfit(config, origin)) is not None:
+    if (reason := unfit(config, origin)) is not None:
         shapes = ("×".join(map(str, each.image_shape[1:])) for each in (config, origin))
         kinds = {"kind": config.process.kind, "origin_kind": origin.process.kind}
         sizes = dict(zip(("size", "origin_size"), shapes, strict=True))
-        raise InputError(code, model=config.name, origin=origin.name, **kinds, **sizes)
+        raise InputError(f"fork.{reason}", model=config.name, origin=origin.name, **kinds, **sizes)

@@ -19,6 +19,7 @@ from ui.precompute import Precomputed
 from ui.sharing.restore import Restore
 from ui.sharing.views import Views
 from ui.tabs.choosing import choosing, showing_example
+from ui.tabs.forks import Forks
 from ui.tabs.live import Live, sampling_live
 from ui.tabs.run_buttons import RunButtons, stopping
 
@@ -46,6 +47,7 @@ class GenerateTab:
             with gr.Column(min_width=0, elem_classes="lab-player"):
                 functions = [sampling_live(self.handlers), stopping(self.buttons.stops), choosing(self.choices)]
                 self.player = player.component([*functions, showing_example(precomputed)])
+                self.forks = Forks(precomputed.engine)
             with gr.Column(min_width=0, elem_classes="lab-explain"):
                 player.history()
                 self.how = gr.HTML(how_it_works("en"), apply_default_css=False)
@@ -141,6 +143,7 @@ class GenerateTab:
         restored."""
         controls, choices, outputs = self.controls, self.choices, self.outputs
         press = self.buttons.wire(on_gpu(self.handlers.generate), controls, self.player, self.seed_mode)
+        self.forks.wire(self.buttons.stops.heeded)
         by_hand = controls["steps"].input(
             fn=None,
             js=in_browser('(lab.choices.set("steps", value), true)', "value"),

@@ -4,11 +4,12 @@
 //   lab.languages                      what each language is called, by its code
 //   lab.firstLanguage                  the code of the language that the page starts in
 //   lab.ready                          resolves once everything below is there
-//   lab.mount.header/tiles/player/compare/noise/share/history({ element, props, server, trigger, watch })   fill a component
+//   lab.mount.header/tiles/player/forks/compare/noise/share/history({ element, props, server, trigger, watch })   fill a component
 //   lab.language()                     the code of the language in use
 //   lab.buttons(idle)                  updates of Generate and Stop: which of the two can be pressed
 //   lab.player.begin() -> name, .stop(), .end(broken) -> over     the run of the Generate tab (run_control.js)
 //   lab.live.turn, .turned, .settle, .move, .moveAll               live sampling (live.js)
+//   lab.forks.end(broken)              a branch of the run has ended (fork/forks.js)
 //   lab.generateView.given, .restored()   values on their way into the controls (generate_view.js)
 //   lab.link, lab.openLink()           the view that the page's address stands for, or null (link.js); show it
 //   lab.choices.set(name, value), .request(what, values), .take(), .restore(model)    what was chosen (choices.js)
@@ -65,6 +66,7 @@ lab.mount = {
   tiles: (component) => mountTiles(component, page),
   player: mountPlayer,
   compare: (component) => import("./compare/compare.js").then(({ mountCompare }) => mountCompare(component, page)),
+  forks: (component) => { page.forks = component; },
   noise: (component) => import("./noise/noise.js").then(({ mountNoise }) => mountNoise(component, page)),
   share: mountShare,
   history: ({ element }) => share.then(({ addHistory }) => addHistory(element.firstElementChild)),
@@ -91,7 +93,7 @@ async function openView(view) {
 
 // The player of the Generate tab, with what acts on it.
 function mountPlayer({ element, props, server, trigger, watch }) {
-  const { state, view } = createPlayer(element.firstElementChild, { words });
+  const { state, view } = createPlayer(element.firstElementChild, { words, onFork: () => forks().then((all) => all.open()) });
   lab.player = new RunControl(state, words, {
     stopRun: (name) => server.stop(name),
     queueSize,
@@ -144,6 +146,15 @@ function inTime(promise) {
   const late = new Promise((_, reject) => setTimeout(() => reject(new Error("no answer")), PATIENCE));
   return Promise.race([promise, late]);
 }
+
+// The branches of the run on show, made when somebody first wants one.
+let made = null;
+function forks() {
+  const { stopRun, queueSize, state } = lab.player;
+  made ??= import("./fork/forks.js").then(({ Forks }) => new Forks(page.forks, state, words, { stopRun, queueSize }));
+  return made;
+}
+lab.forks = { end: (broken) => forks().then((all) => all.end(broken)) };
 
 // layout.css puts the picture above the controls on a phone: what has just been pressed stays under the finger.
 function arrangeForLive(on) {

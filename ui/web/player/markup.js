@@ -7,6 +7,7 @@ export const ICONS = {
   back: icon("M16.5 6.2v11.6L8.9 12zM6 6h2.2v12H6z"),
   forward: icon("M7.5 6.2v11.6l7.6-5.8zM15.8 6H18v12h-2.2z"),
   loop: icon("M7 7h9V4l5 4.2-5 4.2V9.4H9.2v3.4H7zM17 17H8v3l-5-4.2 5-4.2v3h6.8v-3.4H17z"),
+  fork: icon("M7 3a3 3 0 0 1 1.1 5.8v6.4a3 3 0 1 1-2.2 0V8.8A3 3 0 0 1 7 3zm10 0a3 3 0 0 1 1.1 5.8c-.2 3.4-2.8 5.2-6.5 5.5l-.3-2.2c2.8-.2 4.3-1.3 4.6-3.3A3 3 0 0 1 17 3z"),
   save: icon("M11 4h2v8.2l2.9-2.9 1.4 1.4L12 16l-5.3-5.3 1.4-1.4L11 12.2zM5 18h14v2H5z"),
 };
 
@@ -54,6 +55,8 @@ export const MARKUP = `
     </select>
     <button type="button" class="dp-pill dp-toggle" part="smooth" data-text="player.smooth"></button>
     <span class="dp-space"></span>
+    <button type="button" class="dp-pill" data-label="fork.here_help" part="fork" hidden>
+      ${ICONS.fork}<span data-text="fork.here"></span></button>
     <button type="button" class="dp-pill" data-label="player.png_help" part="png">
       ${ICONS.save}<span data-text="player.png"></span></button>
     <button type="button" class="dp-pill" data-label="player.gif_help" part="gif">

@@ -55,10 +55,10 @@ export class Playback extends EventTarget {
     this.changed();
   }
 
-  // A member has a new run: everyone begins anew, unless the others are being followed.
+  // A member has a new run: everyone begins anew, where that does, unless the others are being followed.
   restart(state) {
     const others = [...this.members].some((other) => other !== state && other.busy);
-    if (!(others && this.mode === "follow")) this.moveTo(0);
+    if (!(others && this.mode === "follow")) this.moveTo(state.run.beginning);
   }
 
   set({ loop = this.loop, speed = this.speed }) {

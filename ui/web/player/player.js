@@ -10,11 +10,16 @@ import { PlayerView } from "./view.js";
 
 export { link } from "./playback.js";
 
-// root: an empty element; words: see words.js; playback: of its own, unless it is given.
-export function createPlayer(root, { words, playback, calm = prefersCalm() }) {
-  const state = new PlayerState({ playback, calm });
+// root: an empty element; words: see words.js; playback: of its own, unless it is given; makeRun: see state.js; onFork: is
+// called when somebody wants to go on from the step on show with other settings; without it there is no button for that.
+export function createPlayer(root, { words, playback, makeRun, onFork, calm = prefersCalm() }) {
+  const state = new PlayerState({ playback, calm, makeRun });
   const view = new PlayerView(root, state, words);
   connectControls(view, state);
+  if (onFork) {
+    view.part.fork.hidden = false;
+    view.part.fork.addEventListener("click", () => onFork());
+  }
   return { state, view };
 }
 

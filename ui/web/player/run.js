@@ -18,8 +18,8 @@ export class Run {
   // Put a message's frames in their places; a frame that is already here is left alone.
   take(message) {
     this.messages.push(message);
-    const { example, live, label, seed, total, step, seconds, count, size } = message;
-    Object.assign(this, { example, live, label, seed, total, step, seconds });
+    const { example, live, label, seed, total, step, seconds, count, size, settings } = message;
+    Object.assign(this, { example, live, label, seed, total, step, seconds, settings });
     this.shape = { count, size, columns: Math.ceil(Math.sqrt(count)) };
     const known = new Set(this.frames.map((frame) => frame.step));
     for (const [step, t, alpha, sigma, x, x0] of message.frames) {
@@ -45,17 +45,26 @@ export class Run {
     return bytesOf(this.result.png);
   }
 
+  // Where it begins to be seen, 0 to 1: at its first step.
+  get beginning() {
+    return 0;
+  }
+
+  // How far along the run a step is, 0 to 1.
+  placeOf(step) {
+    return this.total ? step / this.total : 0;
+  }
+
   // How far along the run a frame is, 0 to 1.
   positionOf(index) {
-    const frame = this.frames[Math.max(0, Math.min(this.last, index))];
-    return this.total ? frame.step / this.total : 0;
+    return this.placeOf(this.frames[Math.max(0, Math.min(this.last, index))].step);
   }
 
   // The frame at a position: the last one that is not beyond it.
   indexAt(position) {
-    const step = position * this.total + 1e-6; // a position is a rounded quotient
+    const reached = position + 1e-9; // a position is a rounded quotient
     let index = 0;
-    while (index < this.last && this.frames[index + 1].step <= step) index++;
+    while (index < this.last && this.placeOf(this.frames[index + 1].step) <= reached) index++;
     return index;
   }
 

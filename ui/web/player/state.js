@@ -23,10 +23,11 @@ export const PHASES = ["example", "waiting", "running", "finished", "stopped", "
 const EXAMPLE = "example"; // the name of the server's own run
 
 export class PlayerState extends EventTarget {
-  // calm: whether an example is shown finished, instead of played.
-  constructor({ playback = new Playback(), calm = false } = {}) {
+  // calm: whether an example is shown finished, instead of played; makeRun(message): the run of a first message.
+  // Dispatches "change", and "replace" before the pictures of a run are freed.
+  constructor({ playback = new Playback(), calm = false, makeRun = (message) => new Run(message) } = {}) {
     super();
-    this.calm = calm;
+    Object.assign(this, { calm, makeRun });
     this.phase = "example";
     this.run = null; // the run on show
     this.awaited = null; // the name of the run of which nothing has come yet
@@ -60,6 +61,11 @@ export class PlayerState extends EventTarget {
   // Whether the last frame of a complete run is on show.
   get atEnd() {
     return this.run !== null && this.run.done && this.index === this.run.last;
+  }
+
+  // Whether there is a step on show that something follows, which the server could go on from in another way.
+  get canFork() {
+    return this.run !== null && !this.busy && Boolean(this.run.settings) && this.frame.step < this.run.total;
   }
 
   get awaitsExample() {
@@ -119,7 +125,7 @@ export class PlayerState extends EventTarget {
   // The first message of a run takes the place of the run before.
   show(message) {
     const before = this.run;
-    this.replaceRun(new Run(message));
+    this.replaceRun(this.makeRun(message));
     this.awaited = null;
     if (this.enlarged >= this.run.shape.count) this.enlarged = null;
     if (message.live) {
@@ -159,7 +165,7 @@ export class PlayerState extends EventTarget {
 
   // A run of an earlier visit, by its messages.
   restore([first, ...others]) {
-    this.replaceRun(new Run(first));
+    this.replaceRun(this.makeRun(first));
     for (const message of others) this.run.take(message);
     this.run.discarded = !this.run.done;
     this.phase = this.run.done ? "finished" : "stopped";
@@ -167,7 +173,16 @@ export class PlayerState extends EventTarget {
     this.changed();
   }
 
+  // Nobody looks at it any more.
+  close() {
+    this.playback.leave(this);
+    this.playback.removeEventListener("change", this.onMove);
+    this.run?.close();
+    Object.assign(this, { run: null, phase: "idle" });
+  }
+
   replaceRun(run) {
+    if (this.run) this.dispatchEvent(new Event("replace"));
     this.run?.close();
     this.run = run;
   }
@@ -193,7 +208,7 @@ export class PlayerState extends EventTarget {
   }
 
   goToStep(step) {
-    if (this.run) this.goTo(this.run.indexAt(this.run.total ? step / this.run.total : 0));
+    if (this.run) this.goTo(this.run.indexAt(this.run.placeOf(step)));
   }
 
   setView(view) {

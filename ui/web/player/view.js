@@ -63,6 +63,7 @@ export class PlayerView {
     part.speed.value = String(playback.speed);
     for (const name of ["play", "back", "forward", "png", "scrub"]) part[name].disabled = !run;
     part.gif.disabled = !run || state.saving;
+    part.fork.disabled = !state.canFork;
     this.arrangePanes();
   }
 
