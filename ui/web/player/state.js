@@ -63,11 +63,6 @@ export class PlayerState extends EventTarget {
     return this.run !== null && this.run.done && this.index === this.run.last;
   }
 
-  // Whether there is a step on show that something follows, which the server could go on from in another way.
-  get canFork() {
-    return this.run !== null && !this.busy && Boolean(this.run.settings) && this.frame.step < this.run.total;
-  }
-
   get awaitsExample() {
     return this.phase === "example" && this.run === null;
   }

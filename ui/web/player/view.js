@@ -63,7 +63,8 @@ export class PlayerView {
     part.speed.value = String(playback.speed);
     for (const name of ["play", "back", "forward", "png", "scrub"]) part[name].disabled = !run;
     part.gif.disabled = !run || state.saving;
-    part.fork.disabled = !state.canFork;
+    // something has to follow the step on show, and the server has to know of what it is a step
+    part.fork.disabled = !run?.settings || state.busy || state.frame.step >= run.total;
     this.arrangePanes();
   }
 
