@@ -40,6 +40,10 @@ class IdealDenoiser:
         """x (N, C, H, W) at ``level``, a condition or labels (N,) alone -> x0 and eps like x."""
         return self.prediction(x, level, self.weights(x, level, Condition.of(condition).labels))
 
+    def nearest(self, x: Tensor) -> Tensor:
+        """For images x (N, C, H, W) the index of the nearest image of the set, (N,)."""
+        return (self.squares - 2 * ((x.flatten(1) - self.mean) @ self.flat.mT).double()).argmin(1)
+
     def prediction(self, x: Tensor, level: Level, weights: Tensor) -> Prediction:
         """The prediction for x (N, C, H, W) that ``weights`` (N, M) stand for."""
         parts = zip(weights.to(self.flat.dtype).split(BLOCK, dim=1), self.flat.split(BLOCK), strict=True)

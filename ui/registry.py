@@ -1,6 +1,7 @@
 """Which models there are, who may ask for them, and the few that are held in memory."""
 
 import os
+from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
 from threading import BoundedSemaphore, Lock
@@ -113,6 +114,16 @@ class Registry:
     def load_classifier(self, ref: str) -> NoisyClassifier:
         """``load`` of a classifier."""
         return self._get(("classifier", ref))
+
+    def images(self, name: str, size: float, make: Callable[[], Any]) -> Any:
+        """What is made of a data set, from memory or anew: its ``size`` in bytes counts as that of a model does. Raises
+        Busy."""
+        key: Key = ("images", name)
+        if (made := self._held.get(key, ())) is None:
+            with self._held.room_for(size):
+                made = make()
+                self._held.put(key, (), made, size)
+        return made
 
     def refresh(self) -> None:
         """Ask the Hub anew for what is held from there, but for what is named by its commit. The old ones draw until

@@ -11,7 +11,7 @@ from typing import Any, Literal
 from ui.hosting.places import Busy
 
 Stamp = tuple[int, ...]
-Key = tuple[Literal["model", "classifier"], str]  # what a reference is wanted as, and the reference
+Key = tuple[Literal["model", "classifier", "images"], str]  # what a reference is wanted as, and the reference
 
 
 class HeldModels:

@@ -32,13 +32,14 @@ from train.datasets import DIGITS
 from train.evaluation.classifier import matching_dataset
 from ui.engine import FALLBACK, Engine, out_of_memory_explained
 from ui.lab.gaussian_blur import best_blur
-from ui.lab.real_digits import OF_EACH, bundled, bundled_index, training_set
+from ui.lab.real_digits import OF_EACH, Digits, bundled, bundled_index, training_set
 from ui.model_names import ModelEntry
 
 T_MIN = 1e-3  # where training ends, too
 CURVE = 25  # noise levels on the curve of errors
 AT_ONCE = 5  # of them, for the ideal denoiser: each takes a few megabytes
 NEIGHBOURS = 8  # of the training digits, those with the most weight
+FLOAT = 4  # bytes
 MEMORY = 100_000_000  # bytes that one call takes at most
 
 
@@ -139,7 +140,6 @@ class NoiseLab:
     def __init__(self, engine: Engine):
         self.engine = engine
         self._lock = Lock()
-        self._ideal: tuple[float, IdealDenoiser] | None = None  # of images with this darkest value
 
     def models(self) -> list[ModelEntry]:
         """Those that denoise MNIST's digits."""
@@ -178,7 +178,7 @@ class NoiseLab:
         ideal = self.ideal(model)
         weights = ideal.weights(x, level, question.labels)
         blur, width = best_blur(x / level.alpha, question.x0, low)
-        training = training_set()
+        training = self.training()
         top = weights[0].topk(NEIGHBOURS)
         neighbours = [
             Neighbour(training.images[i, 0], DIGITS[training.labels[i]], weight)
@@ -216,16 +216,21 @@ class NoiseLab:
         columns = (times.flatten(), network_x0, network_eps, torch.cat(best))
         return Curve(*(column.tolist() for column in columns))
 
+    def training(self) -> Digits:
+        """All of MNIST's training set, where it is there and leaves half of the memory to models."""
+        known = training_set()
+        return known if known.images.numel() * FLOAT <= self.engine.limits.weights / 2 else bundled("train")
+
     def ideal(self, model: Model) -> IdealDenoiser:
-        """The ideal denoiser of the training set, as the model's process has its images. One is held."""
-        darkest = model.config.darkest
+        """The ideal denoiser of the training set, as the model's process has its images. Raises Busy."""
+        darkest, training = model.config.darkest, self.training()
+        size = training.images.numel() * FLOAT
         with self._lock:
-            if self._ideal is None or self._ideal[0] != darkest:
-                self._ideal = None  # first, since it may be large
-                training = training_set()
-                images = model.encode(to_input(training.images))
-                self._ideal = darkest, IdealDenoiser(images, training.labels)
-            return self._ideal[1]
+            return self.engine.registry.images(
+                f"mnist {darkest} {len(training.images)}",
+                size,
+                lambda: IdealDenoiser(model.encode(to_input(training.images)), training.labels),
+            )
 
     def _network(self, question: Question, x: Tensor, level: Level) -> Any:
         """The network's prediction for x (N, 1, 28, 28), once there is a place on this host."""

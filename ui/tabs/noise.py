@@ -19,8 +19,9 @@ from diffusion.process import CosineVP, ExponentialVE, Flow, LinearVP, Process
 from ui import i18n, player
 from ui.calls import Values
 from ui.endpoints import noise as endpoint
+from ui.lab.ideal_sampling import endings
 from ui.lab.noise import Guess, NoiseLab, NoiseRequest
-from ui.lab.real_digits import OF_EACH, SIZE, bundled, bundled_index, training_set
+from ui.lab.real_digits import OF_EACH, SIZE, bundled, bundled_index
 from ui.tabs.server_functions import server_function
 
 PROCESSES = (LinearVP(), CosineVP(), ExponentialVE(), Flow())
@@ -34,6 +35,7 @@ class NoiseTab:
     def __init__(self, lab: NoiseLab):
         self.lab = lab
         functions = [served("scene", self.scene), served("view", self.view), served("curve", self.curve)]
+        functions.append(served("endings", self.endings))
         self.component = player.noise(functions)
         endpoint.add(self.lab)
 
@@ -54,7 +56,7 @@ class NoiseTab:
             "noise": encoded(ImageNoise(request.seed, 1, (1, SIZE, SIZE))()),
             "process": config.process.kind,
             "schedules": {kind: table(process) for kind, process in processes.items()},
-            "whole": training_set().whole,
+            "whole": self.lab.training().whole,
         }
 
     def view(self, request: NoiseRequest) -> Values:
@@ -74,6 +76,10 @@ class NoiseTab:
     def curve(self, request: NoiseRequest) -> Values:
         """The errors at all noise levels."""
         return self.lab.curve(request)._asdict()
+
+    def endings(self, request: NoiseRequest) -> Values:
+        """What sampling ends on, with the network and with the ideal denoiser, and the nearest training digits."""
+        return {name: [each.encoded() for each in found] for name, found in endings(self.lab, request).items()}
 
 
 def served(name: str, function: Callable[[NoiseRequest], Values]) -> Callable[..., Any]:

@@ -17,8 +17,10 @@ from train.evaluation.classifier import classify, load_evaluation_classifier
 from ui.engine import Engine
 from ui.lab import real_digits
 from ui.lab.gaussian_blur import WIDTHS, best_blur, kernels
+from ui.lab.ideal_sampling import endings
 from ui.lab.noise import NEIGHBOURS, NoiseLab, NoiseRequest
 from ui.lab.real_digits import bundled, training_set
+from ui.request import Request
 from ui.tabs.noise import served, table
 
 
@@ -205,3 +207,33 @@ def test_the_tables_are_the_processes(lab):
 def test_whatever_is_sent_is_answered_with_a_sentence(values):
     answer = asyncio.run(served("view", lambda request: {})(values, None))
     assert json.loads(answer)["error"]
+
+
+# ------------------------------------------------------------------------------------------------- where sampling ends
+
+
+def test_with_the_ideal_denoiser_sampling_ends_on_training_digits(lab):
+    found = endings(lab, NoiseRequest(digit="3", seed=4))
+    training = bundled("train")
+    threes = training.images[training.labels == 3][:, 0].int()
+    assert {name: len(each) for name, each in found.items()} == {"ideal": 6, "network": 6}
+    for ending in found["ideal"]:
+        assert (threes - ending.image.int()).abs().amax((1, 2)).min() <= 2
+        assert ending.distance < 0.01
+        assert (ending.nearest.int() - ending.image.int()).abs().max() <= 2
+    request = Request(label="3", num_images=6, seed=4, model="unet")
+    *_, last = lab.engine.run(request)
+    for ending, image in zip(found["network"], last.result.images[..., 0], strict=True):
+        assert np.array_equal(ending.image.numpy(), image)
+        differences = (training.images[:, 0].double() - torch.from_numpy(image).double()).square().mean((1, 2)).sqrt()
+        assert ending.distance == pytest.approx(differences.min().item() / 127.5, rel=0.01)  # black is darker there
+    assert [ending.image.shape for ending in endings(lab, NoiseRequest(model="blind"))["ideal"]] == [(28, 28)] * 6
+
+
+def test_the_training_digits_count_as_a_model_does(lab):
+    lab.view(NoiseRequest())
+    held = lab.engine.registry._held
+    before = held._bytes
+    lab.view(NoiseRequest(t=0.2))
+    assert held._bytes == before >= 500 * 784 * 4
+    assert ("images", "mnist -1.1 500") in held.held_keys()

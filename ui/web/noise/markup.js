@@ -54,6 +54,10 @@ export const MARKUP = `
     <div class="nz-neighbours" part="neighbours"></div>
     <p class="lab-note" part="mix"></p><p class="lab-note" part="known"></p></section>
 </div>
+<section class="lab-card nz-end"><h3 data-text="noise.end"></h3>
+  <p class="lab-note" data-text="noise.end_help"></p>
+  <button type="button" class="dp-pill" part="end-button" data-text="noise.end_button"></button>
+  <div part="endings" aria-live="polite" hidden></div></section>
 <section class="lab-card nz-schedules"><h3 data-text="noise.schedules"></h3>
   <div class="nz-curves">
     <figure><figcaption data-text="noise.alpha"></figcaption><svg part="alpha-plot" role="img" data-label="noise.alpha"></svg></figure>

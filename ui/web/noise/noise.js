@@ -5,6 +5,7 @@ import { bytesOf, radioGroup, setText } from "../dom.js";
 import { LatestOnly } from "../latest_only.js";
 import { MARKUP } from "./markup.js";
 import { asImage, bytesOfImage, bytesOfNoise, floatsOf, noisy, paint, PIXELS, scaled } from "./pixels.js";
+import { Endings } from "./endings.js";
 import { NoisePlots } from "./noise_plots.js";
 import { logSnr, number, Schedules, signed } from "./schedules.js";
 import { SplitTrack } from "./split_track.js";
@@ -37,6 +38,12 @@ class NoiseTab {
     this.scenes = requests("scene", (scene) => this.showScene(scene));
     this.views = requests("view", (view) => this.showView(view));
     this.curves = requests("curve", (curve) => this.showCurve(curve));
+    this.endings = new Endings(this.parts, words, async () => {
+      const text = await server.endings({ ...this.sent, t: this.t }).catch(() => null);
+      let endings = null;
+      this.take(text, (answer) => { endings = answer; });
+      return endings;
+    });
     this.listen(theme);
     this.applyWords();
     this.choose({});
@@ -88,6 +95,7 @@ class NoiseTab {
     this.markDigit(this.choice.digit);
     this.markSplit(this.choice.split);
     if (this.parts.seed.valueAsNumber !== this.choice.seed) this.parts.seed.value = this.choice.seed;
+    this.endings.forget();
     const local = this.scene && Object.keys(changed).join() === "digit"; // whose pixels are here already
     if (local) this.showDigit();
     else this.scenes.want(this.sent);
@@ -197,6 +205,7 @@ class NoiseTab {
       this.showLevel();
     }
     if (this.seen) this.writeView();
+    this.endings.write();
   }
 
   note(pane, text) {
