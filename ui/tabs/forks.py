@@ -32,14 +32,17 @@ class Forks:
 
     def wire(self, stoppable: Callable[[Any], Any]) -> None:
         """The event of a branch. ``stoppable`` wraps its handler, which is given the name of the "run"."""
-        run = call(
-            self.component.input,
-            on_gpu(stoppable(self.sample)),
-            {"request": self.component},
-            {"forks": self.component},
-            also="{ run: String(list[0]?.run) }",
-            trigger_mode="multiple",
-        )
+        sample = stoppable(self.sample)
+
+        def sample_named(values: Values) -> Iterator[Values]:
+            sent = values.get("request")
+            run = sent.get("run") if isinstance(sent, dict) else None
+            with closing(sample(values | {"run": run})) as messages:
+                yield from messages
+
+        outputs = {"forks": self.component}
+        inputs = {"request": self.component}
+        run = call(self.component.input, on_gpu(sample_named), inputs, outputs, trigger_mode="multiple")
         for event, broken in ((run.success, False), (run.failure, True)):
             event(fn=None, js=in_browser(f"lab.forks.end({str(broken).lower()})"))
 
