@@ -8,8 +8,10 @@ values of the component, one message a run, as soon as each is there.
 import json
 from collections.abc import Iterator
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from diffusion.errors import InputError
+from diffusion.model import Model
 from diffusion.samplers import SAMPLERS
 from diffusion.settings import SETTINGS
 from diffusion.settings_schema import Use
@@ -26,6 +28,7 @@ from ui.request import REQUEST_SETTINGS, Request
 from ui.tabs.run_buttons import Stops, stopping
 from ui.tabs.server_functions import server_function
 
+REMEMBERED = 200  # of a model
 FIELDS = ("label", "num_images", *(name for name in AXES if name in SETTINGS))
 
 
@@ -35,6 +38,7 @@ class CompareTab:
     def __init__(self, lab: CompareLab):
         self.lab = lab
         self.stops = Stops()
+        self.approached: WeakKeyDictionary[Model, dict[str, Values]] = WeakKeyDictionary()  # cells, by their keys
         functions = [server_function("scene", self.scene), server_function("plan", self.plan), stopping(self.stops)]
         self.component = player.compare(functions)
         call(
@@ -132,13 +136,25 @@ class CompareTab:
             jobs = self.lab.references(plan) if approached else plan.jobs()
             skip = [str(key) for key in values.get("skip") or ()]
             wanted = {key: job for job in jobs.values() if (key := key_of(job)) not in skip}
-            named = list(wanted.items())
-            for outcomes in self.lab.run(dict(enumerate(wanted.values())), watched=not approached):
+            known = {key: self.approached.get(job.model, {}).get(key) for key, job in wanted.items()}
+            if any(known.values()):
+                yield {"compare": json.dumps({"run": name, "cells": [found for found in known.values() if found]})}
+            named = [(key, job) for key, job in wanted.items() if known[key] is None]
+            for outcomes in self.lab.run(dict(enumerate(job for _, job in named)), watched=not approached):
                 found = [cell(*named[outcome.place], outcome, language) for outcome in outcomes]
+                if approached:
+                    self.remember([named[outcome.place][1] for outcome in outcomes], found)
                 yield {"compare": json.dumps({"run": name, "cells": found}, ensure_ascii=False)}
             yield {"compare": json.dumps({"run": name, "over": True})}
         except InputError as error:
             yield {"compare": player.failure(name, i18n.error_text(error, language))}
+
+    def remember(self, jobs: list[Job], cells: list[Values]) -> None:
+        """Keep runs in very many steps for whoever is next to compare with them: they cost more than a whole grid."""
+        for job, found in zip(jobs, cells, strict=True):
+            known = self.approached.setdefault(job.model, {})
+            if "message" in found and len(known) < REMEMBERED:
+                known[found["key"]] = found
 
 
 def requested(values: Values) -> CompareRequest:

@@ -33,7 +33,7 @@ export class Costs {
     const shown = measured.filter((cell) => this.valueOf(cell) !== null && x.of(cell) !== null);
     this.parts.keys.replaceChildren(...titles.map((title, i) => key(title, i)));
     const noted = this.worth === "share" ? "compare.share_note" : "compare.distance_note";
-    this.parts.note.textContent = this.words.text(shown.length ? noted : this.emptyNote);
+    this.parts.note.textContent = shown.length ? this.words.text(noted) : this.emptyNote;
     const worths = shown.map((cell) => Math.max(cell.distance ?? 0, LEAST));
     const y = this.worth === "share" ? FULL : logarithmic(worths.length ? worths : [0.01, 1], 10);
     const plot = new Plot(this.parts.plot, { x: x.axis(shown), y, size: SIZE });
@@ -76,8 +76,12 @@ export class Costs {
     return share ? share.right / share.of : null;
   }
 
+  // Why nothing is plotted.
   get emptyNote() {
-    return this.worth === "share" ? "compare.no_share" : "compare.no_distance";
+    const { words, plan, worth } = this;
+    if (worth === "share") return words.text("compare.no_share");
+    if (plan.cells.some(({ reference }) => reference)) return words.text("compare.awaits_distance");
+    return plan.reference_problem || words.text("compare.no_distance");
   }
 
   csv() {

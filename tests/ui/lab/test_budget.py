@@ -1,0 +1,69 @@
+"""A budget in place of steps."""
+
+import pytest
+
+from diffusion.errors import InputError
+from tests.tiny import DIT, tiny_model
+from ui.lab.budget import Budget, most_steps, network_calls
+from ui.lab.compare import CompareLab, CompareRequest
+from ui.request import Request
+
+GUIDED = {"guidance_scale": 3, "guidance_t_min": 0.3, "guidance_t_max": 0.7}
+
+
+@pytest.fixture
+def lab(engine, models) -> CompareLab:
+    tiny_model(3, name="dit", network=DIT, label_names=()).save(models / "dit")
+    return CompareLab(engine)
+
+
+@pytest.mark.parametrize("sampler", ["ddim", "heun", "dpmpp_2m", "unipc", "ddpm", "euler_maruyama"])
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"label": "3", **GUIDED},
+        {"label": "3", **GUIDED, "guidance_scale": 0.5},
+        {"label": "3", "guidance_scale": 0},
+        {"label": "", "guidance_scale": 2},
+        {"model": "dit", "skip_scale": 1.5, "guidance_t_min": 0.4},
+    ],
+)
+def test_calls_are_known_beforehand(lab, sampler, values):
+    request = CompareRequest(
+        rows="sampler", row_values=sampler, columns="calls", column_values="5, 12, 31", num_images=2, **values
+    )
+    plan = lab.plan(request)
+    for place, outcome in lab.outcomes(plan).items():
+        job, budget = plan.cells[place].job, plan.columns.values[plan.cells[place].column]
+        labelled = bool(values.get("label"))
+        assert outcome.calls == network_calls(job.model, job.settings, labelled) <= budget
+        alone = Request(sampler=sampler, steps=job.settings.steps + 1, **values).resolve(job.model.config)
+        assert network_calls(job.model, alone, labelled) > budget
+
+
+def test_a_budget_that_is_too_small_is_refused(lab):
+    with pytest.raises(InputError, match="DDIM needs 2 network calls for one step, and the budget is 1"):
+        most_steps(lab.engine.load(), Request(label="3", sampler="ddim", guidance_scale=2), 1)
+    with pytest.raises(InputError, match="calls must be a whole number from 1 to 400, not '401'"):
+        Budget(calls="401")
+    with pytest.raises(InputError, match="steps, calls both decide the number of steps"):
+        lab.plan(CompareRequest(rows="steps", columns="calls"))
+
+
+def test_a_budget_of_time_is_one_of_calls_at_this_hosts_pace(lab, monkeypatch):
+    monkeypatch.setattr(lab.stopwatch, "milliseconds", lambda model, ref, count: 2.0)
+    plan = lab.plan(
+        CompareRequest(rows="sampler", row_values="ddim, heun", columns="milliseconds", column_values="10, 21")
+    )
+    assert [cell.job.settings.steps for cell in plan.cells] == [5, 10, 3, 5]
+
+
+def test_a_call_is_timed_once(lab):
+    model = lab.engine.load()
+    calls = []
+    model.network.register_forward_hook(lambda *_: calls.append(1))
+    first = lab.stopwatch.milliseconds(model, "", 2)
+    count = len(calls)
+    assert first > 0
+    assert lab.stopwatch.milliseconds(model, "", 2) == first
+    assert len(calls) == count > 0
