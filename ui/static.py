@@ -20,7 +20,7 @@ from ui.i18n import LANGUAGES
 from ui.theme import css, layout, theme
 
 UI = Path(__file__).parent
-KINDS = {".js": "text/javascript", ".json": "application/json"}
+KINDS = {".js": "text/javascript", ".json": "application/json", ".png": "image/png"}
 FILES = {  # by path below /lab; nothing else that lies there is served
     path.relative_to(UI).as_posix(): path
     for folder in ("web", "i18n")

@@ -9,6 +9,7 @@ from starlette.testclient import TestClient
 from ui.i18n import LANGUAGES
 from ui.static import FILES, UI, head, routes
 
+PICTURES = [path.relative_to(UI).as_posix() for path in (UI / "web").rglob("*.png")]
 MODULES = [path.relative_to(UI / "web").as_posix() for path in (UI / "web").rglob("*.js")]
 
 
@@ -25,7 +26,9 @@ def test_modules_and_texts(client):
         kind = response.headers["content-type"].partition(";")[0]
         assert kind == ("text/javascript" if path.endswith(".js") else "application/json")
         assert response.content == (UI / path.removeprefix("/lab/")).read_bytes()
-    assert len(FILES) == len(MODULES) + len(LANGUAGES)
+    for path in PICTURES:
+        assert client.get(f"/lab/{path}").headers["content-type"] == "image/png"
+    assert len(FILES) == len(MODULES) + len(LANGUAGES) + len(PICTURES)
 
 
 def test_a_browser_asks_each_time_and_gets_only_what_is_new(client):

@@ -8,6 +8,7 @@ const MARKUP = `
   <div class="lab-names"><h1 data-text="page.title"></h1><p data-text="page.subtitle"></p></div>
   <div class="lab-tools">
     <div class="dp-segments" role="radiogroup" data-label="page.choose_language"></div>
+    <button type="button" class="dp-round lab-about" data-label="page.about">?</button>
     <button type="button" class="dp-round lab-theme" data-label="page.switch_theme">
       <svg viewBox="0 0 24 24" aria-hidden="true"><path d="M12 3a9 9 0 1 0 0 18zM12 3a9 9 0 0 1 0 18"/></svg>
     </button>
@@ -15,7 +16,8 @@ const MARKUP = `
 </div>`;
 
 // languages: what each is called, by its code.
-export function mountHeader({ element, props }, { words, theme, preferences, languages }) {
+// about(): shows what the page is.
+export function mountHeader({ element, props }, { words, theme, preferences, languages, about }) {
   const root = element.firstElementChild;
   root.innerHTML = MARKUP;
   const group = root.querySelector("[role=radiogroup]");
@@ -24,6 +26,7 @@ export function mountHeader({ element, props }, { words, theme, preferences, lan
     preferences.set("language", chosen);
     words.use(chosen);
   });
+  root.querySelector(".lab-about").addEventListener("click", about);
   root.querySelector(".lab-theme").addEventListener("click", () => theme.toggle());
 
   const render = () => {

@@ -11,7 +11,7 @@
 //   lab.live.turn, .turned, .settle, .move, .moveAll               live sampling (live.js)
 //   lab.forks.end(broken)              a branch of the run has ended (fork/forks.js)
 //   lab.generateView.given, .restored()   values on their way into the controls (generate_view.js)
-//   lab.link, lab.openLink()           the view that the page's address stands for, or null (link.js); show it
+//   lab.link, lab.openLink()           the view that the page's address stands for, or null (link.js); show it, or the tour
 //   lab.choices.set(name, value), .request(what, values), .take(), .restore(model)    what was chosen (choices.js)
 //   lab.inOrder(names, updates)        updates by name as Gradio takes them
 //   lab.seeds.next(mode, shown), .giveBack()                       the seeds of runs (seeds.js)
@@ -41,7 +41,8 @@ const words = new Words();
 const tabs = new Tabs();
 let haveShare;
 const share = new Promise((resolve) => (haveShare = resolve)); // of share/share.js
-const page = { words, preferences, shareable, open: openView, theme: new Theme(preferences), languages: lab.languages };
+const about = () => share.then((all) => all.showAbout());
+const page = { words, preferences, shareable, about, open: openView, theme: new Theme(preferences), languages: lab.languages };
 const press = (id) => document.getElementById(id).click();
 
 letTabPassDropdowns();
@@ -73,7 +74,9 @@ lab.mount = {
 };
 lab.link = saved ? null : viewOf(location.search); // what was on show comes later than the link
 lab.openLink = async () => {
-  if (lab.link) (await share).open(lab.link, "link");
+  const all = await share;
+  if (lab.link) all.open(lab.link, "link");
+  else all.offerTour(preferences);
 };
 
 function mountShare(component) {

@@ -7,6 +7,7 @@ const EDGE = 8; // pixels between menu and screen
 
 const MENU = `
   <button type="button" role="menuitem" data-item="link"><b data-text="share.link"></b><small data-text="share.link_help"></small></button>
+  <button type="button" role="menuitem" data-item="class"><b data-text="share.class"></b><small data-text="share.class_help"></small></button>
   <button type="button" role="menuitem" data-item="code"><b data-text="share.code"></b><small data-text="share.code_help"></small></button>
   <button type="button" role="menuitem" data-item="picture"><b data-text="share.picture"></b><small data-text="share.picture_help"></small></button>
   <button type="button" role="menuitem" data-item="video"><b data-text="share.video"></b><small data-text="share.video_help"></small></button>
@@ -33,6 +34,7 @@ export function shareMenu(tab, share) {
   const file = menu.querySelector("input");
   const acts = {
     link: () => share.copyLink(tab),
+    class: () => share.showClass(tab),
     code: () => share.showCode(tab),
     picture: () => file.click(),
     video: () => share.save(tab, "video"),

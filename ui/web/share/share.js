@@ -2,6 +2,7 @@
 
 import { linkTo } from "../link.js";
 import { CodeDialog } from "./code_dialog.js";
+import { HideDialog } from "./hide_dialog.js";
 import { applyHidden } from "./hidden.js";
 import { History, thumbnail } from "./history.js";
 import { mountHistory } from "./history_strip.js";
@@ -25,6 +26,7 @@ class Share {
     words.keepApplied(area);
     this.history = new History();
     this.code = new CodeDialog(words, (text, key) => this.copy(text, key));
+    this.class = new HideDialog(words, (tab, hide) => this.copyLink(tab, hide));
     takePictures(area, (file) => this.openPicture(file));
   }
 
@@ -70,6 +72,24 @@ class Share {
   async copyLink(tab, hide = []) {
     const values = await tab.values();
     if (values) await this.copy(linkTo({ tab: tab.name, values, hide }), "share.link_copied");
+  }
+
+  async showAbout() {
+    const { About } = await import("./about.js");
+    this.about ??= new About(this.words);
+    this.about.open();
+  }
+
+  async offerTour(preferences) {
+    if (preferences.get("toured")) return;
+    const { Tour } = await import("./tour.js");
+    preferences.set("toured", true);
+    new Tour(this.words);
+  }
+
+  async showClass(tab) {
+    const values = await tab.values();
+    if (values) this.class.show(tab, values);
   }
 
   async showCode(tab) {
