@@ -42,7 +42,8 @@ const tabs = new Tabs();
 let haveShare;
 const share = new Promise((resolve) => (haveShare = resolve)); // of share/share.js
 const about = () => share.then((all) => all.showAbout());
-const page = { words, preferences, shareable, about, open: openView, theme: new Theme(preferences), languages: lab.languages };
+const theme = new Theme(preferences);
+const page = { words, preferences, theme, shareable, about, open: openView, languages: lab.languages };
 const press = (id) => document.getElementById(id).click();
 
 letTabPassDropdowns();
@@ -72,10 +73,12 @@ lab.mount = {
   share: mountShare,
   history: ({ element }) => share.then(({ addHistory }) => addHistory(element.firstElementChild)),
 };
-lab.link = saved ? null : viewOf(location.search); // what was on show comes later than the link
+const linked = viewOf(location.search);
+lab.link = saved ? null : linked; // what was on show comes later than the link
 lab.openLink = async () => {
   const all = await share;
   if (lab.link) all.open(lab.link, "link");
+  else if (linked) all.hide(linked);
   else all.offerTour(preferences);
 };
 
@@ -111,7 +114,7 @@ function mountPlayer({ element, props, server, trigger, watch }) {
     interrupt: () => press("stop"),
     onSwitch: arrangeForLive,
   });
-  page.theme.addEventListener("change", () => setTimeout(() => view.redraw()));
+  theme.addEventListener("change", () => setTimeout(() => view.redraw()));
   window.addEventListener("pagehide", () => {
     const messages = state.run && !state.run.example ? state.run.messages : [];
     save({ values: lab.choices.values, typed: lab.seeds.typed, messages });

@@ -10,6 +10,12 @@ from tests.tiny import DIT, tiny_classifier, tiny_enlarger, tiny_model
 from tests.ui.app_process import running_app
 from tests.ui.page.actions import WAIT, wait_for_example
 
+NOT_THE_FIRST_VISIT = """try {
+    const key = "digit-diffusion-lab";
+    localStorage.setItem(key, JSON.stringify({ ...JSON.parse(localStorage.getItem(key)), toured: true }));
+} catch {
+    // storage is closed, or holds something else
+}"""
 LINEAR = {"process": {"kind": "linear_vp"}}
 
 
@@ -51,11 +57,13 @@ def browser():
 
 @pytest.fixture
 def new_context(browser: Browser):
-    """Makes browser contexts, which are closed at the end."""
+    """Makes browser contexts, which are closed at the end. On a first visit there is the tour."""
     contexts = []
 
-    def new_context(**settings):
+    def new_context(first_visit: bool = False, **settings):
         contexts.append(browser.new_context(**settings))
+        if not first_visit:
+            contexts[-1].add_init_script(NOT_THE_FIRST_VISIT)
         contexts[-1].set_default_timeout(WAIT)
         return contexts[-1]
 

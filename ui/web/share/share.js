@@ -39,6 +39,12 @@ class Share {
     await this.tabs.show(answer.tab, answer.values);
   }
 
+  // Of a view, only what it hides.
+  async hide(view) {
+    const answer = await this.ask("view", view);
+    if (answer) applyHidden(answer.hidden);
+  }
+
   // What a function of the server returns, or nothing where it refuses, which is said.
   async ask(name, sent) {
     const { words } = this;

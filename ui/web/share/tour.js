@@ -61,8 +61,8 @@ export class Tour {
     this.place();
   }
 
-  // The ring around the place, the card below it or, where there is more room, above; both leave with a place that is
-  // not on show.
+  // The ring around the place; the card to its right, else below it or, where there is more room, above. Both leave with
+  // a place that is not on show.
   place() {
     const box = this.target?.getBoundingClientRect();
     this.root.hidden = !box?.width;
@@ -72,9 +72,10 @@ export class Tour {
     move(this.ring, box.left - RING, box.top - RING);
     this.ring.style.width = `${box.width + 2 * RING}px`;
     this.ring.style.height = `${box.height + 2 * RING}px`;
+    const beside = clientWidth - box.right > width + 2 * GAP;
     const below = clientHeight - box.bottom > Math.min(height + 2 * GAP, box.top);
-    const y = below ? box.bottom + GAP : box.top - height - GAP;
-    const x = box.left + Math.min(0, (box.width - width) / 2);
+    const x = beside ? box.right + GAP + RING : box.left + Math.min(0, (box.width - width) / 2);
+    const y = beside ? box.top - RING : below ? box.bottom + GAP : box.top - height - GAP;
     move(this.card, clamp(x, clientWidth - width), clamp(y, clientHeight - height));
   }
 
