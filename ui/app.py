@@ -7,7 +7,7 @@ from typing import Any
 
 import gradio as gr
 
-from ui import i18n, player
+from ui import about, i18n, player
 from ui.calls import Values, call, choose, in_browser
 from ui.controls import default_label
 from ui.endpoints import fork, generate
@@ -45,12 +45,13 @@ def build(engine: Engine) -> gr.Blocks:
             CompareTab(compare)
         with gr.Tab(i18n.text("noise.tab"), id="noise") as noise_label:
             NoiseTab(noise)
-        tab.wire(header.change, views)
+        player.footer(about.links())
+        tab.wire(header.input, views)
         generate.add(engine)
         fork.add(ForkLab(engine))
         labels = {"generate.tab": tab_label, "compare.tab": compare_label, "noise.tab": noise_label}
         translate = translating(labels, tab)
-        for event in (header.change, blocks.load):
+        for event in (header.input, blocks.load):
             event(fn=None, **translate)
         tab.loaded(blocks.load).then(fn=None, js=in_browser("lab.openLink()"))
         if engine.registry.own.startswith(HUB):

@@ -15,13 +15,14 @@ import gradio as gr
 
 from diffusion.errors import InputError
 from ui.hosting.streams import in_background
+from ui.instances import LAB
 
 Values = dict[str, Any]
 
 
 def in_browser(expression: str, *parameters: str) -> str:
     """The ``js`` of an event: an expression of the parameters and of ``lab``, once its modules are there."""
-    body = f"await window.lab.ready; const {{ lab }} = window; return {expression};"
+    body = f"const lab = await {LAB}.ready; return {expression};"
     return f"async ({', '.join(parameters)}) => {{ {body} }}"
 
 

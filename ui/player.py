@@ -47,6 +47,11 @@ def compare(server: list[Callable[..., Any]]) -> gr.HTML:
     return _filled_in_browser("compare", "compare-lab", value="", server_functions=server)
 
 
+def footer(links: dict[str, Any]) -> gr.HTML:
+    """The foot of the page, with the links of ``ui.about``."""
+    return _filled_in_browser("footer", "lab-footer", links=links)
+
+
 def share(server: list[Callable[..., Any]]) -> gr.HTML:
     """What all tabs share. ``server``: the functions that the browser calls, such as ``view``."""
     return _filled_in_browser("share", "lab-share", server_functions=server)

@@ -1,7 +1,8 @@
 """The browser's side of the page: modules and texts as static files, and what the page's head says of them.
 
-Below /lab/web are the files of ``ui/web``, below /lab/i18n those of ``ui/i18n``; all links to them are relative to the
-page, so that it may be served under any path. ``window.lab`` is the page's one global (``ui/web/lab.js``).
+Below /lab/web are the files of ``ui/web``, below /lab/i18n those of ``ui/i18n``, below /lab/about what ``ui/about.py``
+links to; all links to them are relative to the page, so that it may be served under any path, and on another site's
+page (``ui/web/boot.js``).
 """
 
 import json
@@ -15,12 +16,16 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from ui.about import documents
 from ui.hosting.door import Door
 from ui.i18n import LANGUAGES
-from ui.theme import css, layout, theme
+from ui.instances import LAB, Instances
+from ui.page_source import PageSource
+from ui.theme import css, theme, unprefixed
 
 UI = Path(__file__).parent
-KINDS = {".js": "text/javascript", ".json": "application/json", ".png": "image/png"}
+KINDS = {".js": "text/javascript", ".json": "application/json", ".svg": "image/svg+xml", ".png": "image/png"}
+TEXT = "text/plain; charset=utf-8"  # of licence and model cards: to be read
 FILES = {  # by path below /lab; nothing else that lies there is served
     path.relative_to(UI).as_posix(): path
     for folder in ("web", "i18n")
@@ -28,6 +33,7 @@ FILES = {  # by path below /lab; nothing else that lies there is served
     if path.suffix in KINDS
 }
 BOOT = "web/boot.js"
+ENTRY = (BOOT, "web/lab.js")
 LATER = (
     "web/compare/",
     "web/fork/",
@@ -40,14 +46,15 @@ LATER = (
 async def serve(request: Request) -> Response:
     """One of the files. Browsers revalidate their copy every time, which costs a few bytes, so that the page and the
     server are always of one version."""
-    path = FILES.get(request.path_params["path"])
+    name = request.path_params["path"]
+    path = FILES.get(name) or documents().get(name)
     if path is None:
         return Response(status_code=404)
     content = path.read_bytes()
     headers = {"ETag": f'"{sha256(content).hexdigest()[:32]}"', "Cache-Control": "no-cache"}
     if request.headers.get("If-None-Match") == headers["ETag"]:
         return Response(status_code=304, headers=headers)
-    return Response(content, media_type=KINDS[path.suffix], headers=headers)
+    return Response(content, media_type=KINDS.get(path.suffix, TEXT), headers=headers)
 
 
 def routes(waiting: Callable[[], int]) -> list[Route]:
@@ -57,27 +64,36 @@ def routes(waiting: Callable[[], int]) -> list[Route]:
     async def status(_: Request) -> Response:
         return JSONResponse({"msg": "estimation", "queue_size": waiting()})
 
-    return [Route("/lab/{path:path}", serve), Route("/gradio_api/queue/status", status)]
+    async def nothing_monitored(_: Request) -> Response:
+        return JSONResponse({"functions": {}})  # Gradio's would refuse, which the description of the API has no use for
+
+    return [
+        Route("/lab/{path:path}", serve),
+        Route("/gradio_api/queue/status", status),
+        Route("/monitoring/summary", nothing_monitored),
+    ]
 
 
 def head() -> str:
-    """For the ``head`` of Gradio's ``launch``, which puts it in before any component: links by which all modules that
-    the page begins with are fetched at once, instead of each when the one that imports it has come; and
-    ``web/boot.js``."""
-    modules = [name for name in FILES if name.endswith(".js") and name != BOOT and not name.startswith(LATER)]
-    links = [f'<link rel="modulepreload" href="lab/{name}">' for name in modules]
-    boot = FILES[BOOT].read_text("utf-8").replace("LANGUAGES", json.dumps(LANGUAGES, ensure_ascii=False), 1)
-    return "\n".join([*links, f"<style>{layout()}</style>", f"<script>{boot}</script>"])
+    """For the ``head`` of Gradio's ``launch``, which puts it in before any component: style sheets, and ``web/boot.js``
+    with the modules that the page begins with, which are fetched at once, instead of each when the one that imports it
+    has come."""
+    modules = [name for name in FILES if name.endswith(".js") and name not in ENTRY and not name.startswith(LATER)]
+    boot = FILES[BOOT].read_text("utf-8")
+    for placeholder, values in {"LANGUAGES": LANGUAGES, "MODULES": modules}.items():
+        boot = boot.replace(placeholder, json.dumps(values, ensure_ascii=False), 1)
+    return f"<style>{unprefixed()}</style>\n<script>{boot}</script>"
 
 
 def launch_options(waiting: Callable[[], int]) -> dict[str, Any]:
     """What the page looks like and runs in the browser, and what comes before Gradio's own server, as arguments of
     Gradio's ``launch``; for ``waiting`` see ``routes``."""
-    served = {"routes": routes(waiting), "middleware": [Middleware(Door)]}
+    middleware = [Middleware(layer) for layer in (Door, Instances, PageSource)]
+    served = {"routes": routes(waiting), "middleware": middleware}
     return {"theme": theme(), "css": css(), "head": head(), "app_kwargs": served}
 
 
 def mounted(component: str) -> str:
     """The ``js_on_load`` of a ``gr.HTML`` with one empty element as its template, which ``lab.mount`` fills."""
     context = "{ element, props, server, trigger, watch }"
-    return f"window.lab.ready.then(() => window.lab.mount.{component}({context}));"
+    return f"{LAB}.open(element); {LAB}.ready.then((lab) => lab.mount.{component}({context}));"

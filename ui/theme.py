@@ -17,6 +17,7 @@ STYLES = (
     "share.css",
     "gradio.css",
 )
+IN_HEAD = ("layout.css", "contrast.css", "presenting.css")
 
 # System fonts only: nothing is fetched from anywhere, and Chinese has its own on every system.
 FONT = ("ui-sans-serif", "system-ui", "Segoe UI", "Roboto", "PingFang SC", "Microsoft YaHei", "sans-serif")
@@ -62,6 +63,6 @@ def css() -> str:
     return "\n".join((WEB / name).read_text("utf-8") for name in STYLES)
 
 
-def layout() -> str:
-    """The style sheet that must reach the page as it is."""
-    return (WEB / "layout.css").read_text("utf-8")
+def unprefixed() -> str:
+    """Those that must reach the page as they are, for its head (see layout.css)."""
+    return "\n".join((WEB / name).read_text("utf-8") for name in IN_HEAD)

@@ -1,5 +1,6 @@
 """What the app serves to the browser beside Gradio's own files."""
 
+import json
 import re
 
 import fastapi
@@ -28,7 +29,11 @@ def test_modules_and_texts(client):
         assert response.content == (UI / path.removeprefix("/lab/")).read_bytes()
     for path in PICTURES:
         assert client.get(f"/lab/{path}").headers["content-type"] == "image/png"
-    assert len(FILES) == len(MODULES) + len(LANGUAGES) + len(PICTURES)
+    assert set(FILES) == {
+        *(f"web/{name}" for name in [*MODULES, "icon.svg"]),
+        *PICTURES,
+        *(f"i18n/{code}.json" for code in LANGUAGES),
+    }
 
 
 def test_a_browser_asks_each_time_and_gets_only_what_is_new(client):
@@ -53,9 +58,10 @@ def test_nothing_else_of_the_host(client, path):
 
 
 def test_the_head_names_the_modules_of_the_first_page_relative_to_it():
-    links = re.findall(r'rel="modulepreload" href="lab/web/(.*?)"', head())
+    modules = json.loads(re.search(r"const module of (\[.*?\])", head())[1])  # type: ignore[index]
+    links = [module.removeprefix("web/") for module in modules]
     later = [name for name in MODULES if name.startswith(("noise/", "fork/", "compare/", "plots/", "share/"))]
     assert len(later) > 10
-    assert sorted([*links, "boot.js", *later]) == sorted(MODULES)
+    assert sorted([*links, "boot.js", "lab.js", *later]) == sorted(MODULES)
     assert not re.search(r'(href|src)="/', head())
     assert '"zh": "简体中文"' in head()

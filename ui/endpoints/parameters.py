@@ -24,9 +24,9 @@ def describe(
 
 
 def component(name: str, setting: Setting, default: Any) -> gr.components.Component:
-    """What takes a parameter; nobody sees it."""
-    numeric = setting.kind in ("integer", "number")
-    return gr.Number(default, label=name) if numeric else gr.Textbox(default, label=name)
+    """What takes a parameter. Nobody sees it, but the description of the API calls the parameter by its label."""
+    kind = gr.Number if setting.kind in ("integer", "number") else gr.Textbox
+    return kind(default, label=setting.help or name)
 
 
 def documented(name: str, setting: Setting) -> str:

@@ -48,9 +48,9 @@ class GenerateTab:
                 functions = [sampling_live(self.handlers), stopping(self.buttons.stops), choosing(self.choices)]
                 self.player = player.component([*functions, showing_example(precomputed)])
                 self.forks = Forks(precomputed.engine)
-            with gr.Column(min_width=0, elem_classes="lab-explain"):
-                player.history()
-                self.how = gr.HTML(how_it_works("en"), apply_default_css=False)
+        with gr.Column(min_width=0, elem_classes="lab-explain"):
+            player.history()
+            self.how = gr.HTML(how_it_works("en"), apply_default_css=False)
         self.outputs = {
             **self.controls,
             "live": self.live.switch,
@@ -217,7 +217,7 @@ def seed_modes(language: str) -> list[tuple[str, str]]:
 def how_it_works(language: str) -> str:
     """Three cards: noise, guess, step."""
     cards = "".join(
-        f'<article class="lab-card"><h3>{i18n.text(f"how.{step}", language)}</h3>'
+        f'<article class="lab-card"><h2>{i18n.text(f"how.{step}", language)}</h2>'
         f"<p>{i18n.text(f'how.{step}_text', language)}</p></article>"
         for step in ("noise", "guess", "step")
     )

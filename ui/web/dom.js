@@ -55,3 +55,20 @@ export function download(parts, type, name) {
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 10000);
 }
+
+// From now on, disabling this button leaves it in the order of focus, where it was pressed, and only keeps it from
+// acting: a disabled button loses the focus, and whoever works by keyboard or ear is back at the top of the page. Once
+// left, it is passed over.
+export function keepFocus(button) {
+  const disabled = () => button.getAttribute("aria-disabled") === "true";
+  const set = (off) => {
+    button.setAttribute("aria-disabled", String(Boolean(off)));
+    passOver();
+  };
+  const passOver = () => (button.tabIndex = disabled() && document.activeElement !== button ? -1 : 0);
+  set(button.disabled);
+  button.removeAttribute("disabled");
+  Object.defineProperty(button, "disabled", { configurable: true, get: disabled, set });
+  button.addEventListener("focusout", () => setTimeout(passOver));
+  button.addEventListener("click", (event) => disabled() && event.stopImmediatePropagation(), true);
+}

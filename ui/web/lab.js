@@ -1,10 +1,12 @@
-// The page's one global, `window.lab`: what Gradio needs by name, because its components and events run text that
-// Python has written. boot.js has set up the first three entries; the rest comes from here.
+// What Gradio needs by name, because its components and events run text that Python has written. Each app on a page has
+// such a `lab` (ui/instances.py), and this module is evaluated once for each. boot.js has set up the first entries; the
+// rest comes from here.
 //
+//   lab.own, lab.root, lab.base        whether the page is the app's own; its element; its address
 //   lab.languages                      what each language is called, by its code
 //   lab.firstLanguage                  the code of the language that the page starts in
 //   lab.ready                          resolves once everything below is there
-//   lab.mount.header/tiles/player/forks/compare/noise/share/history({ element, props, server, trigger, watch })   fill a component
+//   lab.mount.header/tiles/player/forks/compare/noise/share/history/footer({ element, props, ... })   fill a component
 //   lab.language()                     the code of the language in use
 //   lab.buttons(idle)                  updates of Generate and Stop: which of the two can be pressed
 //   lab.player.begin() -> name, .stop(), .end(broken) -> over     the run of the Generate tab (run_control.js)
@@ -17,13 +19,16 @@
 //   lab.seeds.next(mode, shown), .giveBack()                       the seeds of runs (seeds.js)
 
 import { Choices, inOrder } from "./choices.js";
+import { keepFocus } from "./dom.js";
 import { mountTiles } from "./tiles.js";
 import { GenerateView } from "./generate_view.js";
-import { letTabPassDropdowns, queueSize } from "./gradio_workarounds.js";
+import { mountFooter } from "./footer.js";
+import { answerForMcp, groupRadios, letTabPassDropdowns, openApi, queueSize, whenThere } from "./gradio_workarounds.js";
 import { mountHeader } from "./header.js";
 import { viewOf } from "./link.js";
 import { Live } from "./live.js";
 import { createPlayer } from "./player/player.js";
+import { Presenting } from "./presenting.js";
 import { Preferences } from "./preferences.js";
 import { RunControl } from "./run_control.js";
 import { Seeds } from "./seeds.js";
@@ -35,23 +40,27 @@ import { Words } from "./words.js";
 const PATIENCE = 120000; // ms that an answer may take
 const PAUSE = 3000; // ms before the server is asked again for the example
 
-const { lab } = window;
+const lab = window.digitLabs[new URL(import.meta.url).searchParams.get("app")];
+const { own, root, base } = lab;
 const preferences = new Preferences();
 const words = new Words();
-const tabs = new Tabs();
+const tabs = new Tabs(root);
 let haveShare;
 const share = new Promise((resolve) => (haveShare = resolve)); // of share/share.js
 const about = () => share.then((all) => all.showAbout());
-const theme = new Theme(preferences);
-const page = { words, preferences, theme, shareable, about, open: openView, languages: lab.languages };
-const press = (id) => document.getElementById(id).click();
+const press = (id) => root.querySelector(`#${id}`).click();
+const presenting = new Presenting(lab, press, () => lab.player);
+const theme = new Theme(lab, preferences);
+const { languages } = lab;
+const page = { words, preferences, theme, shareable, about, open: openView, languages, own, presenting };
 
-letTabPassDropdowns();
+letTabPassDropdowns(root);
+if (own) answerForMcp();
 
 let mounted; // called with the player's server functions, its events and its state
 const player = new Promise((resolve) => { mounted = resolve; });
 const [{ type: loaded }] = performance.getEntriesByType("navigation");
-const saved = loaded === "navigate" ? null : take(); // else the page was loaded again
+const saved = !own || loaded === "navigate" ? null : take(); // else the page was loaded again
 
 lab.choices = new Choices({
   words,
@@ -72,18 +81,19 @@ lab.mount = {
   noise: (component) => import("./noise/noise.js").then(({ mountNoise }) => mountNoise(component, page)),
   share: mountShare,
   history: ({ element }) => share.then(({ addHistory }) => addHistory(element.firstElementChild)),
+  footer: (component) => mountFooter(component, { words, base, openApi: () => openApi(lab) }),
 };
-const linked = viewOf(location.search);
+const linked = own ? viewOf(location.search) : null;
 lab.link = saved ? null : linked; // what was on show comes later than the link
 lab.openLink = async () => {
   const all = await share;
   if (lab.link) all.open(lab.link, "link");
   else if (linked) all.hide(linked);
-  else all.offerTour(preferences);
+  else if (own) all.offerTour(preferences);
 };
 
 function mountShare(component) {
-  import("./share/share.js").then((module) => haveShare(module.mountShare(component, { words, tabs })));
+  import("./share/share.js").then((module) => haveShare(module.mountShare(component, { words, tabs, lab })));
 }
 
 // A tab is there whose view can be shared (tabs.js); the button for that comes at the end of `place`.
@@ -102,7 +112,7 @@ function mountPlayer({ element, props, server, trigger, watch }) {
   const { state, view } = createPlayer(element.firstElementChild, { words, onFork: () => forks().then((all) => all.open()) });
   lab.player = new RunControl(state, words, {
     stopRun: (name) => server.stop(name),
-    queueSize,
+    queueSize: () => queueSize(base),
     release: () => press("stop"),
     onBegin: () => {
       lab.live.yield();
@@ -114,10 +124,12 @@ function mountPlayer({ element, props, server, trigger, watch }) {
     interrupt: () => press("stop"),
     onSwitch: arrangeForLive,
   });
+  for (const id of ["#generate", "#stop"]) whenThere(root, id).then(keepFocus);
+  whenThere(root, "#seed-mode").then(groupRadios);
   theme.addEventListener("change", () => setTimeout(() => view.redraw()));
   window.addEventListener("pagehide", () => {
     const messages = state.run && !state.run.example ? state.run.messages : [];
-    save({ values: lab.choices.values, typed: lab.seeds.typed, messages });
+    if (own) save({ values: lab.choices.values, typed: lab.seeds.typed, messages });
   });
   lab.generateView = new GenerateView(state, view, press);
   shareable(lab.generateView, view.part.transport);
@@ -164,13 +176,13 @@ lab.forks = { end: (broken) => forks().then((all) => all.end(broken)) };
 
 // layout.css puts the picture above the controls on a phone: what has just been pressed stays under the finger.
 function arrangeForLive(on) {
-  document.querySelector(".lab-grid").dataset.live = on;
-  if (isPhone()) document.querySelector(".lab-buttons").scrollIntoView({ block: "end" });
+  root.querySelector(".lab-grid").dataset.live = on;
+  if (isPhone()) root.querySelector(".lab-buttons").scrollIntoView({ block: "end" });
 }
 
 // Whether everything is in one column (layout.css).
 function isPhone() {
-  return getComputedStyle(document.querySelector(".lab-grid")).getPropertyValue("--lab-columns").trim() === "1";
+  return getComputedStyle(root.querySelector(".lab-grid")).getPropertyValue("--lab-columns").trim() === "1";
 }
 
 await words.use(lab.firstLanguage);

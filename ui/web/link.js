@@ -12,8 +12,8 @@ export function viewOf(search) {
   return { tab, values, hide: hide.split(",").map((name) => name.trim()).filter(Boolean) };
 }
 
-// page: the address of the page, whose own parameters may be nobody else's business.
-export function linkTo({ tab, values, hide = [] }, page = location.href) {
+// page: the address of the app's page, whose own parameters may be nobody else's business.
+export function linkTo({ tab, values, hide = [] }, page) {
   const url = new URL(page);
   const given = Object.entries(values).filter(([, value]) => value !== null && value !== "");
   url.search = new URLSearchParams([["tab", tab], ...given, ...(hide.length ? [["hide", hide.join()]] : [])]);

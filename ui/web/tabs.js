@@ -12,7 +12,8 @@
 import { openTab } from "./gradio_workarounds.js";
 
 export class Tabs {
-  constructor(open = openTab) {
+  // root: the app's element.
+  constructor(root, open = (id) => openTab(root, id)) {
     this.open = open;
     this.there = new Map(); // name -> a promise of the tab
     this.arrive = new Map(); // name -> what resolves that promise

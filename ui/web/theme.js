@@ -3,15 +3,16 @@
 import { isDark, setDark } from "./gradio_workarounds.js";
 
 export class Theme extends EventTarget {
-  constructor(preferences) {
+  // app: { own, root }, see boot.js.
+  constructor(app, preferences) {
     super();
-    this.preferences = preferences;
-    if (preferences.get("dark") !== undefined) setDark(Boolean(preferences.get("dark")));
+    Object.assign(this, { app, preferences });
+    if (preferences.get("dark") !== undefined) setDark(app, Boolean(preferences.get("dark")));
   }
 
   toggle() {
-    const dark = !isDark();
-    setDark(dark);
+    const dark = !isDark(this.app);
+    setDark(this.app, dark);
     this.preferences.set("dark", dark);
     this.dispatchEvent(new Event("change"));
   }

@@ -2,9 +2,12 @@
 
 import { radioGroup, setText } from "./dom.js";
 
+const LONG = 12; // characters, more than may fit on a tile
+
 const MARKUP = `
   <div class="tiles-title" id="tiles-title"></div>
   <div class="tiles" role="radiogroup" aria-labelledby="tiles-title"></div>
+  <p class="tiles-chosen"></p>
   <p class="lab-note"></p>`;
 
 // props: names of the labels, thumbnails (PNG in base64, or none), and the keys of words for the heading and for a
@@ -15,9 +18,15 @@ export function mountTiles({ element, props, trigger, watch }, { words }) {
   const group = root.querySelector(".tiles");
   const mark = radioGroup(group, (value) => {
     props.value = value;
+    showName();
     trigger("input");
   });
 
+  // On a tile a long name is cut off, and a finger has no tooltip.
+  const showName = () => {
+    const { value } = props;
+    setText(root.querySelector(".tiles-chosen"), props.names.includes(value) && value.length > LONG ? value : "");
+  };
   const applyWords = () => {
     setText(root.querySelector(".tiles-title"), words.text(props.heading));
     setText(root.querySelector(".lab-note"), props.note ? words.text(props.note) : "");
@@ -30,10 +39,14 @@ export function mountTiles({ element, props, trigger, watch }, { words }) {
     group.replaceChildren(...(names.length ? [...names.map((name, i) => tile(name, thumbnails[i])), anyTile()] : []));
     group.hidden = names.length === 0;
     applyWords();
+    showName();
     mark(props.value);
   };
   watch(["names", "thumbnails", "heading", "note"], build);
-  watch("value", () => mark(props.value));
+  watch("value", () => {
+    mark(props.value);
+    showName();
+  });
   words.addEventListener("change", applyWords);
   build();
 }

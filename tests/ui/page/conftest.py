@@ -29,6 +29,7 @@ def place(tmp_path_factory) -> Path:
         "reader": tiny_classifier(title="Reader", description="Tells noise from noise.", **LINEAR),
         "lens": tiny_enlarger(title="Lens", image_size=28, low_res_size=7, dataset="mnist"),
         "paint": tiny_model(title="Paint", channels=3, label_names=("sun", "sea")),
+        "names": tiny_model(4, title="Longwinded", label_names=("a butterfly with open wings, seen from above", "sea")),
         "dit": tiny_model(3, title="Transformer", network=DIT, label_names=()),
     }
     for name, model in runs.items():

@@ -65,7 +65,7 @@ def test_seven_by_euler_maruyama_frame_by_frame(page: Page):
     expect(tile(page, "7")).to_have_attribute("aria-checked", "true")
     page.get_by_role("slider", name=re.compile("Guidance")).first.press("ArrowRight")
     choose_sampler(page, "Euler–Maruyama")
-    expect(page.get_by_text("stochastic differential equation")).to_be_visible()
+    expect(page.locator(".lab-note").get_by_text("stochastic differential equation")).to_be_visible()
     expect(page.get_by_role("spinbutton", name="Steps")).to_have_value("200")
     record(page)
     generate(page)

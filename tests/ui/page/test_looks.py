@@ -6,6 +6,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
+from diffusion.settings import SETTINGS
 from tests.ui.page.actions import (
     WAIT,
     download,
@@ -123,6 +124,12 @@ def test_chinese_is_whole_and_remembered(page: Page):
 def test_chinese_browser_starts_in_chinese(open_page):
     page = open_page(locale="zh-CN")
     expect(page.get_by_role("button", name=words("generate.button"), exact=True)).to_be_visible(timeout=WAIT)
+    # and the first switch takes all of it along, Gradio's own words, too
+    page.get_by_role("radio", name="English").click()
+    expect(page.locator("#generate")).to_have_text("Generate")
+    page.get_by_role("button", name="Use via API").click()
+    expect(page.get_by_text("API documentation")).to_be_visible(timeout=WAIT)
+    expect(page.get_by_text(SETTINGS["steps"].help).first).to_be_visible(timeout=WAIT)
 
 
 @pytest.mark.parametrize("width", [320, 390])

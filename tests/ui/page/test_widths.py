@@ -13,7 +13,8 @@ SCREENS = [
 PHONE = {"has_touch": True, "is_mobile": True}
 # Elements on show that stick out of the screen or of their card, or whose text is cut off without an ellipsis.
 CLIPPED = """() => [...document.querySelectorAll(".contain *")].filter((node) => {
-    if (!node.checkVisibility() || node.closest("svg, .visually-hidden, .sr-only, .options, .nz-table")) return false;
+    const unseen = "svg, .lab-said, .visually-hidden, .sr-only, .options, .nz-table";
+    if (!node.checkVisibility() || node.closest(unseen)) return false;
     const box = node.getBoundingClientRect();
     const most = node.closest(".lab-card, .dp")?.getBoundingClientRect() ?? { left: 0, right: innerWidth };
     if (box.width && (box.left < most.left - 1 || box.right > most.right + 1)) return true;
@@ -52,7 +53,7 @@ def test_the_player_fits_on_the_screen_and_stays_there(page: Page, width: int, h
     assert box(page, ".dp-transport")["bottom"] <= height
     page.locator("#advanced button").first.click()
     last = page.locator("#advanced .block").filter(visible=True).last
-    last.scroll_into_view_if_needed()
+    last.evaluate("node => node.scrollIntoView({ block: 'end' })")
     assert box(page, ".dp-panes")["top"] >= 0
     assert box(page, ".dp-transport")["bottom"] <= height
 

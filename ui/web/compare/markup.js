@@ -55,7 +55,7 @@ export const MARKUP = `
   </div>
 </section>
 <section class="lab-card cp-costs">
-  <header class="dp-bar"><h3 data-text="compare.costs"></h3>
+  <header class="dp-bar"><h2 data-text="compare.costs"></h2>
     <button type="button" class="dp-pill" data-label="compare.csv_help" part="csv">${ICONS.save}<span data-text="compare.csv"></span></button></header>
   <div class="cp-switches">
     <div class="dp-segments" role="radiogroup" data-label="compare.worth" part="worth">

@@ -25,6 +25,7 @@ export const MARKUP = `
   </div>
 </div>
 <div class="dp-banner" role="alert" part="banner" hidden></div>
+<p class="lab-said" role="status" part="said"></p>
 <div class="lab-card nz-main">
   <div class="dp-track nz-track" data-setting="t">
     <canvas part="track"></canvas>
@@ -45,20 +46,20 @@ export const MARKUP = `
   </div>
 </div>
 <div class="nz-row">
-  <section class="lab-card nz-plot"><h3 data-text="noise.errors"></h3>
+  <section class="lab-card nz-plot"><h2 data-text="noise.errors"></h2>
     <ul class="nz-keys">${key("network_digit_line", "nz-network")}${key("network_noise_line", "nz-eps")}${key("ideal_line", "nz-ideal nz-dashed")}</ul>
     <svg part="errors" role="img" data-label="noise.errors"></svg><p class="lab-note" data-text="noise.errors_help"></p></section>
-  <section class="lab-card nz-plot"><h3 data-text="noise.histogram"></h3>
+  <section class="lab-card nz-plot"><h2 data-text="noise.histogram"></h2>
     <svg part="histogram" role="img" data-label="noise.histogram"></svg><p class="lab-note" data-text="noise.histogram_help"></p></section>
-  <section class="lab-card nz-plot"><h3 data-text="noise.neighbours"></h3>
+  <section class="lab-card nz-plot"><h2 data-text="noise.neighbours"></h2>
     <div class="nz-neighbours" part="neighbours"></div>
     <p class="lab-note" part="mix"></p><p class="lab-note" part="known"></p></section>
 </div>
-<section class="lab-card nz-end"><h3 data-text="noise.end"></h3>
+<section class="lab-card nz-end"><h2 data-text="noise.end"></h2>
   <p class="lab-note" data-text="noise.end_help"></p>
   <button type="button" class="dp-pill" part="end-button" data-text="noise.end_button"></button>
   <div part="endings" aria-live="polite" hidden></div></section>
-<section class="lab-card nz-schedules"><h3 data-text="noise.schedules"></h3>
+<section class="lab-card nz-schedules"><h2 data-text="noise.schedules"></h2>
   <div class="nz-curves">
     <figure><figcaption data-text="noise.alpha"></figcaption><svg part="alpha-plot" role="img" data-label="noise.alpha"></svg></figure>
     <figure><figcaption data-text="noise.sigma"></figcaption><svg part="sigma-plot" role="img" data-label="noise.sigma"></svg></figure>

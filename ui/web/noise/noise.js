@@ -220,6 +220,10 @@ class NoiseTab {
     this.note("ideal", words.text("noise.error", { error: rounded(view.ideal.x0_error) }));
     const [width, error] = [view.blur_width.toFixed(1), rounded(view.blur_error)];
     this.note("blur", words.text("noise.blur_note", { width, error }));
+    if (!this.views.open) {
+      const [network, ideal] = [view.network, view.ideal].map((guess) => rounded(guess.x0_error));
+      setText(this.parts.said, words.text("noise.said", { t: (this.place / 100).toFixed(2), network, ideal }));
+    }
     const effective = view.effective < 9.5 ? Number(view.effective.toFixed(1)) : Math.round(view.effective);
     setText(this.parts.mix, words.text("noise.neighbours_help", { images: view.images, effective }));
     setText(this.parts.known, words.text(this.scene?.whole ? "noise.whole" : "noise.bundled"));

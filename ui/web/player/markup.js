@@ -71,5 +71,5 @@ export const MARKUP = `
       <dd><span part="alpha">–</span> · <b class="dp-picture" data-text="player.picture_share"></b>
         + <span part="sigma">–</span> · <b class="dp-noise" data-text="player.noise_share"></b></dd></div>
   </dl>
-  <p class="dp-classified" part="classified"></p>
+  <p class="dp-classified" role="status" part="classified"></p>
 </section>`;

@@ -1,6 +1,6 @@
 // What a player's state looks like. `render` brings the page in line with the state, and touches only what differs.
 
-import { setText } from "../dom.js";
+import { keepFocus, setText } from "../dom.js";
 import { ICONS, MARKUP } from "./markup.js";
 import { NoiseTrack } from "./noise_track.js";
 import { noiseShare } from "./run.js";
@@ -18,6 +18,7 @@ export class PlayerView {
       button: node.querySelector("button"),
       canvas: new SheetCanvas(node.querySelector("canvas")),
     }));
+    keepFocus(this.part.gif);
     this.track = new NoiseTrack(this.part.track);
     this.wanted = { frame: null, since: 0 }; // the frame to be drawn
     this.drawn = []; // what the canvases were drawn from
@@ -58,6 +59,7 @@ export class PlayerView {
     if (part.play.dataset.symbol !== symbol) part.play.innerHTML = ICONS[symbol];
     part.play.dataset.symbol = symbol;
     part.play.dataset.label = `player.${symbol}`;
+    part.classified.setAttribute("aria-live", phase === "live" ? "off" : "polite"); // one after the other would be noise
     part.loop.setAttribute("aria-pressed", String(playback.loop));
     part.smooth.setAttribute("aria-pressed", String(state.smooth));
     part.speed.value = String(playback.speed);

@@ -3,7 +3,7 @@
 import { difference } from "./history.js";
 
 const MARKUP = `<section class="sh-history lab-card" data-label="share.history" hidden>
-  <header><h3 data-text="share.history"></h3>
+  <header><h2 data-text="share.history"></h2>
     <button type="button" class="dp-pill" data-text="share.history_clear"></button></header>
   <ul></ul></section>`;
 

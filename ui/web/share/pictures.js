@@ -8,14 +8,14 @@ export async function viewOfPicture(file) {
   return { tab: tab ?? ("digit" in values && "t" in values ? "noise" : "generate"), values };
 }
 
-// open(file) for every picture that reaches the page; `area` is shown while one hovers over it.
-export function takePictures(area, open) {
+// open(file) for every picture that reaches the place, the document or an element; `area` is shown while one hovers over it.
+export function takePictures(place, area, open) {
   let inside = 0; // elements that the picture has entered and not left
   const show = (count) => {
     inside = count;
     area.hidden = inside <= 0;
   };
-  const on = (name, act) => document.addEventListener(name, (event) => hasFiles(event) && act(event));
+  const on = (name, act) => place.addEventListener(name, (event) => hasFiles(event) && act(event));
   on("dragenter", () => show(inside + 1));
   on("dragleave", () => show(inside - 1));
   on("dragover", (event) => event.preventDefault());
@@ -25,7 +25,7 @@ export function takePictures(area, open) {
     event.preventDefault();
     open(event.dataTransfer.files[0]);
   });
-  document.addEventListener("paste", ({ clipboardData }) => {
+  place.addEventListener("paste", ({ clipboardData }) => {
     const [file] = clipboardData?.files ?? [];
     if (file?.type.startsWith("image/")) open(file);
   });

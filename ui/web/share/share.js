@@ -13,13 +13,14 @@ import { reasonOf, takePictures, viewOfPicture } from "./pictures.js";
 const MARKUP = `<div></div><div class="sh-drop" hidden><p data-text="share.drop"></p></div>`;
 
 // element: the component's; for the server's functions see ui/sharing/component.py.
-export function mountShare({ element, server }, { words, tabs }) {
-  return new Share(element.firstElementChild, server, words, tabs);
+export function mountShare({ element, server }, { words, tabs, lab }) {
+  return new Share(element.firstElementChild, server, words, tabs, lab);
 }
 
 class Share {
-  constructor(root, server, words, tabs) {
+  constructor(root, server, words, tabs, { own, root: app, base }) {
     Object.assign(this, { server, words, tabs });
+    this.address = () => (own ? location.href : base); // of the page
     root.innerHTML = MARKUP;
     const [notice, area] = root.children;
     this.notice = new Notice(notice, words);
@@ -27,7 +28,7 @@ class Share {
     this.history = new History();
     this.code = new CodeDialog(words, (text, key) => this.copy(text, key));
     this.class = new HideDialog(words, (tab, hide) => this.copyLink(tab, hide));
-    takePictures(area, (file) => this.openPicture(file));
+    takePictures(own ? document : app, area, (file) => this.openPicture(file));
   }
 
   // Show a view that comes from anywhere. source: "link", "picture" or "history".
@@ -77,7 +78,7 @@ class Share {
 
   async copyLink(tab, hide = []) {
     const values = await tab.values();
-    if (values) await this.copy(linkTo({ tab: tab.name, values, hide }), "share.link_copied");
+    if (values) await this.copy(linkTo({ tab: tab.name, values, hide }, this.address()), "share.link_copied");
   }
 
   async showAbout() {
