@@ -38,6 +38,7 @@ LATER = (
     "web/compare/",
     "web/fork/",
     "web/noise/",
+    "web/pad/",
     "web/plots/",
     "web/share/",
 )  # modules that are fetched once the page is there, or a tab is opened

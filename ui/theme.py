@@ -13,6 +13,7 @@ STYLES = (
     "plots.css",
     "noise.css",
     "fork.css",
+    "pad.css",
     "compare.css",
     "share.css",
     "gradio.css",

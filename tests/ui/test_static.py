@@ -60,7 +60,7 @@ def test_nothing_else_of_the_host(client, path):
 def test_the_head_names_the_modules_of_the_first_page_relative_to_it():
     modules = json.loads(re.search(r"const module of (\[.*?\])", head())[1])  # type: ignore[index]
     links = [module.removeprefix("web/") for module in modules]
-    later = [name for name in MODULES if name.startswith(("noise/", "fork/", "compare/", "plots/", "share/"))]
+    later = [name for name in MODULES if name.startswith(("noise/", "fork/", "pad/", "compare/", "plots/", "share/"))]
     assert len(later) > 10
     assert sorted([*links, "boot.js", "lab.js", *later]) == sorted(MODULES)
     assert not re.search(r'(href|src)="/', head())

@@ -12,7 +12,8 @@ from ui.endpoints.parameters import component, describe
 from ui.endpoints.results import Results
 from ui.hosting.streams import STREAMS, visitor_of
 from ui.hosting.zero_gpu import on_gpu
-from ui.lab.noise import NOISE_SETTINGS, NoiseLab, NoiseRequest
+from ui.lab.noise import NoiseLab
+from ui.lab.noise_request import NOISE_SETTINGS, NoiseRequest
 
 DEFAULTS = {name: NoiseRequest.model_fields[name].default for name in NOISE_SETTINGS}
 DESCRIPTION = """Add noise to a real digit, and remove it in one call of the network.
@@ -39,7 +40,7 @@ def add(lab: NoiseLab) -> None:
             raise gr.Error(str(error), print_exception=False) from None
         scale = (view.level.alpha**2 + view.level.sigma**2) ** -0.5  # noise of any process is seen as noise
         images = cat([view.x0, view.x * scale, view.network.x0, view.ideal.x0, view.blur])
-        settings = request.model_dump() | {"model": view.model}
+        settings = request.model_dump(exclude={"pixels"} if not request.pixels else None) | {"model": view.model}
         about = {
             "settings": settings,
             "level": {"alpha": view.level.alpha, "sigma": view.level.sigma},

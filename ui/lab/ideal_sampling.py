@@ -40,7 +40,7 @@ def endings(lab: NoiseLab, request: NoiseRequest) -> dict[str, list[Ending]]:
     """``COUNT`` images of the request's digit from the noise of its seed: the "ideal" denoiser's, and the "network"'s,
     sampled with its own settings. Raises InputError."""
     config = lab.config(request.model)
-    label = request.digit if request.digit in config.label_names else ""
+    label = request.digit if request.digit in config.label_names and not request.pixels else ""
     ref = request.model or lab.default()
     job = lab.engine.prepare(Request(label=label, num_images=COUNT, seed=request.seed, model=ref))
     model, caller = job.model, current_caller()

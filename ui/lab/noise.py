@@ -9,10 +9,9 @@ of a blur. Everything here may be called from many threads at once.
 """
 
 from threading import Lock
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import torch
-from pydantic import field_validator
 from torch import Tensor
 
 from diffusion.condition import Condition
@@ -26,48 +25,19 @@ from diffusion.noise import ImageNoise
 from diffusion.process import Level
 from diffusion.runtime.callers import current_caller
 from diffusion.runtime.threads import use_one_core
-from diffusion.settings import MAX_SEED
-from diffusion.settings_schema import Settings, field, settings_of
 from train.datasets import DIGITS
 from train.evaluation.classifier import matching_dataset
 from ui.engine import FALLBACK, Engine, out_of_memory_explained
 from ui.lab.gaussian_blur import best_blur
-from ui.lab.real_digits import OF_EACH, Digits, bundled, bundled_index, training_set
+from ui.lab.noise_request import NoiseRequest, picture_of
+from ui.lab.real_digits import Digits, bundled, training_set
 from ui.model_names import ModelEntry
 
-T_MIN = 1e-3  # where training ends, too
 CURVE = 25  # noise levels on the curve of errors
 AT_ONCE = 5  # of them, for the ideal denoiser: each takes a few megabytes
 NEIGHBOURS = 8  # of the training digits, those with the most weight
 FLOAT = 4  # bytes
 MEMORY = 100_000_000  # bytes that one call takes at most
-
-
-class NoiseRequest(Settings):
-    """A digit, how much noise, and which model is to remove it. Everything may come from anyone."""
-
-    digit: Literal["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"] = field(
-        "The digit, a real one from MNIST", "choice", choices=tuple(DIGITS), unset="7"
-    )
-    index: int = field("Which of the images of that digit that come with the app", "integer", 0, OF_EACH - 1, unset=0)
-    split: Literal["test", "train"] = field(
-        "test: images that no model was trained on; train: images of the training set",
-        *("choice",),
-        choices=("test", "train"),
-        unset="test",
-    )
-    t: float = field("Time: close to 0 is clean, 1 is noise", "number", T_MIN, 1, unset=0.5)
-    seed: int = field("Of the noise: the same seed gives the same", "integer", 0, MAX_SEED, unset=0)
-    model: str = field('The name of a model, or hub:owner/name, or "" for the default', "text", 0, 300, unset="")
-
-    @field_validator("digit", mode="before")
-    @classmethod
-    def _number_is_a_name(cls, value: Any) -> Any:
-        """7 means "7", as a program may send it."""
-        return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
-
-
-NOISE_SETTINGS = settings_of(NoiseRequest)
 
 
 class Question(NamedTuple):
@@ -159,12 +129,12 @@ class NoiseLab:
         return config
 
     def question(self, request: NoiseRequest) -> Question:
-        """Raises InputError as ``config`` does."""
+        """Raises InputError as ``config`` does, and for pixels that are none. What somebody has drawn has no label."""
         self.config(request.model)
         model = self.engine.load(request.model or self.default())
-        names, digit = model.config.label_names, bundled_index(int(request.digit), request.index)
-        labels = torch.tensor([names.index(request.digit) if request.digit in names else -1])
-        x0 = model.encode(to_input(bundled(request.split).images[digit : digit + 1]))
+        names, known = model.config.label_names, request.digit if not request.pixels else None
+        labels = torch.tensor([names.index(known) if known in names else -1])
+        x0 = model.encode(to_input(picture_of(request)))
         return Question(model, labels, x0, ImageNoise(request.seed, 1, model.config.image_shape)())
 
     @torch.no_grad()

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import struct
+from base64 import b64encode
 
 import numpy as np
 import pytest
@@ -237,3 +238,22 @@ def test_the_training_digits_count_as_a_model_does(lab):
     lab.view(NoiseRequest(t=0.2))
     assert held._bytes == before >= 500 * 784 * 4
     assert ("images", "mnist -1.1 500") in held.held_keys()
+
+
+# ------------------------------------------------------------------------------------------------------- drawn digits
+
+
+def test_what_somebody_has_drawn_has_no_label(lab):
+    real = bundled("test").images[3]
+    drawn = NoiseRequest(digit="7", pixels=b64encode(real.numpy().tobytes()).decode())
+    question, known = lab.question(drawn), lab.question(NoiseRequest(digit="3"))
+    assert torch.equal(question.x0, known.x0)
+    assert (question.labels.tolist(), known.labels.tolist()) == ([-1], [3])
+    assert lab.view(drawn).images == 500  # any of them
+    assert lab.curve(drawn).network_x0 != lab.curve(NoiseRequest(digit="3")).network_x0
+
+
+@pytest.mark.parametrize("pixels", ["no base64!", "AAAA", "A" * 1999, b64encode(bytes(783)).decode()])
+def test_pixels_that_are_none_are_refused(lab, pixels):
+    with pytest.raises(InputError, match="pixels must be 28x28 bytes in base64, 784 in all, not"):
+        lab.view(NoiseRequest(pixels=pixels))

@@ -108,3 +108,31 @@ def test_other_digits_other_noise_and_a_bad_seed(page: Page):
         "(shown) => document.querySelector('[data-pane=noisy] canvas').toDataURL() !== shown", arg=noisy
     )
     expect_answer(page)
+
+
+def test_a_drawn_digit_and_where_sampling_ends(page: Page):
+    open_tab(page)
+    assert page.evaluate("performance.getEntriesByType('resource').filter((r) => r.name.includes('/pad/')).length") == 0
+    real, ideal = pixels(page, "real"), pixels(page, "ideal")
+    page.get_by_role("button", name=text("noise.draw")).click()
+    box = page.locator('[part="paper"]').bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + 140, box["y"] + 60)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 140, box["y"] + 220, steps=4)
+    page.mouse.up()
+    page.wait_for_function(
+        "(shown) => document.querySelector('[data-pane=real] canvas').toDataURL() !== shown", arg=real
+    )
+    expect(page.locator('.nz-digits [aria-checked="true"]')).to_have_count(0)
+    expect_answer(page)
+    assert pixels(page, "ideal") != ideal
+    page.get_by_role("button", name=text("noise.end_button")).click()
+    expect(page.locator(".nz-end-row figure")).to_have_count(12, timeout=WAIT)
+    expect(page.locator(".nz-end-row").first.locator("figcaption").first).to_have_text("0.00")
+    page.get_by_role("button", name=text("pad.clear")).click()
+    expect(page.locator('.nz-digits [aria-checked="true"]')).to_have_count(1)
+    expect(page.locator(".nz-end-row")).to_have_count(0)  # of another digit
+    page.wait_for_function(
+        "(shown) => document.querySelector('[data-pane=real] canvas').toDataURL() === shown", arg=real
+    )

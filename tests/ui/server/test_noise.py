@@ -11,7 +11,8 @@ from PIL import Image
 from diffusion.io.images import sheet, to_uint8
 from ui.app import build
 from ui.engine import Engine
-from ui.lab.noise import NOISE_SETTINGS, NoiseLab, NoiseRequest
+from ui.lab.noise import NoiseLab
+from ui.lab.noise_request import NOISE_SETTINGS, NoiseRequest
 
 
 def test_the_answer_is_the_engines(client, home, monkeypatch):

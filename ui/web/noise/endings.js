@@ -27,6 +27,7 @@ export class Endings {
     this.asked = {};
     this.shown = null;
     this.parts.endings.hidden = true;
+    this.parts.endings.replaceChildren();
     this.parts["end-button"].disabled = false;
   }
 

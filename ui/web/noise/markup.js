@@ -7,7 +7,8 @@ export const MARKUP = `
 <div class="lab-card nz-pick">
   <div class="nz-field nz-digits" data-setting="digit">
     <div class="nz-label"><span id="nz-digit" data-text="noise.digit"></span>
-      <button type="button" class="dp-pill" part="other" data-setting="index">${ARROWS}<span data-text="noise.other_digits"></span></button></div>
+      <button type="button" class="dp-pill" part="other" data-setting="index">${ARROWS}<span data-text="noise.other_digits"></span></button>
+      <button type="button" class="dp-pill dp-toggle" aria-expanded="false" part="draw" data-text="noise.draw"></button></div>
     <div class="tiles tiles-drawn" role="radiogroup" aria-labelledby="nz-digit" part="tiles"></div>
   </div>
   <div class="nz-field nz-split" data-setting="split"><span class="nz-label" data-text="noise.split"></span>
@@ -24,6 +25,7 @@ export const MARKUP = `
     <select id="nz-model" class="dp-select" part="model"></select>
   </div>
 </div>
+<div class="lab-card nz-pad" part="pad-card" hidden><div part="pad"></div><p class="lab-note" data-text="noise.drawn"></p></div>
 <div class="dp-banner" role="alert" part="banner" hidden></div>
 <p class="lab-said" role="status" part="said"></p>
 <div class="lab-card nz-main">

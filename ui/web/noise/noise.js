@@ -11,8 +11,9 @@ import { logSnr, number, Schedules, signed } from "./schedules.js";
 import { SplitTrack } from "./split_track.js";
 
 const TIMING = { patience: 20000, pause: 2000 }; // ms, see latest_only.js
+const PEN_RESTS = 400; // ms
 const T_MIN = 0.001; // the smallest that the server takes
-const START = { digit: "5", index: 0, split: "test", seed: 0, model: "" };
+const START = { digit: "5", index: 0, split: "test", seed: 0, model: "", pixels: "" };
 
 export function mountNoise({ element, server }, page) {
   const root = element.firstElementChild;
@@ -53,7 +54,8 @@ class NoiseTab {
     const { parts, words } = this;
     parts.slider.addEventListener("input", () => this.moveTo(Number(parts.slider.value)));
     this.buildTiles();
-    this.markDigit = radioGroup(parts.tiles, (digit) => this.choose({ digit }));
+    this.markDigit = radioGroup(parts.tiles, (digit) => this.choose({ digit, pixels: "" }));
+    parts.draw.addEventListener("click", () => this.openPad());
     this.markSplit = radioGroup(parts.split, (split) => this.choose({ split }));
     parts.other.addEventListener("click", () => this.choose({ index: (this.choice.index + 1) % (this.scene?.of_each ?? 1) }));
     parts.seed.addEventListener("change", () => this.choose({ seed: Math.trunc(parts.seed.valueAsNumber) || 0 }));
@@ -92,15 +94,33 @@ class NoiseTab {
   // Something else than t was chosen: {} asks for all of it anew.
   choose(changed) {
     Object.assign(this.choice, changed);
-    this.markDigit(this.choice.digit);
+    this.markDigit(this.choice.pixels ? null : this.choice.digit);
     this.markSplit(this.choice.split);
     if (this.parts.seed.valueAsNumber !== this.choice.seed) this.parts.seed.value = this.choice.seed;
     this.endings.forget();
-    const local = this.scene && Object.keys(changed).join() === "digit"; // whose pixels are here already
+    const here = ["digit", "pixels"]; // whose pixels are here already
+    const local = this.scene && Object.keys(changed).length > 0 && Object.keys(changed).every((name) => here.includes(name));
     if (local) this.showDigit();
     else this.scenes.want(this.sent);
-    this.curves.want(this.sent);
+    clearTimeout(this.curveLater); // while somebody draws, all noise levels at every move would be too many
+    if (changed.pixels) this.curveLater = setTimeout(() => this.curves.want(this.sent), PEN_RESTS);
+    else this.curves.want(this.sent);
     this.askForView();
+  }
+
+  // The pad comes when somebody first wants to draw.
+  async openPad() {
+    const { parts, words } = this;
+    const opened = parts["pad-card"].hidden;
+    parts["pad-card"].hidden = !opened;
+    parts.draw.setAttribute("aria-expanded", String(opened));
+    if (!opened) return;
+    this.pad ??= import("../pad/pad.js").then(({ Pad }) => new Pad(parts.pad, words, {
+      onChange: (bytes) => this.choose({ pixels: bytes ? btoa(String.fromCharCode(...bytes)) : "" }),
+      random: async () => this.scene?.digits[Math.floor(10 * Math.random())],
+    }));
+    await this.pad;
+    parts["pad-card"].scrollIntoView({ block: "nearest" });
   }
 
   moveTo(place) {
@@ -146,7 +166,8 @@ class NoiseTab {
   }
 
   showDigit() {
-    const bytes = this.scene.digits[Number(this.choice.digit)];
+    const { digit, pixels } = this.choice;
+    const bytes = pixels ? bytesOf(pixels) : this.scene.digits[Number(digit)];
     this.image = asImage(bytes, this.scene.darkest);
     paint(this.panes.real.querySelector("canvas"), bytes);
     this.showLevel();
