@@ -62,7 +62,7 @@ def test_a_copied_link_draws_the_same_picture_elsewhere(open_page, url: str):
     page.get_by_role("button", name=text("share.copy_command")).click()
     expect(page.get_by_text(text("share.code_copied"), exact=True)).to_be_visible()
     assert page.evaluate("navigator.clipboard.readText()") == command
-    expect(page.locator(".sh-dialog")).to_be_hidden()
+    expect(page.locator(".sh-dialog[open]")).to_have_count(0)
 
 
 def test_a_link_to_another_model_sets_up_all_its_controls_once(open_page):

@@ -7,7 +7,7 @@ export class Dialog {
     node.className = `sh-dialog ${className}`;
     node.innerHTML = `<header><h2 data-text="${title}"></h2>
       <button type="button" class="dp-round" data-label="share.dismiss" part="close">×</button></header>${markup}`;
-    (document.querySelector(".gradio-container") ?? document.body).append(node);
+    document.body.append(node); // where Gradio's styles do not reach
     this.node = node;
     this.part = Object.fromEntries([...node.querySelectorAll("[part]")].map((each) => [each.getAttribute("part"), each]));
     this.part.close.addEventListener("click", () => this.close());
