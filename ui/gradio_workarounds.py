@@ -42,8 +42,24 @@ class Blocks(gr.Blocks):
         return {id: self.default_config.config_for_block(id, [], block) for id, block in blocks.items()}
 
 
+class Copies(dict[int, dict[str, Any]]):
+    """Of the configurations of components: each is made when it is first looked at, as most never are."""
+
+    def __init__(self, originals: dict[int, dict[str, Any]]):
+        super().__init__()
+        self.originals = originals
+
+    def __contains__(self, id: object) -> bool:
+        return id in self.originals or super().__contains__(id)
+
+    def __missing__(self, id: int) -> dict[str, Any]:
+        original = self.originals[id]
+        copy = self[id] = {**original, "props": dict(original["props"])}
+        return copy
+
+
 class Session(state_holder.SessionState):
-    """A visitor's session, whose components' configurations are copied from those of the first one.
+    """A visitor's session, whose components' configurations are copies of those of the first one.
 
     Reason: Gradio asks every component for its own anew in the page's only thread, a fiftieth of a second in which all
     others wait, and every call of the API is a session. Gain: ``python -m benchmarks.run workarounds``.
@@ -53,8 +69,7 @@ class Session(state_holder.SessionState):
         if not isinstance(blocks, Blocks):
             return super().__init__(blocks)
         super().__init__(SimpleNamespace(default_config=blocks.default_config, blocks={}))  # type: ignore[arg-type]
-        configs = blocks.session_configs
-        self.config_values = {id: {**config, "props": dict(config["props"])} for id, config in configs.items()}
+        self.config_values = Copies(blocks.session_configs)
 
 
 def make_sessions_quickly() -> None:

@@ -16,7 +16,7 @@ MAX_BODIES = 60_000_000  # bytes of all requests that are arriving
 PATIENCE = 30  # seconds for all of it to arrive
 TOO_LARGE = f"A request has at most {MAX_BODY:,} bytes."
 CLOSED = re.compile(r"/(upload(_progress)?|process_recording|vibe-.*|undo-vibe-edit|stream/.*|proxy=.*)/?$")
-BURST, RATE = 600.0, 60.0  # requests that are no GET, of one address: of a class, say, behind one router
+BURST, RATE = 300.0, 60.0  # requests that are no GET, of one address: of a class, say, behind one router
 ADDRESSES = 10_000  # that are remembered
 DELAY, DELAYED = 1.0, 500  # seconds before more than that are turned away, so many at once: they come less often
 PREFIX = re.compile(r"(/[\w.~-]+)+", re.ASCII)
