@@ -28,6 +28,7 @@ from diffusion.runtime.device import default_device
 from diffusion.runtime.memory import is_out_of_memory
 from diffusion.runtime.precision import requested_precision
 from diffusion.runtime.threads import use_one_core
+from diffusion.samplers import SAMPLERS
 from diffusion.trajectory import kept_indices
 from train.evaluation.classifier import EvaluationClassifier, classify, load_evaluation_classifier
 from ui.frames import Frame
@@ -77,6 +78,7 @@ class Update(NamedTuple):
     low_res_png: bytes | None = None  # with the first one, where the model enlarges: a PNG sheet like a frame's
     frame_size: int = 0  # of an image in the frames, in pixels
     record: dict[str, Any] | None = None  # as the result's
+    names: dict[str, str] | None = None  # what the model and the sampler are called
 
 
 class ModelInfo(NamedTuple):
@@ -171,7 +173,11 @@ class Engine:
     def _sampling(self, job: Job, watched: bool) -> Generator[Update, None, None]:
         first, total = job.first, job.last
         kept = {first + i for i in kept_indices(total - first, job.frames.most)} if watched else ()
-        about = (job.frames.size, job.record)
+        names = {
+            "model": job.model.config.title or job.model.config.name,
+            "sampler": SAMPLERS[job.settings.sampler].title,
+        }
+        about = (job.frames.size, job.record, names)
         frames: list[Frame] = []
         started = time.perf_counter()
         due = pulse = started  # when the next update may come; the first at once

@@ -87,6 +87,7 @@ def message(run: str, request: Request, update: Update, example: bool = False, l
         "count": request.num_images,
         "size": update.frame_size,
         "settings": update.record,
+        "names": update.names,
         "step": update.step,
         "total": update.total,
         "seconds": round(update.seconds, 3),

@@ -21,7 +21,7 @@ from ui.sharing.views import Views
 from ui.tabs.choosing import choosing, showing_example
 from ui.tabs.forks import Forks
 from ui.tabs.live import Live, sampling_live
-from ui.tabs.run_buttons import RunButtons, stopping
+from ui.tabs.run_buttons import RunButtons, counting_messages, stopping
 
 EXPLAINED = ("guidance_scale", "eta", "respacing", *(name for name, setting in SETTINGS.items() if setting.advanced))
 
@@ -45,8 +45,9 @@ class GenerateTab:
                 self.build_settings()
                 self.build_advanced()
             with gr.Column(min_width=0, elem_classes="lab-player"):
-                functions = [sampling_live(self.handlers), stopping(self.buttons.stops), choosing(self.choices)]
-                self.player = player.component([*functions, showing_example(precomputed)])
+                stops = self.buttons.stops
+                runs = [sampling_live(self.handlers), stopping(stops), counting_messages(stops)]
+                self.player = player.component([*runs, choosing(self.choices), showing_example(precomputed)])
                 self.forks = Forks(precomputed.engine)
         with gr.Column(min_width=0, elem_classes="lab-explain"):
             player.history()

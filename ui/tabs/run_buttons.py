@@ -77,6 +77,7 @@ class Stops:
     def __init__(self) -> None:
         self.names: deque[str] = deque(maxlen=REMEMBERED)
         self.callers: dict[str, Caller] = {}  # of the runs under way
+        self.sent: dict[str, int] = {}  # of their messages
 
     def add(self, name: Any) -> None:
         """Stop the run of that name."""
@@ -92,15 +93,17 @@ class Stops:
             name = str(values.get("run"))[:LONGEST_NAME]
             if name in self.names:
                 return
-            self.callers[name] = current_caller()
+            self.callers[name], self.sent[name] = current_caller(), 0
             try:
                 with closing(generate(values | {"run": name})) as results:  # type: ignore[type-var]  # it is a generator
                     while name not in self.names and (result := next(results, None)) is not None:
+                        self.sent[name] += 1
                         yield result
             except Stopped:
                 return
             finally:
                 self.callers.pop(name, None)
+                self.sent.pop(name, None)
 
         return generate_until_stopped
 
@@ -112,3 +115,13 @@ def stopping(stops: Stops) -> Callable[[Any], None]:
         stops.add(name)
 
     return stop
+
+
+def counting_messages(stops: Stops) -> Callable[[Any], int | None]:
+    """The server function ``sent``: takes the name of a run and returns how many of its messages were sent, or None
+    where it is not under way."""
+
+    def sent(name: Any) -> int | None:
+        return stops.sent.get(name[:LONGEST_NAME]) if isinstance(name, str) else None
+
+    return sent

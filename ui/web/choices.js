@@ -20,6 +20,7 @@ export class Choices {
     this.drawn = ""; // what the tiles show samples of
     this.asked = new Map(); // how often each question was asked
     this.order = Promise.resolve(); // until all answers before have taken effect
+    this.taken = 0; // how often `take` was called
     this.waiting = []; // updates by name that the page has still to take
   }
 
@@ -146,6 +147,7 @@ export class Choices {
   }
 
   take() {
+    this.taken++;
     return Object.assign({}, ...this.waiting.splice(0));
   }
 }

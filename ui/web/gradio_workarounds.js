@@ -13,6 +13,13 @@ export function letTabPassDropdowns(root) {
   }, true);
 }
 
+// Whether Gradio has given its server up: then it starts no event any more, until the server is back and it loads the
+// page again. probe(): whether an event of the page is started now. Reason: there is no event of it, and the notice that
+// it shows looks like any error's. Gain: a press of Generate does something all the same (run_control.js).
+export async function connectionLost(root, probe) {
+  return root.querySelector(".toast-body.error") !== null && !(await probe());
+}
+
 // How many events wait in Gradio's queue, or null where that is unknown; rejects where the server cannot be reached.
 // Reason: Gradio reports the place of an event only to its own status line, which takes the place of the player. Gain:
 // people see how many are ahead of them, and a server that is gone is noticed (run_control.js).

@@ -23,7 +23,9 @@ import { keepFocus } from "./dom.js";
 import { mountTiles } from "./tiles.js";
 import { GenerateView } from "./generate_view.js";
 import { mountFooter } from "./footer.js";
-import { answerForMcp, groupRadios, letTabPassDropdowns, openApi, queueSize, whenThere } from "./gradio_workarounds.js";
+import {
+  answerForMcp, connectionLost, groupRadios, letTabPassDropdowns, openApi, queueSize, whenThere,
+} from "./gradio_workarounds.js";
 import { mountHeader } from "./header.js";
 import { viewOf } from "./link.js";
 import { Live } from "./live.js";
@@ -38,6 +40,8 @@ import { Theme } from "./theme.js";
 import { Words } from "./words.js";
 
 const PATIENCE = 120000; // ms that an answer may take
+const REACTION = 2500; // ms within which even a slow page reacts to a press
+const MAX_AGAIN = 3; // times in a row that the page is loaded again to reach the server
 const PAUSE = 3000; // ms before the server is asked again for the example
 
 const lab = window.digitLabs[new URL(import.meta.url).searchParams.get("app")];
@@ -61,6 +65,9 @@ let mounted; // called with the player's server functions, its events and its st
 const player = new Promise((resolve) => { mounted = resolve; });
 const [{ type: loaded }] = performance.getEntriesByType("navigation");
 const saved = !own || loaded === "navigate" ? null : take(); // else the page was loaded again
+
+let reloads = saved?.again ?? 0; // in a row, so that a run can begin
+let again = 0; // `reloads`, where the page is about to be loaded again for that
 
 lab.choices = new Choices({
   words,
@@ -109,11 +116,15 @@ async function openView(view) {
 
 // The player of the Generate tab, with what acts on it.
 function mountPlayer({ element, props, server, trigger, watch }) {
-  const { state, view } = createPlayer(element.firstElementChild, { words, onFork: () => forks().then((all) => all.open()) });
+  const onFork = () => forks().then((all) => all.open());
+  const { state, view } = createPlayer(element.firstElementChild, { words, onFork, captionActs });
   lab.player = new RunControl(state, words, {
     stopRun: (name) => server.stop(name),
+    sent: (name) => server.sent(name),
     queueSize: () => queueSize(base),
-    release: () => press("stop"),
+    connectionLost: () => connectionLost(root, () => responds(trigger)),
+    release: () => release(state),
+    loadAgain,
     onBegin: () => {
       lab.live.yield();
       if (isPhone()) element.scrollIntoView({ behavior: state.calm ? "auto" : "smooth", block: "start" });
@@ -129,14 +140,58 @@ function mountPlayer({ element, props, server, trigger, watch }) {
   theme.addEventListener("change", () => setTimeout(() => view.redraw()));
   window.addEventListener("pagehide", () => {
     const messages = state.run && !state.run.example ? state.run.messages : [];
-    if (own) save({ values: lab.choices.values, typed: lab.seeds.typed, messages });
+    if (own) save({ values: lab.choices.values, typed: lab.seeds.typed, messages, again });
   });
+  state.addEventListener("change", () => {
+    if (state.phase === "finished") reloads = 0;
+  });
+  root.addEventListener("click", (event) => {
+    if (!event.target.closest?.("#generate")) return;
+    if (lab.player.reconnect()) return event.stopPropagation();
+    const { name } = lab.player;
+    setTimeout(() => {
+      if (lab.player.name !== name || state.busy) return;
+      lab.player.deaf = true; // nothing has come of it
+      lab.player.reconnect();
+    }, REACTION);
+  }, true);
   lab.generateView = new GenerateView(state, view, press);
   shareable(lab.generateView, view.part.transport);
   const receive = () => props.value && state.receive(JSON.parse(props.value));
   watch("value", receive);
   mounted({ server, trigger, state });
   showExample(server, state);
+}
+
+const captionActs = {
+  use: async (settings) => lab.choices.give(await lab.choices.put({ classifier: "", ...settings })),
+  copy: async (_, line) => (await share).copy(line, "caption.copied"),
+};
+
+// Generate can be pressed again, also where Gradio does nothing any more.
+function release(state) {
+  press("stop");
+  setTimeout(() => {
+    if (state.busy) return;
+    if (lab.player.deaf) lab.seeds.giveBack();
+    root.querySelector("#generate").disabled = false;
+    root.querySelector("#stop").disabled = true;
+  }, REACTION);
+}
+
+// Whether Gradio starts events, as one that changes nothing.
+async function responds(trigger) {
+  const { taken } = lab.choices;
+  trigger("submit");
+  await new Promise((resume) => setTimeout(resume, REACTION));
+  return lab.choices.taken !== taken;
+}
+
+// Load the page again, and begin a run there; but not for ever.
+function loadAgain() {
+  if (!own || reloads >= MAX_AGAIN) return lab.player.fail(own ? "lost" : "connection_failed");
+  again = reloads + 1;
+  location.reload();
 }
 
 // What a page with this model was like before it was loaded again, as updates by name.
@@ -148,6 +203,7 @@ async function restore(own) {
   if (lab.choices.model !== (saved.values.model ?? own)) return updates; // it cannot be had any more
   if (!saved.typed) lab.seeds.used = lab.choices.turn;
   if (saved.messages.length && !state.busy) state.restore(saved.messages);
+  if (saved.again) setTimeout(() => press("generate"), 100); // once the controls have their values
   return updates;
 }
 
@@ -156,6 +212,7 @@ async function showExample(server, state) {
   while (state.awaitsExample && !lab.link) {
     const message = await inTime(server.example(null)).catch(() => undefined);
     if (message) state.receive(JSON.parse(message));
+    else state.wait({ long: true });
     if (message === undefined) await new Promise((resume) => setTimeout(resume, PAUSE));
   }
 }

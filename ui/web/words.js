@@ -41,6 +41,10 @@ export class Words extends EventTarget {
     this.apply(root);
   }
 
+  has(key) {
+    return key in this.texts || key in this.fallback;
+  }
+
   // Fill the elements in which data-text names the content, data-label the tooltip and the name for screen readers.
   apply(root) {
     for (const node of root.querySelectorAll("[data-text]")) setText(node, this.text(node.dataset.text));

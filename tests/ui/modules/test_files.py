@@ -1,14 +1,16 @@
-"""Animations written in the browser, decoded by Pillow."""
+"""Files written in the browser, decoded by Pillow."""
 
 import io
+import json
 from base64 import b64decode
 
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
-from tests.ui.modules.messages import message, png
+from tests.ui.modules.actions import begin, expect_step, receive, show_finished
+from tests.ui.modules.messages import GUTTER, SIZE, message, png
 
 
 def encoded(page: Page, frames: np.ndarray, grey: bool, hundredths: list[int]) -> Image.Image:
@@ -81,3 +83,45 @@ def test_a_run_as_an_animation(page: Page, colour: bool):
     last = decoded(animation)[2].astype(int)
     shown = last[scale // 2 : scale * len(sheet) : scale, scale // 2 : scale * len(sheet) : scale]
     assert np.abs(shown - sheet).max() <= (26 if colour else 0)
+
+
+SHEET = 2 * SIZE + GUTTER
+
+
+def saved(page: Page, tmp_path, button: str, settings: dict) -> tuple[str, Image.Image]:
+    with page.expect_download() as download:
+        page.locator(f"#a [part={button}]").click()
+    path = tmp_path / download.value.suggested_filename
+    download.value.save_as(path)
+    image = Image.open(path)
+    written = json.loads(image.text["settings"])  # type: ignore[attr-defined]
+    assert {name: written[name] for name in settings} == settings
+    return path.name, image
+
+
+def test_pictures_for_a_slide_say_what_they_are(players: Page, tmp_path):
+    settings = {"model": "runs/mine/model", "label": "猫 2", "seed": 5, "steps": 4}
+    about = {"label": "猫 2", "seed": 5, "settings": settings, "names": {"model": "Mine", "sampler": "UniPC"}}
+    begin(players, "one")
+    receive(players, message("one", [0, 1, 2, 3, 4], 4, done=True, **about))
+    expect_step(players, 4)
+    expect(players.locator("#a .dp-caption")).to_contain_text("猫 2 · Mine · UniPC, 4 steps · seed 5")
+    name, large = saved(players, tmp_path, "large", settings)
+    assert (name, large.size) == ("猫_2-mine-seed5-8x.png", (8 * SHEET, 8 * SHEET))
+    small = np.asarray(Image.open(io.BytesIO(b64decode(png()))).convert("L"))
+    assert np.array_equal(np.asarray(large.convert("L"))[3::8, 3::8], small)
+    players.evaluate("a.state.enlarge(2); a.state.goToStep(1)")
+    name, one = saved(players, tmp_path, "png", settings | {"step": 1})
+    assert (name, one.size) == ("猫_2-mine-seed5-step1-noisy-image3.png", (SIZE, SIZE))
+    x = np.asarray(Image.open(io.BytesIO(b64decode(png(64)))).convert("L"))
+    assert np.array_equal(np.asarray(one.convert("L")), x[SIZE + GUTTER :, :SIZE])
+    players.evaluate("a.state.setSmooth(true)")
+    _, smooth = saved(players, tmp_path, "large", settings | {"step": 1})
+    assert len(np.unique(np.asarray(smooth.convert("L")))) > len(np.unique(x))
+
+
+def test_while_a_run_waits_the_picture_is_not_called_finished(players: Page):
+    show_finished(players)
+    expect(players.locator("#a [part=phase]")).to_contain_text("Finished")
+    begin(players, "next")
+    expect(players.locator("#a [part=phase]")).to_have_text("The picture of the run before.")

@@ -42,7 +42,7 @@ def test_closed_storage_is_no_harm(page: Page):
     assert page.evaluate(f"""async () => {{
         const {{ save, take }} = await import("/web/session_restore.js");
         const {{ Preferences }} = await import("/web/preferences.js");
-        save({{}}, [], {CLOSED});
+        save({{ values: {{}}, messages: [] }}, {CLOSED});
         const preferences = new Preferences({CLOSED});
         preferences.set("dark", true);
         return [take({CLOSED}), preferences.get("dark")];

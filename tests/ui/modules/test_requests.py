@@ -66,11 +66,11 @@ def test_one_request_at_a_time_and_again_where_there_was_no_answer(page: Page, f
 
 # ---- run_control.js and live.js --------------------------------------------------------------------------------------
 
-CONTROL = """async ([waiting]) => {
+CONTROL = """async ([waiting, sent = 0]) => {
     const { RunControl } = await import("/web/run_control.js");
     const { PlayerState } = await import("/web/player/state.js");
     const state = new PlayerState({ calm: true });
-    window.seen = { stopped: [], released: 0, ahead: [] };
+    window.seen = { stopped: [], released: 0, ahead: [], loaded: 0 };
     const answers = [...waiting];
     const control = new RunControl(state, words, {
         stopRun: async (name) => seen.stopped.push(name),
@@ -80,7 +80,10 @@ CONTROL = """async ([waiting]) => {
             return answer;
         },
         release: () => seen.released++,
-        delay: () => new Promise((resume) => (answers.length ? setTimeout(resume) : null)),
+        loadAgain: () => seen.loaded++,
+        connectionLost: async () => window.lost === true,
+        sent: async () => sent,
+        delay: () => new Promise((resume) => (answers.length || window.lost ? setTimeout(resume) : null)),
     });
     state.addEventListener("change", () => seen.ahead.push(state.ahead));
     Object.assign(window, { state, control });
@@ -108,7 +111,34 @@ def test_a_double_click_begins_one_run_and_stop_names_it(page: Page):
 def test_a_server_that_misses_three_times_is_lost(page: Page):
     page.evaluate(CONTROL, [["lost", "lost", 2, "lost", "lost", "lost"]])
     assert page.evaluate("[state.phase, seen.released]") == ["failed", 1]
-    assert page.evaluate("state.error") == "The connection broke off or the server is busy. Please try again."
+    assert "press Generate to try again" in page.evaluate("state.error")
+    assert page.evaluate("control.reconnect()") is False  # the page does react
+    page.evaluate("lost = true; control.begin(); undefined")
+    page.wait_for_function("control.deaf && state.phase === 'failed'")
+    assert page.evaluate("control.reconnect()") is True
+    page.wait_for_function("seen.loaded === 1")  # the server is back
+
+
+LATE = "performance.now = () => real() + 60000 * late"  # a minute passes whenever `late` grows
+
+
+@pytest.mark.parametrize(("arrived", "loaded"), [(1, 0), (0, 1)])
+def test_a_stream_that_is_silent_has_a_deadline(page: Page, arrived: int, loaded: int):
+    page.evaluate(f"() => {{ window.late = 0; const real = performance.now.bind(performance); {LATE}; }}")
+    page.evaluate("(message) => { window.message = message; }", message("a run", [0, 1], 4))
+    control = CONTROL.replace("control.begin();", "control.begin(); if (arrived) tell(name); late = 1;")
+    tell = "const tell = (run) => state.receive({ ...message, run });"
+    page.evaluate(control.replace("const name", f"const arrived = {arrived}; {tell} const name"), [[0] * 9, 3])
+    assert page.evaluate("[state.phase, seen.released, seen.loaded]") == ["failed", 1, loaded]
+    assert "Nothing arrives" in page.evaluate("state.error")
+    assert page.evaluate("[seen.stopped.length, control.reconnect()]") == [1, True]
+
+
+def test_a_run_that_takes_long_is_waited_for(page: Page):
+    page.evaluate(f"() => {{ window.late = 0; const real = performance.now.bind(performance); {LATE}; }}")
+    control = CONTROL.replace("control.begin();", "control.begin(); late = 1;")
+    page.evaluate(control, [[0] * 9, 0])  # the server has sent nothing that has not arrived
+    assert page.evaluate("state.phase") == "waiting"
 
 
 LIVE = """async () => {

@@ -3,6 +3,8 @@
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.tiny import tiny_model
+from tests.ui.app_process import free_port, running_app
 from tests.ui.page.actions import (
     WAIT,
     expect_frames,
@@ -39,7 +41,7 @@ def test_a_server_that_is_gone_is_noticed(rough_page: Page, url: str):
     rough_page.route("**/queue/status*", lambda route: route.abort())  # ... and nobody is there
     press_generate(rough_page)
     expect_phase(rough_page, "failed")
-    expect(rough_page.get_by_role("alert").filter(has_text="The connection broke off")).to_be_visible()
+    expect(rough_page.get_by_role("alert").filter(has_text="The server cannot be reached")).to_be_visible()
     expect(rough_page.get_by_role("button", name="Generate")).to_be_enabled()
 
 
@@ -55,6 +57,45 @@ def test_the_page_is_whole_whatever_storage_holds(rough_page: Page, url: str, st
     expect(rough_page.get_by_text(text("tiles.heading", "zh")).first).to_be_visible()
     rough_page.locator(".lab-theme").click()
     assert errors == []
+
+
+def test_a_server_that_was_killed_and_is_back_draws_again(rough_page: Page, tmp_path):
+    page, port = rough_page, str(free_port())
+    tiny_model(title="Tiny").save(tmp_path / "tiny")
+    place = {"GRADIO_SERVER_PORT": port, "address": f"http://127.0.0.1:{port}"}
+    generate_button, stop = (page.get_by_role("button", name=name) for name in ("Generate", "Stop"))
+    with running_app(tmp_path, "--model", "tiny", **place) as (address, _):
+        page.goto(address)
+        wait_for_example(page)
+        tile(page, "3").click()
+        set_number(page, "Steps", 1000)
+        set_number(page, "Images", 64)
+        press_generate(page)
+        expect_phase(page, "running")
+    expect(page.get_by_role("alert").filter(has_text="press Generate to try again")).to_be_visible(timeout=WAIT)
+    expect(generate_button).to_be_enabled()
+    expect(stop).to_be_disabled()
+    generate_button.click()  # nobody is there yet
+    expect(page.get_by_role("alert").filter(has_text="press Generate to try again")).to_be_visible()
+    with running_app(tmp_path, "--model", "tiny", **place):
+        expect_phase(page, "stopped")  # what has come of the run is there again, with its settings
+        expect(tile(page, "3")).to_have_attribute("aria-checked", "true")
+        expect(page.get_by_role("spinbutton", name="Steps")).to_have_value("1000")
+        set_number(page, "Steps", 30)
+        generate(page)
+        expect_frames(page, 31)
+
+
+def test_the_page_begins_anew_where_nothing_arrives(rough_page: Page, url: str):
+    page = rough_page
+    page.goto(url)
+    wait_for_example(page)
+    tile(page, "2").click()
+    page.route("**/queue/data*", lambda route: None)  # the stream is silent, though the server is there
+    page.on("framenavigated", lambda _: page.unroute_all())
+    press_generate(page)
+    expect_phase(page, "finished")
+    expect(tile(page, "2")).to_have_attribute("aria-checked", "true")
 
 
 def test_what_was_on_the_page_outlives_a_lost_connection(rough_page: Page, url: str):

@@ -15,6 +15,7 @@ PATH = {"path": "/etc/passwd", "meta": {"_type": "gradio.FileData"}}
 CONTROLS = ["label", "num_images", "sampler", "steps", "seed", "guidance_scale", "model", "classifier", "eta"]
 CONTROLS += ["steps_by_hand", "language", "run", "live", "hub", "number"]
 STRANGE = [None, True, -1, 1.5, 10**30, "", "x" * 100_000, "../private", "\0", [], [1], {}, [[[{}]]]]
+QUESTIONS = ["model", "sampler", "classifier", "tiles", "settings", "reload", "restore", "fetched", "arrived", "live"]
 NESTED: list = []
 for _ in range(200):
     NESTED = [NESTED]
@@ -129,7 +130,7 @@ def test_server_functions_refuse_in_words_or_leave_aside(server, page, nothing_b
 
 @pytest.mark.parametrize("value", [*NO_NAMES, *BY_NAME], ids=lambda value: json.dumps(value)[:50])
 def test_what_somebody_chooses_is_answered_or_left_aside(server, page, nothing_breaks, value):
-    for what in ["model", "sampler", "classifier", "tiles", "settings", "reload", "fetched", "live", "nonsense", value]:
+    for what in [*QUESTIONS, "nonsense", None, []]:
         response = server_function(server, page, "choose", {"what": what, "values": value})
         assert response.status_code == 200
         assert "root:" not in response.text

@@ -14,6 +14,7 @@ export function connectControls(view, state, save = { png: () => savePng(state),
   part.smooth.addEventListener("click", () => state.setSmooth(!state.smooth));
   part.png.addEventListener("click", save.png);
   part.gif.addEventListener("click", save.gif);
+  part.large?.addEventListener("click", () => savePng(state, true));
   radioGroup(part.views, (kind) => state.setView(kind))(state.view);
   connectScrubber(part.scrub, state);
   for (const pane of view.panes) connectPane(pane, state);

@@ -37,6 +37,7 @@ export const MARKUP = `
       <button type="button" class="dp-sheet"><canvas></canvas></button>
     </figure>
   </div>
+  <p class="dp-caption" part="caption" hidden></p>
   <p class="dp-phase" part="phase"></p>
   <div class="dp-track">
     <canvas part="track" aria-hidden="true"></canvas>
@@ -59,6 +60,7 @@ export const MARKUP = `
       ${ICONS.fork}<span data-text="fork.here"></span></button>
     <button type="button" class="dp-pill" data-label="player.png_help" part="png">
       ${ICONS.save}<span data-text="player.png"></span></button>
+    <button type="button" class="dp-pill" data-label="player.large_help" part="large">8×</button>
     <button type="button" class="dp-pill" data-label="player.gif_help" part="gif">
       ${ICONS.save}<span part="gif_text"></span></button>
   </div>

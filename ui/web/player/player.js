@@ -11,10 +11,11 @@ import { PlayerView } from "./view.js";
 export { link } from "./playback.js";
 
 // root: an empty element; words: see words.js; playback: of its own, unless it is given; makeRun: see state.js; onFork: is
-// called when somebody wants to go on from the step on show with other settings; without it there is no button for that.
-export function createPlayer(root, { words, playback, makeRun, onFork, calm = prefersCalm() }) {
+// called when somebody wants to go on from the step on show with other settings; without it there is no button for that;
+// captionActs: see caption.js.
+export function createPlayer(root, { words, playback, makeRun, onFork, captionActs, calm = prefersCalm() }) {
   const state = new PlayerState({ playback, calm, makeRun });
-  const view = new PlayerView(root, state, words);
+  const view = new PlayerView(root, state, words, captionActs);
   connectControls(view, state);
   if (onFork) {
     view.part.fork.hidden = false;

@@ -18,8 +18,8 @@ export class Run {
   // Put a message's frames in their places; a frame that is already here is left alone.
   take(message) {
     this.messages.push(message);
-    const { example, live, label, seed, total, step, seconds, count, size, settings } = message;
-    Object.assign(this, { example, live, label, seed, total, step, seconds, settings });
+    const { example, live, label, seed, total, step, seconds, count, size, settings, names } = message;
+    Object.assign(this, { example, live, label, seed, total, step, seconds, settings, names });
     this.shape = { count, size, columns: Math.ceil(Math.sqrt(count)) };
     const known = new Set(this.frames.map((frame) => frame.step));
     for (const [step, t, alpha, sigma, x, x0] of message.frames) {

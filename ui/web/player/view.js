@@ -1,13 +1,14 @@
 // What a player's state looks like. `render` brings the page in line with the state, and touches only what differs.
 
 import { keepFocus, setText } from "../dom.js";
+import { Caption } from "./caption.js";
 import { ICONS, MARKUP } from "./markup.js";
 import { NoiseTrack } from "./noise_track.js";
 import { noiseShare } from "./run.js";
 import { SheetCanvas } from "./sheet_canvas.js";
 
 export class PlayerView {
-  constructor(root, state, words) {
+  constructor(root, state, words, acts) {
     Object.assign(this, { root, state, words });
     root.innerHTML = MARKUP;
     const parts = [...root.querySelectorAll("[part]")];
@@ -19,6 +20,7 @@ export class PlayerView {
       canvas: new SheetCanvas(node.querySelector("canvas")),
     }));
     keepFocus(this.part.gif);
+    this.caption = new Caption(this.part.caption, words, acts);
     this.track = new NoiseTrack(this.part.track);
     this.wanted = { frame: null, since: 0 }; // the frame to be drawn
     this.drawn = []; // what the canvases were drawn from
@@ -63,7 +65,7 @@ export class PlayerView {
     part.loop.setAttribute("aria-pressed", String(playback.loop));
     part.smooth.setAttribute("aria-pressed", String(state.smooth));
     part.speed.value = String(playback.speed);
-    for (const name of ["play", "back", "forward", "png", "scrub"]) part[name].disabled = !run;
+    for (const name of ["play", "back", "forward", "png", "large", "scrub"]) part[name].disabled = !run;
     part.gif.disabled = !run || state.saving;
     // something has to follow the step on show, and the server has to know of what it is a step
     part.fork.disabled = !run?.settings || state.busy || state.frame.step >= run.total;
@@ -95,6 +97,8 @@ export class PlayerView {
     if (same(said, this.said)) return;
     this.said = said;
     words.apply(this.root);
+    this.caption.render(run);
+    this.renderPhase();
     const classified = this.classified();
     setText(part.classified, classified);
     setText(part.gif_text, words.text(saving ? "player.gif_busy" : "player.gif"));
@@ -110,7 +114,9 @@ export class PlayerView {
   status() {
     const { state, words } = this;
     const { phase, run, ahead } = state;
-    if (phase === "example") return words.text(run ? "status.example" : "status.example_awaited");
+    if (phase === "example") {
+      return words.text(run ? "status.example" : state.waitsLong ? "status.example_late" : "status.example_awaited");
+    }
     if (phase === "waiting" && ahead > 0) return words.text("status.queued", { n: ahead });
     if (phase === "waiting") return words.text("status.waiting");
     if (phase === "running") return words.text("status.running");
@@ -174,6 +180,14 @@ export class PlayerView {
     }
   }
 
+  // What there is to see. While a run waits, that is the run before.
+  renderPhase() {
+    const { state, words } = this;
+    if (!state.frame) return;
+    const before = state.phase === "waiting";
+    setText(this.part.phase, words.text(before ? "player.before" : `noise_levels.${state.noiseLevel}`));
+  }
+
   renderNumbers() {
     const { part, state, words } = this;
     const { run, frame } = state;
@@ -184,7 +198,7 @@ export class PlayerView {
     setText(part.alpha, alpha.toFixed(2));
     setText(part.sigma, sigma.toFixed(2));
     setText(part.seconds, `${seconds.toFixed(2)} s`);
-    setText(part.phase, words.text(`noise_levels.${state.noiseLevel}`));
+    this.renderPhase();
     part.scrub.max = run.total;
     part.scrub.value = step;
     const noise = Math.round(100 * noiseShare(frame));
