@@ -80,7 +80,7 @@ def test_a_system_of_few_colours_shows_what_is_chosen(open_page):
     page.get_by_role("tab", name="Noise").click()
     axes, page_colour = (
         page.locator(selector).first.evaluate(f"node => getComputedStyle(node).{name}")
-        for selector, name in ((".nz-axes text", "fill"), ("body", "backgroundColor"))
+        for selector, name in ((".plot-axes text", "fill"), ("body", "backgroundColor"))
     )
     assert axes != page_colour
 
