@@ -63,10 +63,11 @@ def test_at_rest_scrubbing_and_words(open_page, language: str, settings: dict):
         return new Set(shown.slice(0, 3)).size === 1; // the same noise in all of DDIM's
     }""")
     assert not set(last) & set(pictures(page))
-    heading = page.locator(".cp-row-title").first
-    before = heading.bounding_box()
-    page.locator(".cp-scroll").evaluate("node => node.scrollLeft = 200")
-    assert heading.bounding_box() == before  # the legend stays in sight
+    legends = page.locator(".cp-row-title").first, page.locator(".cp-column").first
+    before = [legend.bounding_box() for legend in legends]
+    page.locator(".cp-scroll").evaluate("node => { node.scrollLeft = 200; node.scrollTop = 150; }")
+    (title, column), (title_before, column_before) = [legend.bounding_box() for legend in legends], before
+    assert (title["x"], column["y"]) == (title_before["x"], column_before["y"])  # both stay in sight
     other = OTHER[language]
     page.get_by_role("radio", name=NAMES[other]).click()
     expect(page.get_by_text(text("compare.look_steps", other))).to_be_visible(timeout=WAIT)
