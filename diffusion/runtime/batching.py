@@ -42,7 +42,7 @@ MUCH_WORK = 1e12  # operations: callers who need more are alike, and take turns
 
 
 class Bound(NamedTuple):
-    """What a model's calls are held to: the images of a batch, and whether one image takes its ``large`` network long."""
+    """What a model's calls are held to: the images of a batch; and whether one image takes a ``large`` network long."""
 
     images: int | None = None
     large: bool = False
@@ -129,7 +129,7 @@ class BatchingService:
                 call.finish()
 
     def _next(self, than: float | None = None) -> dict[Call, int]:
-        """Takes the next batch of those who wait, if any; ``than``: only of small calls of callers who need less work."""
+        """Takes the next batch of those who wait, if any; ``than``: of small calls of callers who need less work."""
         self._waiting = [call for call in self._waiting if not call.result.done()]  # but for those who were stopped
         waiting = self._waiting
         if than is not None:
