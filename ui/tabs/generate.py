@@ -88,6 +88,11 @@ class GenerateTab:
                 gr.Radio(seed_modes("en"), value="random", min_width=150, elem_id="seed-mode"),
                 label="generate.seed_mode",
             )
+        with gr.Row(elem_classes="lab-pair lab-noises"):
+            self.noises = {
+                name: self.say(gr.Button(size="sm", min_width=100, elem_id=name), value=f"generate.{name}")
+                for name in ("new_noise", "same_noise")
+            }
         with gr.Row(elem_classes="lab-pair lab-model"):
             models = self.choices.models("en")
             self.add(
@@ -177,6 +182,8 @@ class GenerateTab:
         restored.success(fn=None, js=in_browser("lab.generateView.restored()"))
         for event in (chosen, guided, found, restored):
             choose(event.then, "tiles", inputs("model", "classifier"), outputs)
+        for name, function in {"new_noise": "newNoise", "same_noise": "sameNoise"}.items():
+            self.noises[name].click(fn=None, js=in_browser(f"lab.{function}()"), outputs=controls["seed"])
         self.player.submit(fn=None, **updating("lab.choices.take()", outputs))
         dragged = [name for name in controls if isinstance(controls[name], gr.Slider)]
         moved = ["label", "seed", *dragged]

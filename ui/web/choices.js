@@ -5,6 +5,7 @@
 
 const MODEL = ["model", "settings"]; // questions that are about another model
 const BESIDE = ["tiles", "reload", "fetched", "arrived"]; // questions that take long: no other answer waits for theirs
+const LIVE_KEEPS = /^(label|seed|seed_mode|num_images|live|hub|notice)$|_note$/;
 const SET_WITH = { steps_by_hand: "steps" }; // that a value was typed is set with the value
 
 export class Choices {
@@ -20,6 +21,7 @@ export class Choices {
     this.drawn = ""; // what the tiles show samples of
     this.asked = new Map(); // how often each question was asked
     this.order = Promise.resolve(); // until all answers before have taken effect
+    this.beforeLive = null; // the values of before live sampling chose a model, and that model: { values, model }
     this.taken = 0; // how often `take` was called
     this.waiting = []; // updates by name that the page has still to take
   }
@@ -34,11 +36,13 @@ export class Choices {
   // A promise of what is wanted of an answer once its turn has come, as updates by name: they must take effect at once.
   async request(what, values = {}) {
     const tiles = `${values.model} ${values.classifier}`;
+    if (what === "live" && !values.live) return this.afterLive();
     if (what === "model" && values.model === this.model) return {}; // it was set up by what has chosen it
     if (what === "tiles" && this.drawn === tiles) return {};
     if (MODEL.includes(what)) this.begin(values.model);
     if (what === "classifier") this.labels++;
     const { models, labels, turn } = this;
+    const own = { ...this.values, model: this.model };
     const number = (this.asked.get(what) ?? 0) + 1;
     this.asked.set(what, number);
     const before = BESIDE.includes(what) ? null : this.order;
@@ -47,6 +51,7 @@ export class Choices {
       if (this.asked.get(what) !== number || (what === "tiles" && labels !== this.labels)) return {};
       const updates = this.wanted(models === this.models ? answer : onAllModels(answer), since);
       if (what === "restore") this.restored(updates);
+      if (what === "live" && updates.model?.value) this.beforeLive = { values: own, model: updates.model.value };
       if (what === "tiles" && updates.label) this.drawn = tiles;
       return updates;
     });
@@ -126,6 +131,16 @@ export class Choices {
       updates[name] = { __type__: "update", ...updates[name], value };
     }
     return updates;
+  }
+
+  // Live sampling has ended: the model of before comes back with its settings, unless another was chosen meanwhile. The
+  // label, the noise and the number of images stay.
+  async afterLive() {
+    const { beforeLive } = this;
+    this.beforeLive = null;
+    if (!beforeLive || beforeLive.model !== this.model) return {};
+    const back = Object.entries(beforeLive.values).filter(([name]) => !LIVE_KEEPS.test(name));
+    return this.put({ ...Object.fromEntries(back), label: this.values.label });
   }
 
   // Values that were restored count as a hand's. Throws where nothing was restored.

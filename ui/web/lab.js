@@ -15,6 +15,7 @@
 //   lab.generateView.given, .restored()   values on their way into the controls (generate_view.js)
 //   lab.link, lab.openLink()           the view that the page's address stands for, or null (link.js); show it, or the tour
 //   lab.choices.set(name, value), .request(what, values), .take(), .restore(model)    what was chosen (choices.js)
+//   lab.newNoise(), .sameNoise()       another seed, or that of the picture on show
 //   lab.inOrder(names, updates)        updates by name as Gradio takes them
 //   lab.seeds.next(mode, shown), .giveBack()                       the seeds of runs (seeds.js)
 
@@ -76,6 +77,8 @@ lab.choices = new Choices({
 });
 lab.choices.restore = restore;
 lab.seeds = new Seeds(lab.choices);
+lab.newNoise = () => followed(lab.seeds.set());
+lab.sameNoise = () => followed(lab.seeds.set(lab.generateView.state.run?.seed));
 lab.inOrder = inOrder;
 
 lab.language = () => words.language;
@@ -167,6 +170,12 @@ const captionActs = {
   use: async (settings) => lab.choices.give(await lab.choices.put({ classifier: "", ...settings })),
   copy: async (_, line) => (await share).copy(line, "caption.copied"),
 };
+
+// Live sampling follows the seed.
+function followed(seed) {
+  lab.live.move(lab.live.model, { seed });
+  return seed;
+}
 
 // Generate can be pressed again, also where Gradio does nothing any more.
 function release(state) {

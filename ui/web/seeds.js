@@ -28,6 +28,12 @@ export class Seeds {
     return seed;
   }
 
+  // Another seed, or that of a picture, as a hand sets one. Returns it.
+  set(seed = randomSeed()) {
+    this.choices.set("seed", seed);
+    return seed;
+  }
+
   // The last run came to nothing. Returns what the field shows again; nothing where a hand has set it meanwhile.
   giveBack() {
     const { before } = this;

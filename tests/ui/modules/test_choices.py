@@ -148,3 +148,16 @@ def test_seeds_are_a_hands_or_new_and_none_is_used_for_nothing(choices: Page):
     choices.evaluate("seeds.next('random', 42); choices.set('seed', 43)")
     assert choices.evaluate("seeds.giveBack() ?? null") is None  # typed meanwhile
     assert choices.evaluate("seeds.next('random', 43)") == 43
+
+
+def test_after_live_sampling_the_model_of_before_comes_back(choices: Page):
+    choices.evaluate("choices.set('steps', 50); choices.set('label', '3')")
+    choices.evaluate("void request('live', { live: true, model: 'unet', label: '3' })")
+    answer(choices, 0, PETS | {"model": {"__type__": "update", "value": "pets", "choices": []}})
+    assert (shown(choices, "model"), shown(choices, "steps")) == ("pets", 9)
+    choices.evaluate("choices.set('label', 'cat'); choices.set('seed', 8)")
+    choices.evaluate("void request('live', { live: false, model: 'pets', label: 'cat' })")
+    answer(choices, 1, {"label": {"__type__": "update", "value": "5", "names": ["3", "5"]}, "steps": 14})
+    assert (shown(choices, "model"), shown(choices, "steps")) == ("unet", 50)
+    assert (shown(choices, "label"), choices.evaluate("choices.values.seed")) == ("5", 8)
+    assert choices.evaluate("choices.request('live', { live: false })") == {}
