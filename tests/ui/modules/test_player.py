@@ -27,6 +27,19 @@ def test_a_run_from_its_beginning_to_its_end(players: Page):
     players.wait_for_function("a.state.playback.mode === 'rest'")
 
 
+def test_a_slow_run_says_how_long_it_still_takes(players: Page):
+    begin(players, "one")
+    count = players.locator("#a [part=count]")
+    receive(players, message("one", [0], 40, seconds=0.0))
+    expect(count).to_have_text("0 / 40")  # nothing is known yet
+    receive(players, message("one", [1], 40, seconds=0.5))
+    expect(count).to_have_text("1 / 40")
+    receive(players, message("one", [10], 40, seconds=4.0))
+    expect(count).to_have_text("10 / 40 · about 12 s left")
+    receive(players, message("one", [39], 40, seconds=16.0))
+    expect(count).to_have_text("39 / 40")
+
+
 def test_frames_in_any_order_and_twice_are_put_in_their_places(players: Page):
     begin(players, "one")
     receive(players, message("one", [0, 3], 4), message("one", [1, 3, 2], 4), message("one", [4], 4, done=True))

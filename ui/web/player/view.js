@@ -7,6 +7,9 @@ import { NoiseTrack } from "./noise_track.js";
 import { noiseShare } from "./run.js";
 import { SheetCanvas } from "./sheet_canvas.js";
 
+const SETTLED = 1; // seconds of computing after which its pace is known
+const SLOW = 3; // seconds that are worth a word
+
 export class PlayerView {
   constructor(root, state, words, acts) {
     Object.assign(this, { root, state, words });
@@ -53,7 +56,7 @@ export class PlayerView {
     this.root.toggleAttribute("data-long", phase === "waiting" && state.waitsLong);
     if (run) this.root.dataset.frames = run.frames.length;
     setText(part.status, this.status());
-    const count = { running: () => `${run.step} / ${run.total}`, live: () => `${Math.round(1000 * run.seconds)} ms` };
+    const count = { running: () => `${run.step} / ${run.total}${this.left()}`, live: () => `${Math.round(1000 * run.seconds)} ms` };
     setText(part.count, phase in count ? count[phase]() : "");
     part.banner.hidden = state.error === "";
     setText(part.banner, state.error);
@@ -124,6 +127,13 @@ export class PlayerView {
     if (phase === "live") return words.text("status.live");
     if (phase === "finished") return words.text("status.finished", { seconds: run.seconds.toFixed(2) });
     return "";
+  }
+
+  // How long a slow run still takes, by the steps that it has computed.
+  left() {
+    const { step, total, seconds } = this.state.run;
+    const left = step > 0 ? (seconds / step) * (total - step) : 0;
+    return seconds > SETTLED && left > SLOW ? ` · ${this.words.text("status.left", { seconds: Math.ceil(left) })}` : "";
   }
 
   // The classifications of the images as a sentence; "" where there are none.
