@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from diffusion.runtime.callers import Caller, calling, current_caller
-from ui.tabs.run_buttons import LONGEST_NAME, REMEMBERED, Stops, stopping
+from ui.tabs.run_buttons import LONGEST_NAME, REMEMBERED, Stops, counting_messages, stopping
 
 
 @pytest.fixture
@@ -45,6 +45,18 @@ def test_a_run_that_is_stopped_in_the_queue_does_not_begin(stops):
     stops.add("late")
     assert list(stops.heeded(lambda values: begun.append(values) or (_ for _ in ()))({"run": "late"})) == []
     assert begun == []
+
+
+def test_messages_are_counted_while_a_run_is_under_way(stops):
+    generate, sent = stops.heeded(counting([])), counting_messages(stops)
+    one, other = generate({"run": "one"}), generate({"run": "one"})  # anyone may choose a name
+    next(one)
+    next(one)
+    assert (sent("one"), sent("nobody"), sent(["one"])) == (2, None, None)
+    next(other)
+    assert list(other) == ["one 1", "one 2"]
+    assert list(one) == ["one 2"]
+    assert sent("one") is None
 
 
 def test_closing_closes(stops):

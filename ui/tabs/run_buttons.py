@@ -93,11 +93,12 @@ class Stops:
             name = str(values.get("run"))[:LONGEST_NAME]
             if name in self.names:
                 return
-            self.callers[name], self.sent[name] = current_caller(), 0
+            self.callers[name] = current_caller()
+            self.sent[name] = sent = 0  # another run may have the same name, which anyone may choose
             try:
                 with closing(generate(values | {"run": name})) as results:  # type: ignore[type-var]  # it is a generator
                     while name not in self.names and (result := next(results, None)) is not None:
-                        self.sent[name] += 1
+                        self.sent[name] = sent = sent + 1
                         yield result
             except Stopped:
                 return
