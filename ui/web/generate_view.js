@@ -24,8 +24,9 @@ export class GenerateView {
       if (phase !== "finished" || run === last || !run.done || run.example || run.live) return;
       last = run;
       const { x } = run.frames.at(-1);
-      const [{ step, ...values }] = await Promise.all([this.values(), x.ready]);
-      if (!run.closed) tell(values, x.bitmap);
+      const { step, ...values } = this.values() ?? {};
+      await x.ready;
+      if (!run.closed && values.model !== undefined) tell(values, x.bitmap);
     });
   }
 
@@ -55,16 +56,14 @@ export class GenerateView {
 
   // ---- settings ----------------------------------------------------------------------------------------------------
 
-  // All that is recorded of the run on show, once that is complete, and the step; null before.
-  async record() {
+  // All that is recorded of the run on show, and the step; null where there is none.
+  record() {
     const { run, frame, atEnd } = this.state;
-    if (!run?.done) return null;
-    const { settingsOf } = await import("./share/png_settings.js");
-    return { ...(await settingsOf(new Blob([run.png]))), ...(atEnd ? {} : { step: frame.step }) };
+    return run?.settings ? { ...run.settings, ...(atEnd ? {} : { step: frame.step }) } : null;
   }
 
-  async values() {
-    const record = await this.record();
+  values() {
+    const record = this.record();
     return record && Object.fromEntries(Object.entries(record).filter(([name]) => !MEASURED.includes(name)));
   }
 

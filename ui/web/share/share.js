@@ -73,12 +73,19 @@ class Share {
 
   // name: of one of the tab's files.
   async save(tab, name) {
-    if (!(await tab.files[name]())) this.notice.show(this.words.text("share.no_video"));
+    if ((await this.valuesOf(tab)) && !(await tab.files[name]())) this.notice.show(this.words.text("share.no_video"));
   }
 
   async copyLink(tab, hide = []) {
-    const values = await tab.values();
+    const values = await this.valuesOf(tab);
     if (values) await this.copy(linkTo({ tab: tab.name, values, hide }, this.address()), "share.link_copied");
+  }
+
+  // The settings of what a tab shows, or nothing where there is nothing yet, which is said.
+  async valuesOf(tab) {
+    const values = await tab.values();
+    if (!values) this.notice.pass(this.words.text("share.nothing"));
+    return values;
   }
 
   async showAbout() {
@@ -95,12 +102,12 @@ class Share {
   }
 
   async showClass(tab) {
-    const values = await tab.values();
+    const values = await this.valuesOf(tab);
     if (values) this.class.show(tab, values);
   }
 
   async showCode(tab) {
-    const values = await tab.values();
+    const values = await this.valuesOf(tab);
     const code = values && (await this.ask("code", { tab: tab.name, values }));
     if (code) this.code.show(code);
   }
