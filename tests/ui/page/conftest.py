@@ -40,7 +40,7 @@ def place(tmp_path_factory) -> Path:
 @pytest.fixture(scope="package")
 def url(place: Path):
     """Where ``python app.py`` responds."""
-    with running_app(place, "--model", "tiny") as (address, _):
+    with running_app(place, "--model", "tiny", DIGIT_DIFFUSION_PRECISION="fp32") as (address, _):
         yield address
 
 

@@ -72,6 +72,7 @@ def test_a_saved_picture_dropped_on_the_page_is_drawn_again(page: Page, open_pag
 
 def test_a_picture_of_the_command_line_is_drawn_again(page: Page, place: Path, tmp_path, monkeypatch, capfd):
     monkeypatch.chdir(place)
+    monkeypatch.setenv("DIGIT_DIFFUSION_PRECISION", "fp32")
     path = tmp_path / "command.png"
     options = "--model runs/paint/model --label sea --num-images 6 --sampler heun --steps 3 --seed 5 --guidance-scale 3"
     assert main([*options.split(), "--output", str(path)]) == 0
@@ -81,7 +82,8 @@ def test_a_picture_of_the_command_line_is_drawn_again(page: Page, place: Path, t
     drawn = tmp_path / "drawn.png"
     drawn.write_bytes(sheet(page))
     with Image.open(path) as ours, Image.open(drawn) as theirs:
-        assert np.array_equal(np.asarray(ours), np.asarray(theirs))
+        difference = np.abs(np.asarray(ours).astype(int) - np.asarray(theirs))
+    assert difference.max() <= 1  # to rounding: the page's batches are of another size
     expect(tile(page, "sea")).to_have_attribute("aria-checked", "true")
 
 
