@@ -1,13 +1,14 @@
-"""Adversarial distillation: a student's samples are also judged beside real images.
+"""Adversarial distillation: a student's images are also judged beside its teacher's.
 
-    python -m train.run turbo --teacher unet --init-from turbo --adversarial-from 0 --learning-rate 2e-4
+    python -m train.run turbo --teacher unet --adversarial-from 0.2 --batch-size 64 --learning-rate 5e-4 --minutes 120
 
 A student of few steps cannot follow its teacher from noise to the very same image, and the squared error makes it
-answer with a mean of what is possible: haze, broken strokes. A discriminator asks for less and for more: not the
-teacher's image, but one that cannot be told from the data set's (Sauer et al. 2024, "Fast high-resolution image
-synthesis with latent adversarial diffusion distillation"). It consists of small heads on the feature maps that the
-teacher's network has of an image at a random noise level, so it has little to learn, and it sees strokes at high noise,
-edges at low noise; and of one more on the shares of grey levels, which a network made for denoising hardly looks at.
+answer with a mean of what is possible: haze, broken strokes. A discriminator asks for less and for more: not for that
+image, but for one that cannot be told from those that the teacher samples with the same label and guidance scale
+(``train.teacher_samples``; Sauer et al. 2024, "Fast high-resolution image synthesis with latent adversarial diffusion
+distillation"). It consists of small heads on the feature maps that the teacher's network has of an image at a random
+noise level, so it has little to learn, and it sees strokes at high noise, edges at low noise; and of one more on the
+shares of grey levels, which a network made for denoising hardly looks at.
 The student's own steps are unrolled, as in sampling, and the gradient goes through all of them.
 
 Both are trained at once, with one loss: the heads see the student's images as constants, the student sees the heads as
@@ -46,6 +47,7 @@ NOISIEST = 0.6  # the largest time at which an image is judged; small ones are m
 NEAR = 0.02  # the standard deviation of a small change of an image
 STEADINESS = 400.0  # the weight of what that changes in the discriminator's logits
 HEAD_WIDTH = 64
+TYPICAL_SCALE = 4.0  # of guidance
 BINS = 16  # classes of grey levels
 GREY = 1 / 64  # two levels that differ by less than this share of their range are hardly told apart
 
@@ -59,14 +61,16 @@ class Discriminator(nn.Module):
         super().__init__()
         self.heads = nn.ModuleList(Head(width, num_classes) for width in widths)
 
-    def forward(self, maps: list[Tensor], labels: Tensor | None) -> Tensor:
-        """Maps (N, C, h, w), labels (N,) with -1 for none, or None -> logits (N, number of heads)."""
-        labels = torch.full((len(maps[0]),), NULL_LABEL, device=maps[0].device) if labels is None else labels
-        return torch.stack([head(h, labels) for head, h in zip(self.heads, maps, strict=True)], dim=1)
+    def forward(self, maps: list[Tensor], condition: Condition) -> Tensor:
+        """Maps (N, C, h, w), with their labels and guidance scales, if there are any -> logits (N, number of heads)."""
+        n, device = len(maps[0]), maps[0].device
+        labels = torch.full((n,), NULL_LABEL, device=device) if condition.labels is None else condition.labels
+        scales = torch.zeros(n, device=device) if condition.guidance_scale is None else condition.guidance_scale
+        return torch.stack([head(h, labels, scales) for head, h in zip(self.heads, maps, strict=True)], dim=1)
 
 
 class Head(nn.Module):
-    """Of one feature map; with a projection of the label (Miyato & Koyama 2018)."""
+    """Of one feature map; with a projection of label and guidance scale (Miyato & Koyama 2018)."""
 
     def __init__(self, width: int, num_classes: int):
         super().__init__()
@@ -77,17 +81,21 @@ class Head(nn.Module):
         )
         self.logit = nn.Conv2d(HEAD_WIDTH, 1, 3, padding=1)
         self.label = nn.Embedding(num_classes + 1, HEAD_WIDTH)
-        nn.init.zeros_(self.label.weight)
+        self.scale = nn.Linear(1, HEAD_WIDTH)
+        for weight in (self.label.weight, self.scale.weight, self.scale.bias):
+            nn.init.zeros_(weight)
 
-    def forward(self, h: Tensor, labels: Tensor) -> Tensor:
+    def forward(self, h: Tensor, labels: Tensor, scales: Tensor) -> Tensor:
         h = self.hidden(h)
-        projection = (h * self.label(labels % self.label.num_embeddings)[:, :, None, None]).mean(1, keepdim=True)
+        given = self.label(labels % self.label.num_embeddings) + self.scale(scales[:, None] / TYPICAL_SCALE)
+        projection = (h * given[:, :, None, None]).mean(1, keepdim=True)
         return (self.logit(h) + projection).float().mean((1, 2, 3))
 
 
 @dataclass(frozen=True)
 class AdversarialDistillation:
-    """A loss with the signature of those in ``diffusion.losses``, whose ``discriminator`` is trained with the model."""
+    """A loss with the signature of those in ``diffusion.losses``, whose ``discriminator`` is trained with the model. In
+    it the teacher's images are the "real" ones."""
 
     distillation: Distillation
     discriminator: Discriminator
@@ -101,13 +109,11 @@ class AdversarialDistillation:
         return self if progress >= self.begins else self.distillation
 
     def __call__(self, denoiser: Denoiser, x0: Tensor, condition: Condition, t: Tensor, eps: Tensor) -> Tensor:
-        """x0 (N, C, H, W): real images with their condition; eps: the start of as many sampled ones of that condition;
-        t is not used -> (N,) float32."""
+        """x0 (N, C, H, W): the teacher's images with their condition; eps: the start of as many of the student's, of
+        that condition; t is not used -> (N,) float32."""
         part = slice(-(-len(x0) // DISTILLED))
         distilled = self.distillation(denoiser, x0[part], condition.rows(part), t[part], eps[part])
-        most = self.distillation.max_guidance
-        scale = None if most is None else torch.empty(len(eps), device=eps.device).uniform_(1, most)
-        sampled = self.as_seen(self.sampled(denoiser, eps, replace(condition, guidance_scale=scale)))
+        sampled = self.as_seen(self.sampled(denoiser, eps, condition))
 
         judged_t = judged_times(len(x0), denoiser.process.t_min)
         (real_x, level), (x, _) = (
@@ -116,24 +122,24 @@ class AdversarialDistillation:
         with torch.autocast(x0.device.type, torch.bfloat16, enabled=self.bfloat16):
             maps = self.feature_maps(x, sampled, level, condition)
             detached = {name: weight.detach() for name, weight in self.discriminator.named_parameters()}
-            judged = functional_call(self.discriminator, detached, (maps, condition.labels))
+            judged = functional_call(self.discriminator, detached, (maps, condition))
             told_apart = self.told_apart(x0, real_x, [h.detach() for h in maps], level, condition)
         return distilled.mean() + (WEIGHT * nn.functional.softplus(-judged) + told_apart).mean(1)
 
     def told_apart(self, x0: Tensor, x: Tensor, fake_maps: list[Tensor], level: Level, condition: Condition) -> Tensor:
-        """The discriminator's own loss, (N, number of heads): samples are not real, and neither is a real image with
-        the label of another (Reed et al. 2016); and its logits change little with the image (Lin et al. 2025,
-        approximated R1), or it would soon be sure of itself and the student have nothing to learn from."""
+        """The discriminator's own loss, (N, number of heads): the student's images are not real, and neither is one of
+        the teacher's with the label of another (Reed et al. 2016); and its logits change little with the image (Lin et
+        al. 2025, approximated R1), or it would soon be sure of itself and the student have nothing to learn from."""
         others = other_labels(condition)
         with torch.no_grad():
             real_maps = self.feature_maps(x, x0, level, condition)
             near_maps = self.feature_maps(x + NEAR * torch.randn_like(x), x0, level, condition)
             mislabelled_maps = self.feature_maps(x, x0, level, others)
-        real, near, fake = (self.discriminator(h, condition.labels) for h in (real_maps, near_maps, fake_maps))
+        real, near, fake = (self.discriminator(h, condition) for h in (real_maps, near_maps, fake_maps))
         loss = nn.functional.softplus(-real) + nn.functional.softplus(fake) + STEADINESS * (real - near).square()
         if condition.labels is None or others.labels is None:
             return loss
-        mislabelled = nn.functional.softplus(self.discriminator(mislabelled_maps, others.labels))
+        mislabelled = nn.functional.softplus(self.discriminator(mislabelled_maps, others))
         return loss + mislabelled * (others.labels != condition.labels)[:, None] / 2
 
     def sampled(self, denoiser: Denoiser, eps: Tensor, condition: Condition) -> Tensor:
@@ -194,7 +200,7 @@ def adversarial_distillation(teacher: Model, student: Model, begins: float) -> A
 
     def features(x: Tensor, level: Level, condition: Condition) -> list[Tensor]:
         x, t = preconditioned(teacher.process, x, level, torch.float32)
-        return network.feature_maps(x, t, condition)
+        return network.feature_maps(x, t, replace(condition, guidance_scale=None))
 
     config: ModelConfig = student.config
     image = torch.zeros(1, *config.image_shape, device=device)

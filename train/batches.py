@@ -36,6 +36,7 @@ class Batches:
         self, data: Dataset, model: Model, training: TrainConfig, process_index: int = 0, num_processes: int = 1
     ):
         self.images, self.labels = data.images.to(model.device), data.labels.to(model.device)
+        self.scales = None if data.guidance_scales is None else data.guidance_scales.to(model.device)
         self.model, self.training = model, training
         self.share = slice(process_index, None, num_processes)  # interleaved, as the times of a batch are in order
 
@@ -52,7 +53,8 @@ class Batches:
             labels = drop_labels(self.labels[indices], self.training.label_dropout, random)[share]
         x0 = self.images[indices[share]].to(torch.float32, memory_format=torch.channels_last).div_(127.5).sub_(1)
         low_res = None if config.low_res_size is None else downscaled(x0, config.low_res_size)
-        return Batch(self.model.encode(x0), Condition(labels, low_res), t, eps)
+        scales = None if self.scales is None else self.scales[indices[share]]
+        return Batch(self.model.encode(x0), Condition(labels, low_res, scales), t, eps)
 
     def times(self, u: Tensor) -> Tensor:
         """Numbers u (n,), uniform in [0, 1], mapped to times from t_min to 1 with the distribution of

@@ -57,7 +57,7 @@ class Distillation:
         """eps (N, C, H, W) is the start of N trajectories with a condition; x0 and t are not used -> (N,) float32: the
         squared error of the parameterisation's target, the mean over the points of a trajectory."""
         scale = None if self.max_guidance is None else self.max_guidance * torch.rand(len(eps), device=eps.device)
-        condition = Condition.of(condition)
+        condition = replace(Condition.of(condition), guidance_scale=None)  # each part of it has its own
         x, t, target_x0 = self.training_points(denoiser, condition, eps, scale)
         level = denoiser.process.level(t)
         num_points = len(x) // len(eps)  # of a trajectory

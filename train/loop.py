@@ -33,7 +33,8 @@ from train.output.model_card import model_card
 from train.output.run_directory import CHECKPOINTS, MODEL, SAMPLES, check_not_started
 from train.output.sample_sheets import network_evaluations, sample_sheet
 from train.schedule import PeriodicTask, Schedule
-from train.stopped import TrainingStopped, resume_command
+from train.stopped import TrainingStopped, is_finite, means, resume_command
+from train.teacher_samples import teacher_samples
 
 FUSED = ("cpu", "cuda", "mps", "xpu")  # devices where AdamW has a fused kernel
 INITIAL_STATE: dict[str, Any] = {"step": 0, "images": 0, "seconds": 0.0, "loss": None, "pending": [], "finished": None}
@@ -86,6 +87,8 @@ def train(config: RunConfig, data: Dataset, run_dir: Path, accelerator: Accelera
         return run_dir / MODEL
     if main:
         check_disk(run_dir, model.network)
+    if adversarial is not None and teacher is not None:
+        data = teacher_samples(teacher, data, config.model.max_guidance, run_dir, accelerator)
     step, last_loss = state["step"], state["loss"]
     images = state.get("images", step * training.batch_size)  # seen; the size of a batch may change when resuming
     # loss and gradient norm of the steps since the last row of metrics
@@ -239,22 +242,3 @@ def copy_weights(ref: str, model: Model) -> None:
         model.network.load_state_dict(source.network.state_dict())
     except RuntimeError:
         raise InputError("training.weights_do_not_fit", ref=ref) from None
-
-
-def is_finite(pending: list[Tensor]) -> bool:
-    """Whether every loss and gradient norm since the last row of metrics is finite."""
-    return not pending or bool(torch.stack(pending).isfinite().all())
-
-
-def means(pending: list[Tensor], step: int, training: TrainConfig, run_dir: Path) -> tuple[float, float]:
-    """Mean loss and mean gradient norm of some steps. Raises ``TrainingStopped`` where they are not finite."""
-    loss, grad_norm = torch.stack(pending).double().mean(0).tolist()
-    if not is_finite(pending):
-        lower = f"--learning-rate {training.learning_rate / 4:.2g}"
-        raise TrainingStopped(
-            f"The loss is no longer finite (steps {step - len(pending) + 1} to {step}), so the run was stopped; the "
-            f"last good model is in {run_dir / MODEL}. To continue from there more slowly: "
-            f"{resume_command(training, run_dir, lower)}",
-            code=1,
-        )
-    return loss, grad_norm

@@ -8,11 +8,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
+import torch
+from torch import Tensor
+
 from diffusion.io.files import DISK_FULL
 from diffusion.runtime.memory import is_out_of_memory
 from train.config import TrainConfig
 from train.output.checkpoints import checkpoints
-from train.output.run_directory import CHECKPOINTS
+from train.output.run_directory import CHECKPOINTS, MODEL
 
 
 class TrainingStopped(Exception):
@@ -82,3 +85,22 @@ def signals_raised() -> Iterator[None]:
     finally:
         for number, before in handled.items():
             signal.signal(number, before)
+
+
+def is_finite(pending: list[Tensor]) -> bool:
+    """Whether every loss and gradient norm since the last row of metrics is finite."""
+    return not pending or bool(torch.stack(pending).isfinite().all())
+
+
+def means(pending: list[Tensor], step: int, training: TrainConfig, run_dir: Path) -> tuple[float, float]:
+    """Mean loss and mean gradient norm of some steps. Raises ``TrainingStopped`` where they are not finite."""
+    loss, grad_norm = torch.stack(pending).double().mean(0).tolist()
+    if not is_finite(pending):
+        lower = f"--learning-rate {training.learning_rate / 4:.2g}"
+        raise TrainingStopped(
+            f"The loss is no longer finite (steps {step - len(pending) + 1} to {step}), so the run was stopped; the "
+            f"last good model is in {run_dir / MODEL}. To continue from there more slowly: "
+            f"{resume_command(training, run_dir, lower)}",
+            code=1,
+        )
+    return loss, grad_norm

@@ -23,7 +23,7 @@ def setup(teacher=None, **student):
     loss = adversarial_distillation(teacher, student, 0.0)
     generator = torch.Generator().manual_seed(0)
     x0 = student.encode(torch.rand(N, 1, 8, 8, generator=generator) * 2 - 1)
-    condition = Condition(torch.tensor([0, 1, 2, 3, 4, -1]))
+    condition = Condition(torch.tensor([0, 1, 2, 3, 4, -1]), None, torch.full((N,), 2.0))
     return loss, student, teacher, (x0, condition, torch.rand(N), torch.randn(N, 1, 8, 8, generator=generator))
 
 
@@ -56,7 +56,7 @@ def test_each_learns_from_its_own_term_alone(monkeypatch):
         torch.testing.assert_close(found[1.0][0][name], gradient)
     x0, condition, t, eps = batch
     distilled = tiny_model(network=ONE_PASS, sampler="turbo")
-    part = slice(1)
+    part, condition = slice(1), replace(condition, guidance_scale=None)
     torch.manual_seed(3)
     loss.distillation(denoiser_of(distilled), x0[part], condition.rows(part), t[part], eps[part]).mean().backward()
     own = gradients(distilled.network)

@@ -23,6 +23,7 @@ class Dataset:
     labels: torch.Tensor  # (N,) int64
     label_names: list[str]
     fingerprint: str = ""  # of what it was read from, to notice when that changes; "" is unknown
+    guidance_scales: torch.Tensor | None = None  # (N,), where a model has sampled the images with them
 
 
 def sized(own: int, sizing: Sizing) -> int:
