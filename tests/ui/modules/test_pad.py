@@ -12,6 +12,7 @@ from tests.ui.modules.conftest import empty_page
 
 ASSETS = "assets/digits-test.png"
 SIDE = 280
+NEXT_FRAME = "new Promise((resume) => requestAnimationFrame(() => requestAnimationFrame(resume)))"
 
 
 @pytest.fixture
@@ -21,9 +22,12 @@ def pad(browser: Browser, address: str):
     page.evaluate("""async () => {
         const { Pad } = await import("/web/pad/pad.js");
         window.images = [];
+        window.lifted = 0;
+        addEventListener("pointerup", () => lifted++);
         const random = async () => Uint8Array.from({ length: 784 }, (_, i) => (i % 28 > 10 && i % 28 < 17 ? 200 : 0));
         const onChange = (bytes) => images.push(bytes && btoa(String.fromCharCode(...bytes)));
         document.body.style.height = "3000px";
+        for (const name of ["a", "b"]) document.getElementById(name).style.width = "auto"; // as wide as the phone
         for (const name of ["pad", "player"]) {
             const link = Object.assign(document.createElement("link"), { rel: "stylesheet", href: `/web/${name}.css` });
             const loaded = new Promise((resume) => link.addEventListener("load", resume));
@@ -38,20 +42,22 @@ def pad(browser: Browser, address: str):
 
 def image(page: Page) -> np.ndarray | None:
     """What the pad gives now, (28, 28)."""
-    page.evaluate("new Promise((resume) => requestAnimationFrame(() => requestAnimationFrame(resume)))")
+    page.evaluate(NEXT_FRAME)
     given = page.evaluate("images.at(-1) ?? null")
     return None if given is None else np.frombuffer(b64decode(given), np.uint8).reshape(28, 28).astype(int)
 
 
 def touch(page: Page, *points: tuple[float, float]) -> None:
     """A stroke by a finger, through these points of the paper (0 to 1)."""
-    box = page.locator("[part=paper]").bounding_box()
+    page.evaluate(NEXT_FRAME)  # a finger meets what is on the screen
+    box, lifted = page.locator("[part=paper]").bounding_box(), page.evaluate("lifted")
     assert box is not None
     places = [{"x": box["x"] + x * box["width"], "y": box["y"] + y * box["height"]} for x, y in points]
     session = page.context.new_cdp_session(page)
     for kind, place in zip(["touchStart", *["touchMove"] * (len(places) - 1)], places, strict=True):
         session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [place]})
     session.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    page.wait_for_function("(before) => lifted > before", arg=lifted)
 
 
 def test_a_finger_draws_and_the_page_stays(pad: Page):
@@ -59,7 +65,7 @@ def test_a_finger_draws_and_the_page_stays(pad: Page):
     touch(pad, (0.25, 0.2), (0.25, 0.5), (0.25, 0.9))
     drawn = image(pad)
     assert drawn is not None
-    assert pad.evaluate("scrollY") == 0
+    assert pad.evaluate("[scrollX, scrollY]") == [0, 0]
     assert drawn[8:24, 7].min() > 200
     assert drawn[:, 14:].max() == 0
     rows = drawn[14]

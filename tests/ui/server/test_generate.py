@@ -43,7 +43,7 @@ def test_the_images_are_the_models(client):
 
 def test_names_and_their_order_stay(client):
     endpoints = client.view_api(return_format="dict", print_info=False)["named_endpoints"]
-    assert sorted(endpoints) == ["/fork", "/generate", "/noise"]
+    assert sorted(endpoints) == ["/compare", "/fork", "/generate", "/noise"]
     parameters = endpoints["/generate"]["parameters"]
     assert [parameter["parameter_name"] for parameter in parameters] == NAMES + LATER
     assert all(parameter["parameter_has_default"] for parameter in parameters)
