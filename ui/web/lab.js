@@ -234,8 +234,9 @@ function inTime(promise) {
 // The branches of the run on show, made when somebody first wants one.
 let made = null;
 function forks() {
-  const { stopRun, queueSize, state } = lab.player;
-  made ??= import("./fork/forks.js").then(({ Forks }) => new Forks(page.forks, state, words, { stopRun, queueSize }));
+  const { stopRun, queueSize, connectionLost, state } = lab.player;
+  const connection = { stopRun, queueSize, connectionLost };
+  made ??= import("./fork/forks.js").then(({ Forks }) => new Forks(page.forks, state, words, connection));
   return made;
 }
 lab.forks = { end: (broken) => forks().then((all) => all.end(broken)) };

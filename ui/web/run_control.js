@@ -12,7 +12,7 @@ export class RunControl {
   // has ended; for queueSize see gradio_workarounds.js; connectionLost(): a promise of whether the page does nothing
   // any more; release() gives its buttons back;
   // loadAgain() loads the page again and begins a run there; onBegin() is called when a run begins.
-  constructor(state, words, { stopRun, sent, queueSize, connectionLost, release, loadAgain, onBegin = () => {}, delay = pause }) {
+  constructor(state, words, { stopRun, sent = async () => undefined, queueSize, connectionLost, release, loadAgain, onBegin = () => {}, delay = pause }) {
     Object.assign(this, { state, words, stopRun, sent, queueSize, connectionLost, release, loadAgain, onBegin, delay });
     this.name = ""; // of the last run
     this.deaf = false; // whether what the server sends does not arrive any more

@@ -25,9 +25,9 @@ export const MARKUP = `
     <select id="nz-model" class="dp-select" part="model"></select>
   </div>
 </div>
-<div class="lab-card nz-pad" part="pad-card" hidden><div part="pad"></div><p class="lab-note" data-text="noise.drawn"></p></div>
 <div class="dp-banner" role="alert" part="banner" hidden></div>
 <p class="lab-said" role="status" part="said"></p>
+<div class="lab-card nz-pad" part="pad-card" hidden><div part="pad"></div><p class="lab-note" data-text="noise.drawn"></p></div>
 <div class="lab-card nz-main">
   <div class="dp-track nz-track" data-setting="t">
     <canvas part="track"></canvas>

@@ -13,18 +13,19 @@ const MARKUP = `
   <button type="button" class="dp-pill" data-text="about.tour" part="tour"></button>`;
 
 export class About {
-  constructor(words) {
-    this.words = words;
+  // app: the app's element.
+  constructor(words, app) {
+    Object.assign(this, { words, app });
     this.dialog = new Dialog(words, "about.title", MARKUP, "sh-about");
     this.dialog.part.tour.addEventListener("click", () => {
       this.dialog.close();
-      openTab("generate");
-      new Tour(words);
+      openTab(app, "generate");
+      new Tour(words, app);
     });
   }
 
   open() {
-    const there = TABS.filter((id) => document.querySelector(`[data-tab-id="${id}"]`));
+    const there = TABS.filter((id) => this.app.querySelector(`[data-tab-id="${id}"]`));
     this.dialog.part.tabs.replaceChildren(...there.map((id) => this.section(id)));
     this.dialog.open();
   }
@@ -41,7 +42,7 @@ export class About {
     button.textContent = words.text("about.open");
     button.addEventListener("click", () => {
       this.dialog.close();
-      openTab(id);
+      openTab(this.app, id);
     });
     return section;
   }

@@ -19,7 +19,7 @@ export function mountShare({ element, server }, { words, tabs, lab }) {
 
 class Share {
   constructor(root, server, words, tabs, { own, root: app, base }) {
-    Object.assign(this, { server, words, tabs });
+    Object.assign(this, { server, words, tabs, app });
     this.address = () => (own ? location.href : base); // of the page
     root.innerHTML = MARKUP;
     const [notice, area] = root.children;
@@ -90,7 +90,7 @@ class Share {
 
   async showAbout() {
     const { About } = await import("./about.js");
-    this.about ??= new About(this.words);
+    this.about ??= new About(this.words, this.app);
     this.about.open();
   }
 
@@ -98,7 +98,7 @@ class Share {
     if (preferences.get("toured")) return;
     const { Tour } = await import("./tour.js");
     preferences.set("toured", true);
-    new Tour(this.words);
+    new Tour(this.words, this.app);
   }
 
   async showClass(tab) {

@@ -14,20 +14,21 @@ const RING = 6; // pixels of the ring around it
 const MARKUP = `<div class="sh-ring"></div>
   <div class="sh-tour" role="dialog" data-label="tour.name">
     <h3></h3><p></p>
-    <footer><span></span>
+    <div class="sh-steps"><span></span>
       <button type="button" class="dp-pill" data-text="tour.skip"></button>
-      <button type="button" class="dp-pill sh-main"></button></footer>
+      <button type="button" class="dp-pill sh-main"></button></div>
   </div>`;
 
 export class Tour {
-  constructor(words) {
-    this.words = words;
+  // app: the app's element.
+  constructor(words, app) {
+    Object.assign(this, { words, app });
     this.root = document.createElement("div");
     this.root.innerHTML = MARKUP;
     document.body.append(this.root);
     [this.ring, this.card] = this.root.children;
     [this.title, this.text] = this.card.children;
-    const [count, skip, next] = this.card.querySelector("footer").children;
+    const [count, skip, next] = this.card.querySelector(".sh-steps").children;
     Object.assign(this, { count, next, index: 0 });
     this.listening = new AbortController();
     const { signal } = this.listening;
@@ -47,7 +48,7 @@ export class Tour {
   }
 
   get target() {
-    return document.querySelector(STEPS[this.index][1]);
+    return this.app.querySelector(STEPS[this.index][1]);
   }
 
   write() {
