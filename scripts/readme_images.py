@@ -71,9 +71,9 @@ def photograph(page: Page, name: str, *parts: str) -> None:
     else:
         data = page.screenshot(full_page=True)
     small = BytesIO()
-    Image.open(BytesIO(data)).convert("RGB").quantize(256, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(
-        small, "PNG", optimize=True
-    )
+    Image.open(BytesIO(data)).convert("RGB").quantize(
+        256, Image.Quantize.MAXCOVERAGE, kmeans=1, dither=Image.Dither.NONE
+    ).save(small, "PNG", optimize=True)
     write_atomically(ASSETS / f"{name}.png", small.getvalue())
 
 

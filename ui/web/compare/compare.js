@@ -136,7 +136,7 @@ class CompareTab {
   // What rows and columns are.
   get corner() {
     const [rows, columns] = [this.plan.rows, this.plan.columns].map(({ setting }) => this.words.text(`settings.${setting}.label`));
-    return `${rows} ↓ ${columns} →`;
+    return `${rows}\u00a0↓ ${columns}\u00a0→`; // an arrow stays with its word
   }
 
   // Cells of these keys have come, or were here.
