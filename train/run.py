@@ -69,7 +69,7 @@ def parser() -> argparse.ArgumentParser:
         "--adversarial-from",
         type=float,
         metavar="SHARE",
-        help="with --teacher: from this share of the run on, its samples are also judged beside the teacher's (1: never)",
+        help="with --teacher: from this share of the run on, samples are also judged beside the teacher's (1: never)",
     )
     p.add_argument("--batch-size", type=int, metavar="N", help="images in a step, over all processes")
     p.add_argument("--optimizer", choices=["muon", "adamw"], help="default: the preset's own")
