@@ -35,6 +35,12 @@ def test_the_tour_is_left_at_once_and_is_in_nobodys_way(open_page):
     page = open_page(first_visit=True)
     card = page.locator(".sh-tour")
     expect(card).to_be_visible(timeout=WAIT)
+    tiles = page.locator("#tiles")
+    for display, count in (("none", 0), ("", 1)):  # it leaves with what it is about, and comes back with it
+        tiles.evaluate("(node, display) => { node.style.display = display; }", display)
+        if display:
+            page.evaluate("dispatchEvent(new Event('resize'))")
+        expect(card.filter(visible=True)).to_have_count(count)
     press_generate(page)
     page.keyboard.press("Escape")
     expect(card).to_have_count(0)

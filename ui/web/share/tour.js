@@ -10,6 +10,7 @@ const STEPS = [ // the key of its words, and where it points to
 ];
 const GAP = 12; // pixels between the place and the card
 const RING = 6; // pixels of the ring around it
+const LOOK = 200; // milliseconds until a place that is not on show is looked for again
 
 const MARKUP = `<div class="sh-ring"></div>
   <div class="sh-tour" role="dialog" data-label="tour.name">
@@ -63,11 +64,15 @@ export class Tour {
   }
 
   // The ring around the place; the card to its right, else below it or, where there is more room, above. Both leave with
-  // a place that is not on show.
+  // a place that is not on show, and come back with it: while it was made anew, say, or another tab was looked at.
   place() {
+    clearTimeout(this.looking);
     const box = this.target?.getBoundingClientRect();
     this.root.hidden = !box?.width;
-    if (this.root.hidden) return;
+    if (this.root.hidden) {
+      this.looking = setTimeout(() => this.place(), LOOK);
+      return;
+    }
     const { offsetWidth: width, offsetHeight: height } = this.card;
     const { clientWidth, clientHeight } = document.documentElement;
     move(this.ring, box.left - RING, box.top - RING);
@@ -82,6 +87,7 @@ export class Tour {
 
   end() {
     this.listening.abort();
+    clearTimeout(this.looking);
     this.root.remove();
   }
 }
