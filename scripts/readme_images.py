@@ -2,6 +2,7 @@
 of page, fork, compare, noise, denoising, systems."""
 
 import argparse
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -46,8 +47,7 @@ def visit() -> Iterator[Page]:
 def generate(page: Page, digit: str) -> None:
     page.get_by_role("radio", name=digit).click()
     page.get_by_role("button", name="Generate", exact=True).click()
-    page.get_by_text(FINISHED).wait_for(state="hidden")  # the example's
-    page.get_by_text(FINISHED).wait_for()
+    page.get_by_text(re.compile(f"{FINISHED}.*{digit}")).wait_for()  # the example's is of another
 
 
 def scrub_back(page: Page, steps: int) -> None:
