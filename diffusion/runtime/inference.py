@@ -2,9 +2,9 @@
 
 torch can do everything; OpenVINO, where it is installed and the machine has the instructions that it is made for, is
 faster. Which one runs a network is measured on this machine, with the network's own calls: after some seconds of use it
-is compiled in the background, both are timed once in turn, and runs that begin afterwards have the faster one. So
-nobody waits for a compiler, and a short command never meets it. Gradients, hooks, options (FreeU, skipped layers) and
-networks whose weights still change stay in torch.
+is compiled in the background, both are timed once in turn, and runs that begin afterwards have the faster one, if it
+computes the same. So nobody waits for a compiler, and a short command never meets it. Gradients, hooks, options (FreeU,
+skipped layers) and networks whose weights still change stay in torch.
 """
 
 import logging
@@ -32,6 +32,7 @@ IN_USE = 4.0  # seconds that a network has computed before it is compiled
 TRIALS = 3  # calls of each engine
 LONGEST = 0.3  # seconds of a call that may be used for them: nobody should notice the trial
 GAIN = 0.9  # of torch's time, which the other has to take at most
+CLOSE = 0.015  # of the output's norm: by more than that the two must not differ; bfloat16 alone is 0.005 or so
 
 
 def requested_engine() -> str:
@@ -152,16 +153,19 @@ class Compiled:
         threading.Thread(target=work, name="compiler").start()
 
     def compare(self, in_torch: Network, x: Tensor, t: Tensor, condition: Condition) -> None:
-        """Time both engines in turn, and keep the compiled network only where it is faster."""
+        """Time both engines in turn, and keep the compiled network only where it is faster, and as exact."""
         assert self.compiled is not None
         seconds: dict[Callable[..., Tensor], list[float]] = {in_torch: [], self.compiled: []}
+        outputs = []
         for _ in range(TRIALS + 1):  # the first call of each sizes its buffers
             for engine, times in seconds.items():
                 start = time.perf_counter()
-                engine(x, t, condition)
+                outputs.append(engine(x, t, condition).float())
                 times.append(time.perf_counter() - start)
         torch_seconds, compiled_seconds = (median(times[1:]) for times in seconds.values())
-        self.is_faster = compiled_seconds < GAIN * torch_seconds
+        *_, ours, theirs = outputs
+        is_close = bool((theirs - ours).norm() <= CLOSE * ours.norm())
+        self.is_faster = compiled_seconds < GAIN * torch_seconds and is_close
         if not self.is_faster:
             self.compiled = None
 

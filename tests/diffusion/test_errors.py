@@ -9,6 +9,7 @@ from diffusion.errors import ENGLISH, InputError, Message, option_name, shortene
 from diffusion.io.hub_errors import ALWAYS, FIRST, PULLING, PUSHING, ModelUnavailable
 from diffusion.settings import SETTINGS
 from diffusion.settings_schema import SCOPES
+from ui.lab.fork import UNFIT
 
 ROOT = Path(__file__).parents[2]
 SOURCES = [path for name in ("diffusion", "train", "ui") for path in sorted((ROOT / name).rglob("*.py"))]
@@ -16,6 +17,7 @@ CALLS = {"InputError", "Message", "ModelUnavailable"}
 FAMILIES = {  # codes that are put together where they are used
     "settings.": {setting.kind for setting in SETTINGS.values()},
     "settings.scope_": SCOPES.keys() - {"all"},
+    "fork.": UNFIT.keys(),
     "hub.": {name for _, _, name in (*FIRST, *PULLING, *PUSHING, *ALWAYS)},
 }
 

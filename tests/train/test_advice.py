@@ -173,7 +173,7 @@ def test_a_loss_that_is_not_finite(start, follow, monkeypatch):
 def test_a_terminal_that_is_closed(start, follow, monkeypatch):
     before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
     try:
-        fails(monkeypatch, 3, lambda: os.kill(os.getpid(), signal.SIGHUP))
+        fails(monkeypatch, 3, lambda: signal.raise_signal(signal.SIGHUP))
         status, sentence = start("--steps", 5, "--output-dir", "a b")
     finally:
         signal.signal(signal.SIGHUP, before)
@@ -187,7 +187,7 @@ def test_what_is_ignored_stays_ignored(start, monkeypatch):
     """As under nohup."""
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
-        fails(monkeypatch, 3, lambda: os.kill(os.getpid(), signal.SIGHUP))
+        fails(monkeypatch, 3, lambda: signal.raise_signal(signal.SIGHUP))
         assert start("--steps", 5)[0] == 0
     finally:
         signal.signal(signal.SIGHUP, before)
@@ -195,7 +195,7 @@ def test_what_is_ignored_stays_ignored(start, monkeypatch):
 
 
 def test_a_signal_before_the_first_step_leaves_nothing_behind(start, monkeypatch):
-    monkeypatch.setattr(run, "print_summary", lambda *_: os.kill(os.getpid(), signal.SIGTERM))
+    monkeypatch.setattr(run, "print_summary", lambda *_: signal.raise_signal(signal.SIGTERM))
     status, sentence = start("--steps", 5, "--output-dir", "mine")
     assert (status, sentence) == (143, "train.run: Stopped by SIGTERM.")
     assert not Path("mine").exists()

@@ -2,7 +2,6 @@
 
 import json
 import math
-import os
 import signal
 from functools import partial
 from itertools import pairwise
@@ -301,7 +300,7 @@ def test_distilling_lowers_the_loss_and_resuming_equals_not_stopping(begins, ref
     def stopping(self, step):
         update(self, step)
         if step == 13:
-            os.kill(os.getpid(), signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)
 
     monkeypatch.setattr(PowerFunctionEMA, "update", stopping)
     with pytest.raises(TrainingStopped):

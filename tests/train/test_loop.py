@@ -159,11 +159,11 @@ def test_metrics_have_a_row_for_every_five_steps_and_the_last(start):
 def test_resuming_equals_not_stopping(settings, start, monkeypatch):
     settings = {"steps": 30, **settings}
     whole = start("whole", **settings)
-    after(monkeypatch, 13, lambda: os.kill(os.getpid(), signal.SIGINT))
+    after(monkeypatch, 13, lambda: signal.raise_signal(signal.SIGINT))
     with pytest.raises(TrainingStopped, match="Stopped at step 13") as stopped:
         start("parts", **settings)
     assert stopped.value.code == 130
-    after(monkeypatch, 22, lambda: os.kill(os.getpid(), signal.SIGTERM))
+    after(monkeypatch, 22, lambda: signal.raise_signal(signal.SIGTERM))
     with pytest.raises(TrainingStopped, match="Stopped at step 22") as stopped:
         start("parts", **settings)
     assert stopped.value.code == 143
@@ -185,12 +185,12 @@ def test_a_complete_run_is_left_as_it_is_unless_it_gets_more_steps(start, capsys
 
 
 def test_a_damaged_checkpoint_gives_way_to_the_one_before(start, monkeypatch, capsys, tmp_path):
-    after(monkeypatch, 13, lambda: os.kill(os.getpid(), signal.SIGINT))
+    after(monkeypatch, 13, lambda: signal.raise_signal(signal.SIGINT))
     with pytest.raises(TrainingStopped):
         start(steps=20)
     newest = checkpoints(tmp_path / "run/checkpoints")[-1]
     newest.write_bytes(newest.read_bytes()[:1000])
-    after(monkeypatch, 11, lambda: os.kill(os.getpid(), signal.SIGINT))
+    after(monkeypatch, 11, lambda: signal.raise_signal(signal.SIGINT))
     with pytest.raises(TrainingStopped):
         start(steps=20)
     assert "cannot be read" in capsys.readouterr().err

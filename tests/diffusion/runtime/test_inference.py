@@ -20,6 +20,8 @@ SETTINGS = {"steps": 4, "sampler": "ddim"}
 
 TORCH = 1.0  # seconds of a call
 
+CLOSE = inference.CLOSE
+
 
 class Other:
     """In the place of a compiled network: it returns ones, after so many seconds."""
@@ -62,6 +64,7 @@ def other(monkeypatch):
     monkeypatch.setattr(inference, "installed", lambda: True)
     monkeypatch.setattr(inference, "IN_USE", 0.0)
     monkeypatch.setattr(inference, "LONGEST", 60.0)
+    monkeypatch.setattr(inference, "CLOSE", float("inf"))  # its output is ones
     monkeypatch.delenv(PRECISION, raising=False)
     monkeypatch.delenv(inference.VARIABLE, raising=False)
     return Other
@@ -92,6 +95,14 @@ def test_the_faster_engine_computes_and_the_first_run_never_waits(other, monkeyp
     assert not torch.equal(settled(model), first)
     assert model._inference.other.is_faster
     assert other.made == 1
+
+
+def test_an_engine_that_computes_something_else_is_dropped(other, monkeypatch):
+    monkeypatch.setattr(inference, "CLOSE", CLOSE)
+    model = tiny_model()
+    first = model.generate([1, 2], **SETTINGS)
+    assert torch.equal(settled(model), first)
+    assert model._inference.other.is_faster is False
 
 
 def test_a_slower_engine_is_dropped(other, monkeypatch):

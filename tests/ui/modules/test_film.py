@@ -29,6 +29,8 @@ PLAY = """async ([message, kinds, codecs, x = 4]) => {
     for (const time of [0.01, video.duration - 0.2]) {
         video.currentTime = time;
         await new Promise((resolve) => (video.onseeked = resolve));
+        // the frame is there a moment after the browser says so
+        for (let i = 0; i < 5; i++) await new Promise((resolve) => requestAnimationFrame(resolve));
         canvas.width = video.videoWidth;
         canvas.height = video.videoHeight;
         const pen = canvas.getContext("2d");

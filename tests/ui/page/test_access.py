@@ -71,9 +71,8 @@ def test_results_are_announced(page: Page):
 
 def test_a_system_of_few_colours_shows_what_is_chosen(open_page):
     page = open_page(forced_colors="active")
-    outline = "node => getComputedStyle(node).outlineStyle"
-    assert tile(page, "5").evaluate(outline) == "solid"
-    assert tile(page, "4").evaluate(outline) == "none"
+    expect(tile(page, "5")).to_have_css("outline-style", "solid")
+    expect(tile(page, "4")).to_have_css("outline-style", "none")
     colours = "node => getComputedStyle(node).backgroundColor"
     both, guess = (page.get_by_role("radio", name=name) for name in ("Both", "Model's guess"))
     assert both.evaluate(colours) != guess.evaluate(colours)
