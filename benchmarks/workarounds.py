@@ -1,19 +1,25 @@
 """What the page's own ways gain beside the usual ones; a way that gains less than a tenth is not worth its code.
 
-png    a sheet of noise as PNG: `ui/fast_png.py`, beside Pillow at its fastest
-idle   share of a core that a server without visitors takes: with `poll_queue_less` (`ui/gradio_workarounds.py`), and
-       with Gradio's own interval
+png      a sheet of noise as PNG: `ui/fast_png.py`, beside Pillow at its fastest
+session  a new visitor's session of the page, made in the server's only thread: `Session` (`ui/gradio_workarounds.py`),
+         beside Gradio's own
+idle     share of a core that a server without visitors takes: with `poll_queue_less` (the same file), and with Gradio's
+         own interval
 """
 
 import time
 from functools import partial
 
 import numpy as np
+from gradio.state_holder import SessionState
 
 from benchmarks.app import serving
 from benchmarks.timing import interleaved, ratio, summary
 from diffusion.io.images import png_bytes, sheet
+from ui.app import build
+from ui.engine import Engine
 from ui.fast_png import fast_png
+from ui.gradio_workarounds import Session
 
 SHEETS = 200  # in one measurement
 IDLE_SECONDS = 10.0
@@ -42,6 +48,8 @@ def measure(repetitions: int = 5) -> dict:
     png = interleaved(
         {"ours": partial(encode, fast_png, picture), "pillow": partial(encode, png_bytes, picture)}, repetitions
     )
+    blocks = build(Engine())
+    session = interleaved({"ours": partial(Session, blocks), "gradio": partial(SessionState, blocks)}, 4 * repetitions)
     idle = {poll: [idle_share(poll) for _ in range(min(3, repetitions))] for poll in ("ours", "gradio")}
     return {
         "png": {name: summary([s / SHEETS for s in seconds]) for name, seconds in png.items()}
@@ -49,6 +57,8 @@ def measure(repetitions: int = 5) -> dict:
             "pillow over ours": ratio(png["pillow"], png["ours"]),
             "bytes": len(fast_png(picture)) / len(png_bytes(picture)),
         },
+        "session": {name: summary(seconds) for name, seconds in session.items()}
+        | {"gradio over ours": ratio(session["gradio"], session["ours"])},
         "idle": {name: summary(shares) for name, shares in idle.items()}
         | {"gradio over ours": ratio(idle["gradio"], idle["ours"])},
     }
@@ -56,13 +66,19 @@ def measure(repetitions: int = 5) -> dict:
 
 def report(results: dict) -> str:
     """The results as a Markdown table."""
-    png, idle = results["png"], results["idle"]
+    png, session, idle = (results[name] for name in ("png", "session", "idle"))
     rows = [
         (
             "a sheet of 16 noisy digits as PNG",
             f"{1000 * png['ours']['median']:.2f} ms",
             f"{1000 * png['pillow']['median']:.2f} ms",
             png["pillow over ours"],
+        ),
+        (
+            "a new session",
+            f"{1000 * session['ours']['median']:.2f} ms",
+            f"{1000 * session['gradio']['median']:.2f} ms",
+            session["gradio over ours"],
         ),
         (
             "an idle server, share of a core",

@@ -12,8 +12,7 @@ from diffusion.errors import InputError
 from diffusion.io.images import png_bytes
 from ui.endpoints.generate import default_of as default_of_generate
 from ui.endpoints.parameters import component, describe
-from ui.endpoints.results import Results
-from ui.hosting.streams import STREAMS, visitor_of
+from ui.endpoints.results import Results, answer
 from ui.hosting.zero_gpu import on_gpu
 from ui.lab.compare import COMPARE_SETTINGS, OWN, CompareLab, CompareRequest, Plan
 from ui.lab.grid_picture import picture_of
@@ -43,7 +42,7 @@ def default_of(name: str) -> Any:
 def add(lab: CompareLab) -> None:
     """Put the endpoint into the open ``gr.Blocks``."""
 
-    def answer(*values: Any) -> Iterator[tuple[Any, Any]]:
+    def grid(*values: Any) -> Iterator[tuple[Any, Any]]:
         try:
             plan = lab.plan(CompareRequest(**dict(zip(NAMES, values, strict=True))))
             outcomes = lab.outcomes(plan)
@@ -52,15 +51,12 @@ def add(lab: CompareLab) -> None:
         png = save_bytes_to_cache(png_bytes(np.asarray(picture_of(plan, outcomes))), "grid.png", picture.GRADIO_CACHE)
         yield results.add(png), about(plan, outcomes)
 
-    answering = on_gpu(answer)
+    answering = on_gpu(grid)
 
     async def compare(request: gr.Request, *values: Any) -> AsyncIterator[tuple[Any, Any]]:
-        answers = STREAMS.results(answering, *values, visitor=visitor_of(request), pulse=(None, None))
-        async with aclosing(answers):
-            async for found in answers:
-                yield found
-                if found[0] is not None:
-                    return
+        async with aclosing(answer(answering, request, values)) as pairs:
+            async for pair in pairs:
+                yield pair
 
     results = Results()
     settings = {name: COMPARE_SETTINGS[name] for name in NAMES}

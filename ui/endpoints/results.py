@@ -1,8 +1,14 @@
-"""The files that endpoints answer with."""
+"""What endpoints answer with: one result each, however long it takes, and its file."""
 
 import os
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Callable, Iterator
+from contextlib import aclosing, suppress
 from threading import Lock
+from typing import Any
+
+import gradio as gr
+
+from ui.hosting.streams import STREAMS, visitor_of
 
 MAX_RESULT_BYTES = 200_000_000  # on disk
 
@@ -25,3 +31,16 @@ class Results:
                 with suppress(OSError):
                     os.remove(earliest)
         return path
+
+
+async def answer(
+    function: Callable[..., Iterator[tuple[Any, Any]]], request: gr.Request, values: tuple[Any, ...]
+) -> AsyncGenerator[tuple[Any, Any], None]:
+    """The one pair that ``function(*values)`` yields, computed on behalf of whoever sent the request, and pairs of None
+    until it is there. (Not ``gr.skip()``: for each of these Gradio makes both components anew.)"""
+    pairs = STREAMS.results(function, *values, visitor=visitor_of(request), pulse=(None, None))
+    async with aclosing(pairs):
+        async for pair in pairs:
+            yield pair
+            if pair[0] is not None:  # a pulse after it would take its place
+                return

@@ -10,9 +10,8 @@ from gradio.processing_utils import save_bytes_to_cache
 from diffusion.errors import InputError
 from diffusion.settings_schema import Setting
 from ui.endpoints.parameters import component, describe
-from ui.endpoints.results import Results
+from ui.endpoints.results import Results, answer
 from ui.engine import Update
-from ui.hosting.streams import STREAMS, visitor_of
 from ui.hosting.zero_gpu import on_gpu
 
 RETURNS = """
@@ -57,13 +56,9 @@ def add(
     sampling = on_gpu(sample)
 
     async def endpoint(request: gr.Request, *values: Any) -> AsyncIterator[tuple[Any, Any]]:
-        # Not gr.skip() as the pulse: for each of these Gradio makes both components anew.
-        answers = STREAMS.results(sampling, *values, visitor=visitor_of(request), pulse=(None, None))
-        async with aclosing(answers):
-            async for answer in answers:
-                yield answer
-                if answer[0] is not None:  # a pulse after it would take its place
-                    return
+        async with aclosing(answer(sampling, request, values)) as pairs:
+            async for pair in pairs:
+                yield pair
 
     results = Results()
     endpoint.__name__ = name

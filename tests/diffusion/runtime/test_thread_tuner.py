@@ -7,7 +7,7 @@ import torch
 
 from diffusion.runtime import threads
 from diffusion.runtime.precision import VARIABLE
-from diffusion.runtime.thread_tuner import LONGEST_PAUSE, ThreadTuner, TunedCalls, tuner_for
+from diffusion.runtime.thread_tuner import LONGEST_PAUSE, Slowdowns, ThreadTuner, TunedCalls, tuner_for
 from tests.tiny import tiny_model
 
 IDLE = {1: 0.031, 2: 0.020, 4: 0.012}  # seconds of a call, by the number of threads
@@ -47,6 +47,18 @@ def test_a_busy_neighbour_costs_its_share_and_no_more():
     assert calls[2] * ONE_BUSY[2] < 0.08 * (machine.now - before)  # the time that trials take
     machine.work(IDLE, 2 * LONGEST_PAUSE)
     assert machine.tuner.slowdowns.count == 2  # the neighbour has gone
+
+
+def test_one_networks_slow_call_tells_all_of_them():
+    now, slowdowns = [0.0], Slowdowns(2)
+    first, second = (ThreadTuner(2, lambda: now[0], slowdowns) for _ in range(2))
+    for tuner in (first, second):
+        for count in (2, 1, 2):
+            now[0] += IDLE[count]
+            tuner.record(count, IDLE[count])
+    now[0] += ONE_BUSY[2]
+    first.record(2, ONE_BUSY[2])
+    assert second.next_count() == 1
 
 
 def test_the_best_of_several_numbers_is_found_step_by_step():

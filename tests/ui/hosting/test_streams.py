@@ -51,6 +51,27 @@ def test_while_there_is_no_result_there_is_a_pulse(streams):
     assert seen[-1] == "result"
 
 
+def test_one_address_leaves_threads_for_others(streams, monkeypatch):
+    monkeypatch.setattr(streams_module, "THREADS_OF_ONE", 2)
+    gate, begun = threading.Event(), []
+
+    def held():
+        begun.append(1)
+        assert gate.wait(30)
+        return "late"
+
+    async def crowd_and_another():
+        crowd = [asyncio.create_task(streams.result(held, visitor=("crowd", str(i)))) for i in range(5)]
+        other = await streams.result(lambda: "at once", visitor=("another", ""))
+        while len(begun) < 2:
+            await asyncio.sleep(0.001)
+        held_back = len(begun)
+        gate.set()
+        return other, held_back, await asyncio.gather(*crowd)
+
+    assert asyncio.run(crowd_and_another()) == ("at once", 2, ["late"] * 5)
+
+
 @pytest.mark.parametrize("computing", [True, False])
 def test_who_leaves_ends_the_computation_also_in_the_middle_of_a_step(streams, computing):
     callers, ended = [], threading.Event()
