@@ -61,7 +61,7 @@ class Copies(dict[int, dict[str, Any]]):
 class Session(state_holder.SessionState):
     """A visitor's session, whose components' configurations are copies of those of the first one.
 
-    Reason: Gradio asks every component for its own anew in the page's only thread, a fiftieth of a second in which all
+    Reason: Gradio asks every component for its own anew in the page's only thread, some milliseconds in which all
     others wait, and every call of the API is a session. Gain: ``python -m benchmarks.run workarounds``.
     """
 
