@@ -140,7 +140,7 @@ def row(name: str) -> np.ndarray:
         return sheet(np.concatenate([to_uint8(free), to_uint8(guided)]), columns=10)
     model = load_model(name, device="cpu")
     if config.task == "super-resolution":
-        small, _ = low_res_digits(config, "", 10)
+        small, _ = low_res_digits(config, [""], 10)
         sampled = to_uint8(model.generate(num_images=10, low_res=small, seed=1))
         pixels = to_uint8(small).repeat(4, axis=1).repeat(4, axis=2)
         return sheet(np.concatenate([pixels, sampled]), columns=10)

@@ -77,6 +77,7 @@ class Update(NamedTuple):
     result: Result | None = None
     low_res_png: bytes | None = None  # with the first one, where the model enlarges: a PNG sheet like a frame's
     frame_size: int = 0  # of an image in the frames, in pixels
+    columns: int | None = None  # of the sheets; None for as square as may be
     record: dict[str, Any] | None = None  # as the result's
     names: dict[str, str] | None = None  # what the model and the sampler are called
 
@@ -177,7 +178,7 @@ class Engine:
             "model": job.model.config.title or job.model.config.name,
             "sampler": SAMPLERS[job.settings.sampler].title,
         }
-        about = (job.frames.size, job.record, names)
+        about = (job.frames.size, job.frames.columns, job.record, names)
         frames: list[Frame] = []
         started = time.perf_counter()
         due = pulse = started  # when the next update may come; the first at once
@@ -209,7 +210,7 @@ class Engine:
             classifications=self._classifications(x) if job.classifiable else None,
             seconds=seconds,
             record=job.record,
-            sheet_png=png_bytes(sheet(images), job.record, compress_level=6),
+            sheet_png=png_bytes(sheet(images, job.frames.columns), job.record, compress_level=6),
             warning=job.warning,
         )
 

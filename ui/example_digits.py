@@ -1,5 +1,6 @@
 """Real digits for super-resolution: made small, they are what it enlarges."""
 
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from diffusion.errors import InputError, Message
 from diffusion.io.images import downscaled, to_input
 from train.datasets import DIGITS
 from train.evaluation.classifier import matching_dataset
+from ui.labels import repeated
 
 SHEET = Path(__file__).parents[1] / "assets" / "digits.png"  # made by scripts/example_digits.py
 SIZE = 28  # pixels of a digit
@@ -27,9 +29,9 @@ def digits() -> Tensor:
     return to_input(rearrange(sheet, "(d h) (k w) -> d k 1 h w", h=SIZE, w=SIZE))
 
 
-def low_res_digits(config: ModelConfig, label: str, count: int) -> tuple[Tensor, list[str]]:
-    """What a model for super-resolution enlarges, (count, 1, h, h) in [-1, 1], and which digit each is: the label, or
-    all in turn for "". The same for every seed, so that another seed shows what else they could have been.
+def low_res_digits(config: ModelConfig, labels: Sequence[str], count: int) -> tuple[Tensor, list[str]]:
+    """What a model for super-resolution enlarges, (count, 1, h, h) in [-1, 1], and which digit each is: the labels in
+    turn, or all of them for [""]. The same for every seed, so that another seed shows what else they could have been.
 
     Raises InputError where the digits are not what the model learned to enlarge.
     """
@@ -42,10 +44,8 @@ def low_res_digits(config: ModelConfig, label: str, count: int) -> tuple[Tensor,
             dataset=config.dataset or Message("evaluation.unknown_origin", key="dataset"),
             digit_size=SIZE,
         )
-    if label not in ("", *DIGITS):
-        raise InputError("page.digit", setting="label", known=", ".join(DIGITS), given=label)
-    chosen = [label] * count if label else [DIGITS[i % len(DIGITS)] for i in range(count)]
-    columns = [i if label else i // len(DIGITS) for i in range(count)]
+    turns = DIGITS if list(labels) == [""] else labels
+    chosen = repeated(turns, count)
     images = digits()
-    picked = [images[int(digit), column % images.shape[1]] for digit, column in zip(chosen, columns, strict=True)]
+    picked = [images[int(digit), i // len(turns) % images.shape[1]] for i, digit in enumerate(chosen)]
     return downscaled(torch.stack(picked), config.low_res_size), chosen

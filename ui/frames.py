@@ -37,6 +37,7 @@ class FrameShape(NamedTuple):
     most: int
     size: int
     factor: int  # how many times smaller than the images that is
+    columns: int | None = None  # of the sheet; None for as square as may be
 
     @classmethod
     def of(cls, config: ModelConfig, num_images: int, runs: int = 1) -> "FrameShape":
@@ -60,6 +61,6 @@ class FrameShape(NamedTuple):
             # noise is noise at any size, and would be grey if it were averaged
             x = x0 if finished else nn.functional.interpolate(state.x, (self.size, self.size))
             state = replace(state, x=x, x0=x0)
-        x_png = fast_png(sheet(displayed(state)))
-        x0_png = x_png if finished else fast_png(sheet(to_uint8(state.x0)))
+        x_png = fast_png(sheet(displayed(state), self.columns))
+        x0_png = x_png if finished else fast_png(sheet(to_uint8(state.x0), self.columns))
         return Frame(state.index, level.t, level.alpha, level.sigma, x_png, x0_png)

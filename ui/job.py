@@ -24,6 +24,7 @@ from ui.example_digits import low_res_digits
 from ui.fast_png import fast_png
 from ui.frames import FrameShape
 from ui.hosting.limits import Cost, request_cost
+from ui.labels import columns_for, labels_in_turn, repeated
 from ui.registry import Registry
 from ui.request import Request
 
@@ -95,21 +96,22 @@ def prepare(request: Request, ref: str, registry: Registry) -> Job:
         guide = registry.load_classifier(registry.check(request.classifier, "classifier"))
         guide.check_fits(config)
         names, arguments["classifier"] = guide.label_names, guide
+    turns = labels_in_turn(request.label, tile_names(config, names))
     low_res_png = None
     if config.task == "super-resolution":
-        low_res, wanted = low_res_digits(config, request.label, request.num_images)
+        low_res, wanted = low_res_digits(config, turns, request.num_images)
         arguments["low_res"] = low_res
         labels = [names.index(digit) if digit in names else -1 for digit in wanted]
     else:
-        wanted = [request.label] * request.num_images
-        labels = [label_index(request.label, names)] * request.num_images
+        wanted = repeated(turns, request.num_images)
+        labels = [label_index(label, names) for label in wanted]
     guide_cost = registry.cost(arguments["classifier"]) if guided else None
     cost = request_cost(config, settings, labels, registry.cost(model), guide_cost)
     registry.limits.check_request(config, request.num_images, cost)
-    frames = FrameShape.of(config, request.num_images)
+    frames = FrameShape.of(config, request.num_images)._replace(columns=columns_for(turns))
     if "low_res" in arguments:
         large = nn.functional.interpolate(arguments["low_res"], (frames.size, frames.size))  # in squares of one grey
-        low_res_png = fast_png(sheet(to_uint8(large)))
+        low_res_png = fast_png(sheet(to_uint8(large), frames.columns))
     record: dict[str, Any] = {"model": ref, "label": request.label, "num_images": request.num_images}
     record |= settings.record(config, guided) | ({"classifier": request.classifier} if guided else {})
     record |= {"precision": precision_on(model.device), "version": __version__}

@@ -86,6 +86,7 @@ def message(run: str, request: Request, update: Update, example: bool = False, l
         "seed": request.seed or 0,
         "count": request.num_images,
         "size": update.frame_size,
+        "columns": update.columns,
         "settings": update.record,
         "names": update.names,
         "step": update.step,

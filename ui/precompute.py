@@ -92,7 +92,7 @@ class Precomputed:
         would take too much of the host."""
         use_one_core()
         if model.config.task == "super-resolution":
-            return low_res_digits(model.config, "", len(DIGITS))[0]
+            return low_res_digits(model.config, DIGITS, len(DIGITS))[0]
         given: dict[str, Any] = {"seed": 3}
         arguments: dict[str, Any] = {}
         count = model.config.num_classes

@@ -12,7 +12,12 @@ MAX_IMAGES = 64
 class Request(SamplingSettings):
     """The sampling settings, and what to sample with which model. Everything may come from anyone."""
 
-    label: str = field('The name of one of the model\'s classes, such as "7", or "" for any', "text", 0, 60, unset="")
+    label: str = field(
+        'The name of one of the model\'s classes, such as "7"; several, taken in turn by the images, as "3, 7" or '
+        '"all"; or "" for any',
+        *("text", 0, 600),
+        unset="",
+    )
     num_images: int = field("Images", "integer", 1, MAX_IMAGES, unset=16, slider=(MAX_IMAGES, 1))
     model: str = field('The name of a model, or hub:owner/name, or "" for the default', "text", 0, 300, unset="")
     classifier: str = field(

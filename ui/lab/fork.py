@@ -46,22 +46,21 @@ class ForkRequest(NamedTuple):
     def of(cls, settings: dict[str, Any], forks: Any) -> "ForkRequest":
         """settings: of the run, by name; a record of a result will do. forks: a list, or the same as JSON, of what each
         fork changes and its "step". Raises InputError."""
-        if isinstance(forks, str):
-            try:
-                forks = json.loads(forks)
-            except (ValueError, RecursionError):
-                raise InputError("fork.list", setting="forks", most=MOST, example=EXAMPLE, given=forks) from None
-        fit = isinstance(forks, list) and 1 <= len(forks) <= MOST
-        if not fit or not all(isinstance(each, dict) and "step" in each for each in forks):
-            raise InputError("fork.list", setting="forks", most=MOST, example=EXAMPLE, given=forks)
         about = ("precision", "version")  # of a record: what no request has
         origin = Request(**{str(name): value for name, value in settings.items() if name not in about})
-        changes = [{str(name): value for name, value in each.items() if name != "step"} for each in forks]
-        for change in changes:
-            Request(**change)
-            if "num_images" in change:
+        changes = []
+        for fork in fork_list(forks):
+            given = {str(name): value for name, value in fork.items() if name != "step"}
+            checked = Request(**given)
+            if "num_images" in given:
                 raise InputError("fork.fixed", setting="num_images")
-        return cls(origin, [Change(each["step"], change) for each, change in zip(forks, changes, strict=True)])
+            changes.append(Change(fork["step"], {name: getattr(checked, name) for name in given}))
+        return cls(origin, changes)
+
+    @property
+    def record(self) -> list[dict[str, Any]]:
+        """The forks as a picture tells of them. Their steps have been checked."""
+        return [{"step": int(change.step)} | change.settings for change in self.forks]
 
 
 class ForkLab:
@@ -80,8 +79,7 @@ class ForkLab:
         record = self.engine.prepare(request.origin).record
         job = self.last(request)
         self.engine.limits.check_request(job.model.config, len(job.labels), job.cost)
-        forks = [{"step": int(change.step)} | change.settings for change in request.forks]
-        return job._replace(record=record | {"forks": forks})
+        return job._replace(record=record | {"forks": request.record})
 
     def last(self, request: ForkRequest) -> Job:
         """The job of the last fork, as if it were a run of its own. Raises InputError."""
@@ -114,6 +112,20 @@ class ForkLab:
         use = Use(config, sampler.resolve(config).sampler, bool(first.classifier))
         gone |= set(SETTINGS) - set(applicable(use))
         return Request(**{name: value for name, value in kept.items() if name not in gone} | changes)
+
+
+def fork_list(given: Any) -> list[dict[str, Any]]:
+    """Forks as a list, which may be given as JSON. Raises InputError where it is none, or too long."""
+    forks = given
+    if isinstance(given, str):
+        try:
+            forks = json.loads(given)
+        except (ValueError, RecursionError):
+            forks = None
+    fit = isinstance(forks, list) and 1 <= len(forks) <= MOST
+    if not fit or not all(isinstance(each, dict) and "step" in each for each in forks):
+        raise InputError("fork.list", setting="forks", most=MOST, example=EXAMPLE, given=given)
+    return forks
 
 
 def checked_step(given: Any, job: Job) -> int:

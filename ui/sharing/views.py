@@ -10,15 +10,19 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from diffusion.condition import label_index
+from pydantic import field_validator
+
 from diffusion.errors import InputError
 from diffusion.settings import SETTINGS, SamplingSettings
 from diffusion.settings_schema import Settings, field, settings_of
 from ui.engine import Engine
 from ui.i18n import error_text, text
+from ui.lab.fork import ForkLab
 from ui.lab.noise import NoiseLab, NoiseRequest
-from ui.request import Request
+from ui.labels import labels_in_turn
+from ui.request import MAX_IMAGES, REQUEST_SETTINGS, Request
 from ui.sharing.code import Code, generate_code, noise_code
+from ui.sharing.forked import fitted_forks
 
 Values = dict[str, Any]
 Fitted = tuple[Values, list[InputError]]
@@ -32,9 +36,17 @@ SENTENCE_END = re.compile(r"\. |。|\.$")
 
 
 class ShownRequest(Request):
-    """What to sample, and where in the run one is."""
+    """What to sample, what goes on from its steps, and where in the run one is."""
 
     step: int | None = field("The step of the run that is on show; the last, if none is given", "integer", 0, 1000)
+    forks: str = field("The forks of the run, as ``ui.sharing.forked`` has them, in JSON", "text", 0, 4000, unset="")
+    fork_step: int | None = field("In place of ``step``, that of the last fork", "integer", 0, 2000)
+
+    @field_validator("forks", mode="before")
+    @classmethod
+    def _list_is_text(cls, value: Any) -> Any:
+        """Pictures have a list."""
+        return compact(value) if isinstance(value, list) else value
 
 
 class View(NamedTuple):
@@ -84,11 +96,11 @@ class Views:
                 left_out.append(InputError("page.no_tab", known=", ".join(self.tabs), given=tab))
             tab = START
         shared = self.tabs[tab]
-        given, several = one_label({name: value for name, value in given.items() if name not in RECORDED})
+        given, too_many = as_a_request({name: value for name, value in given.items() if name not in RECORDED})
         values, refused = allowed(shared.settings, given)
         values, unfit = shared.fit(values)
         hidden, unknown = self._hidden(hide)
-        return View(tab, values, hidden, [*left_out, *several, *refused, *unfit, *unknown])
+        return View(tab, values, hidden, [*left_out, *too_many, *refused, *unfit, *unknown])
 
     def _hidden(self, hide: Any) -> tuple[list[str], list[InputError]]:
         known = [*PARTS, *(name for shared in self.tabs.values() for name in settings_of(shared.settings))]
@@ -97,13 +109,17 @@ class Views:
         return [name for name in named[:MOST] if name in known], strange
 
 
-def one_label(given: Values) -> Fitted:
-    """A picture of the command line has a list of labels, of which the page draws one."""
-    labels = given.get("label")
+def as_a_request(given: Values) -> Fitted:
+    """A picture of the command line has a list of labels, and may have more images than the page draws: the first of
+    them, as many as make whole rows with a column for each label."""
+    labels, count = given.get("label"), given.get("num_images")
     if not isinstance(labels, list):
         return given, []
-    left_out = [InputError("page.several_labels", given=", ".join(map(str, labels)))] if len(labels) > 1 else []
-    return given | {"label": labels[0] if labels else ""}, left_out
+    given = given | {"label": ", ".join(map(str, labels))}
+    if not isinstance(count, int) or count <= MAX_IMAGES:
+        return given, []
+    problem = REQUEST_SETTINGS["num_images"].refusal("num_images", count)
+    return given | {"num_images": MAX_IMAGES - MAX_IMAGES % max(1, len(labels))}, [problem]
 
 
 def allowed(settings: type[Settings], given: Values) -> Fitted:
@@ -127,11 +143,12 @@ def allowed(settings: type[Settings], given: Values) -> Fitted:
 
 def shared_generate(engine: Engine) -> SharedTab:
     """The *Generate* tab: a ``Request`` with all that it takes to sample the same again, also where defaults have moved
-    since, and the step on show."""
+    since, its forks, and the step on show."""
+    lab = ForkLab(engine)
 
     def fit(given: Values) -> Fitted:
         values, left_out = dict(given), []
-        step = values.pop("step", None)
+        step, forks, fork_step = (values.pop(name, None) for name in ("step", "forks", "fork_step"))
 
         def keep(name: str, check: Callable[[str], Any]) -> None:
             try:
@@ -147,14 +164,25 @@ def shared_generate(engine: Engine) -> SharedTab:
         if values.get("classifier") and values["classifier"] not in info.classifiers:
             left_out.append(InputError("page.classifier_unfit", setting="classifier", given=values.pop("classifier")))
             info = engine.describe(ref)
-        keep("label", lambda label: label_index(label, info.tiles))
+        keep("label", lambda label: labels_in_turn(label, info.tiles))
         guided = "classifier" in values
         settings, unfit = resolved({name: values.pop(name) for name in SETTINGS if name in values}, info.config, guided)
         chosen = {name: getattr(Request(**values), name) for name in ("label", "num_images", "model", "classifier")}
-        shown = {"step": step} if step is not None and step < settings["steps"] else {}
-        return chosen | settings | shown, left_out + unfit
+        run = chosen | settings
+        found, last, problems = fitted_forks(lab, run, forks) if forks else ([], None, [])
+        shown = {"forks": compact(found)} if found else {}
+        if fork_step is not None and last and last.first <= fork_step < last.last:
+            shown["fork_step"] = fork_step
+        elif step is not None and step < settings["steps"]:
+            shown["step"] = step
+        return run | shown, [*left_out, *unfit, *problems]
 
     return SharedTab(ShownRequest, fit, lambda values: generate_code(engine, values))
+
+
+def compact(forks: list[Any]) -> str:
+    """JSON, as short as it may be."""
+    return json.dumps(forks, separators=(",", ":"), ensure_ascii=False)
 
 
 def resolved(given: Values, config: Any, guided: bool) -> Fitted:

@@ -120,7 +120,7 @@ export class Choices {
       updates.model = { __type__: "update", ...updates.model, value: model };
     }
     const names = updates.label?.names;
-    if (label !== undefined && (!names || label === "" || names.includes(label))) others.label = label;
+    if (label !== undefined && (!names || isDrawn(label, names))) others.label = label;
     if ("steps" in others && !("steps_by_hand" in others)) others.steps_by_hand = true;
     const turn = ++this.turn;
     for (const [name, value] of Object.entries(others)) {
@@ -165,6 +165,11 @@ export class Choices {
     this.taken++;
     return Object.assign({}, ...this.waiting.splice(0));
   }
+}
+
+// Whether a model with these labels draws what is asked for: one, any, or several in turn (ui/labels.py).
+function isDrawn(label, names) {
+  return ["", "all", ...names].includes(label) || label.split(/\s*,\s*/).every((each) => names.includes(each));
 }
 
 // A value that a hand has set stays, as far as it is possible now.

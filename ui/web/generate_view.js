@@ -1,5 +1,5 @@
-// The Generate tab as one whose view can be shared (tabs.js): the run on show, and how its settings come back into the
-// controls. The page's events read `given` and call `restored` (ui/tabs/generate.py).
+// The Generate tab as one whose view can be shared (tabs.js): the run on show with its forks, and how its settings come
+// back into the controls. The page's events read `given` and call `restored` (ui/tabs/generate.py).
 
 import { download } from "./dom.js";
 import { fileName } from "./player/downloads.js";
@@ -7,9 +7,10 @@ import { fileName } from "./player/downloads.js";
 const MEASURED = ["precision", "version"]; // what a record has beside settings
 
 export class GenerateView {
-  // press(id) presses a button of the page; view: the player's, whose panes are filmed.
-  constructor(state, view, press) {
-    Object.assign(this, { state, view, press });
+  // press(id) presses a button of the page; view: the player's, whose panes are filmed; makeForks(): a promise of
+  // fork/forks.js, which is `forks` from then on.
+  constructor(state, view, press, makeForks) {
+    Object.assign(this, { state, view, press, makeForks, forks: null });
     this.name = "generate";
     this.given = {};
     this.files = { video: () => this.saveVideo(), table: () => this.saveTable() };
@@ -19,15 +20,25 @@ export class GenerateView {
   whenFinished(tell) {
     let last = null;
     const { state } = this;
+    this.tell = tell;
     state.addEventListener("change", async () => {
       const { run, phase } = state;
       if (phase !== "finished" || run === last || !run.done || run.example || run.live) return;
       last = run;
-      const { x } = run.frames.at(-1);
-      const { step, ...values } = this.values() ?? {};
-      await x.ready;
-      if (!run.closed && values.model !== undefined) tell(values, x.bitmap);
+      if (run.settings) this.tellOf(run, lasting(run.settings));
     });
+  }
+
+  // A branch is complete: what leads to it is an entry of the history, too.
+  branchFinished(run) {
+    const { forks, ...settings } = lasting(run.settings);
+    if (this.tell) this.tellOf(run, { ...settings, forks: JSON.stringify(forks) });
+  }
+
+  async tellOf(run, values) {
+    const { x } = run.frames.at(-1);
+    await x.ready;
+    if (!run.closed) this.tell(values, x.bitmap);
   }
 
   // ---- files -------------------------------------------------------------------------------------------------------
@@ -56,15 +67,15 @@ export class GenerateView {
 
   // ---- settings ----------------------------------------------------------------------------------------------------
 
-  // All that is recorded of the run on show, and the step; null where there is none.
-  record() {
-    const { run, frame, atEnd } = this.state;
-    return run?.settings ? { ...run.settings, ...(atEnd ? {} : { step: frame.step }) } : null;
-  }
-
   values() {
-    const record = this.record();
-    return record && Object.fromEntries(Object.entries(record).filter(([name]) => !MEASURED.includes(name)));
+    const { run, frame, atEnd } = this.state;
+    if (!run?.settings) return null;
+    const forks = this.forks?.list ?? [];
+    return {
+      ...lasting(run.settings),
+      ...(forks.length ? { forks: JSON.stringify(forks) } : {}),
+      ...(atEnd ? {} : { step: frame.step }),
+    };
   }
 
   // Resolves once the controls have the values; then the run begins.
@@ -80,20 +91,33 @@ export class GenerateView {
   restored() {
     this.arrived?.();
     this.press("generate");
-    if (this.given.step !== undefined) this.showStep(this.given.step);
+    this.whenComplete(() => this.showMoment(this.given));
   }
 
-  // Once the run that begins is complete, unless another one is begun or shown before.
-  showStep(step) {
+  // What the run was forked into, and the step on show of the run, or of the last fork.
+  async showMoment({ forks, step, fork_step: forkStep }) {
+    const { run } = this.state;
+    const last = forks && (await (await this.makeForks()).plant(JSON.parse(forks)));
+    if (forkStep !== undefined) last?.state.goToStep(forkStep);
+    else if (step !== undefined && this.state.run === run) this.state.goToStep(step);
+  }
+
+  // Calls show() once the run that begins is complete, unless another one is begun or shown before.
+  whenComplete(show) {
     const { state } = this;
     let name = null;
     const look = () => {
       if (state.phase === "waiting") name = state.awaited;
       if (name === null || state.phase === "waiting" || state.phase === "running") return;
       state.removeEventListener("change", look);
-      if (state.phase === "finished" && state.run.name === name) state.goToStep(step);
+      if (state.phase === "finished" && state.run.name === name) show();
     };
     state.addEventListener("change", look);
     look();
   }
+}
+
+// What a record says beside what was measured.
+function lasting(record) {
+  return Object.fromEntries(Object.entries(record).filter(([name]) => !MEASURED.includes(name)));
 }

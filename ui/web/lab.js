@@ -57,7 +57,7 @@ const press = (id) => root.querySelector(`#${id}`).click();
 const presenting = new Presenting(lab, press, () => lab.player);
 const theme = new Theme(lab, preferences);
 const { languages } = lab;
-const page = { words, preferences, theme, shareable, about, open: openView, languages, own, presenting };
+const page = { words, preferences, theme, shareable, addHistory, about, open: openView, languages, own, presenting };
 
 letTabPassDropdowns(root);
 if (own) answerForMcp();
@@ -90,7 +90,7 @@ lab.mount = {
   forks: (component) => { page.forks = component; },
   noise: (component) => import("./noise/noise.js").then(({ mountNoise }) => mountNoise(component, page)),
   share: mountShare,
-  history: ({ element }) => share.then(({ addHistory }) => addHistory(element.firstElementChild)),
+  history: ({ element }) => addHistory(element.firstElementChild),
   footer: (component) => mountFooter(component, { words, base, openApi: () => openApi(lab) }),
 };
 const linked = own ? viewOf(location.search) : null;
@@ -110,6 +110,11 @@ function mountShare(component) {
 function shareable(tab, place) {
   tabs.register(tab);
   share.then(({ addTab }) => addTab(tab, place));
+}
+
+// The history of the visit comes into an empty element.
+function addHistory(root) {
+  share.then((all) => all.addHistory(root));
 }
 
 // Show a view of any tab: { tab, values }.
@@ -158,7 +163,7 @@ function mountPlayer({ element, props, server, trigger, watch }) {
       lab.player.reconnect();
     }, REACTION);
   }, true);
-  lab.generateView = new GenerateView(state, view, press);
+  lab.generateView = new GenerateView(state, view, press, forks);
   shareable(lab.generateView, view.part.transport);
   const receive = () => props.value && state.receive(JSON.parse(props.value));
   watch("value", receive);
@@ -235,8 +240,8 @@ function inTime(promise) {
 let made = null;
 function forks() {
   const { stopRun, queueSize, connectionLost, state } = lab.player;
-  const connection = { stopRun, queueSize, connectionLost };
-  made ??= import("./fork/forks.js").then(({ Forks }) => new Forks(page.forks, state, words, connection));
+  const around = { connection: { stopRun, queueSize, connectionLost }, onFinished: (run) => lab.generateView.branchFinished(run) };
+  made ??= import("./fork/forks.js").then(({ Forks }) => (lab.generateView.forks = new Forks(page.forks, state, words, around)));
   return made;
 }
 lab.forks = { end: (broken) => forks().then((all) => all.end(broken)) };

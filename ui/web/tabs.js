@@ -1,13 +1,14 @@
 // The tabs of the page whose views can be shared. Each registers itself once it is there, as
 //
-//   { name, values(), apply(values) [, files, whenFinished(tell)] }
+//   { name, values(), apply(values) [, files, whenFinished(tell), moving] }
 //
 // name: of the tab, in links and for Gradio (the `id` of gr.Tab). values(): the settings of what is on show, by name, or
 // null where nothing is. apply(values): bring back a view with these settings, which the server has checked
 // (ui/sharing/views.py, where each tab has a row), and draw it. Both may be asynchronous. files: what else the Share menu
 // saves, { video, table }, functions that return whether the browser could. whenFinished(tell): tell(values, picture) is
-// called with what belongs into the history. A tab registers
-// itself by `page.shareable(tab, place)` (lab.js), which puts the Share button at the end of an element, too.
+// called with what belongs into the history; moving: the names of settings that lead to another place of the same view,
+// which is one entry there. A tab registers itself by `page.shareable(tab, place)` (lab.js), which puts the Share button
+// at the end of an element, too.
 
 import { openTab } from "./gradio_workarounds.js";
 

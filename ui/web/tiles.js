@@ -3,6 +3,7 @@
 import { radioGroup, setText } from "./dom.js";
 
 const LONG = 12; // characters, more than may fit on a tile
+const SEVERAL = /,|^all$/; // labels, see ui/labels.py
 
 const MARKUP = `
   <div class="tiles-title" id="tiles-title"></div>
@@ -22,15 +23,18 @@ export function mountTiles({ element, props, trigger, watch }, { words }) {
     trigger("input");
   });
 
-  // On a tile a long name is cut off, and a finger has no tooltip.
+  // On a tile a long name is cut off, and a finger has no tooltip; several labels, as a picture may have, have no tile.
   const showName = () => {
-    const { value } = props;
-    setText(root.querySelector(".tiles-chosen"), props.names.includes(value) && value.length > LONG ? value : "");
+    const { value, names } = props;
+    const one = names.includes(value);
+    const several = !one && SEVERAL.test(value) ? words.text("tiles.in_turn", { labels: value }) : "";
+    setText(root.querySelector(".tiles-chosen"), one && value.length > LONG ? value : several);
   };
   const applyWords = () => {
     setText(root.querySelector(".tiles-title"), words.text(props.heading));
     setText(root.querySelector(".lab-note"), props.note ? words.text(props.note) : "");
     words.apply(root);
+    showName();
   };
   const build = () => {
     const { names, thumbnails } = props;
@@ -39,7 +43,6 @@ export function mountTiles({ element, props, trigger, watch }, { words }) {
     group.replaceChildren(...(names.length ? [...names.map((name, i) => tile(name, thumbnails[i])), anyTile()] : []));
     group.hidden = names.length === 0;
     applyWords();
-    showName();
     mark(props.value);
   };
   watch(["names", "thumbnails", "heading", "note"], build);

@@ -150,7 +150,7 @@ def test_frames_of_a_run_are_a_few_megabytes(size, count):
 
 
 def test_the_usual_runs_have_all_their_frames_at_full_size():
-    assert FrameShape.of(load_model("unet").config, 16) == (120, 28, 1)
+    assert FrameShape.of(load_model("unet").config, 16) == (120, 28, 1, None)
 
 
 def test_large_images_are_shown_smaller_and_downloaded_whole(models, tmp_path):

@@ -4,8 +4,9 @@ import pytest
 from playwright.sync_api import Page
 
 MAKE = """async (storage) => {
-    const { History, difference, thumbnail } = await import("/web/share/history.js");
-    Object.assign(window, { History, difference, thumbnail });
+    const { History, thumbnail } = await import("/web/share/history.js");
+    const { captionOf, titleOf } = await import("/web/share/history_words.js");
+    Object.assign(window, { History, thumbnail, captionOf, titleOf });
 }"""
 PICTURE = "data:image/png;base64,AAAA"
 
@@ -30,10 +31,27 @@ def test_the_newest_comes_first_once_and_a_reload_keeps_it(page: Page):
     assert page.evaluate("(history => (history.clear(), new History().entries))(new History())") == []
 
 
+def test_another_place_of_the_same_view_is_the_same_entry(page: Page):
+    kept = page.evaluate(
+        """(picture) => {
+            const history = new History();
+            const add = (values) => history.add("noise", { digit: "5", index: 0, ...values }, picture, ["t"]);
+            for (const t of [0.1, 0.2]) add({ t });
+            add({ t: 0.3, digit: "6", seed: "" });
+            add({ t: 0.4, index: "0", model: "" }); // the same in other words
+            history.add("generate", { t: 0.5 }, picture);
+            return history.entries.map(({ tab, values }) => [tab, values.digit, values.t]);
+        }""",
+        PICTURE,
+    )
+    assert kept == [["generate", None, 0.5], ["noise", "5", 0.4], ["noise", "6", 0.3]]
+
+
 def test_it_is_bounded_by_number_and_by_what_storage_holds(page: Page):
     counts = page.evaluate(
         """(picture) => {
             const history = new History();
+            history.add("noise", { seed: 0 }, picture); // of every tab as many
             for (let seed = 0; seed < 60; seed++) history.add("generate", { seed }, picture);
             const many = [history.entries.length, new History().entries.length];
             history.add("generate", { seed: 100 }, picture + "A".repeat(2_000_000));
@@ -43,7 +61,7 @@ def test_it_is_bounded_by_number_and_by_what_storage_holds(page: Page):
         }""",
         PICTURE,
     )
-    assert counts[:3] == [24, 24, 24]
+    assert counts[:3] == [25, 25, 25]
     assert counts[3] == [102, 101]  # what five megabytes have room for, the newest first
 
 
@@ -68,11 +86,34 @@ def test_closed_storage_is_no_harm(page: Page):
     )
 
 
-def test_an_entry_is_called_by_what_is_new_in_it(page: Page):
-    entry = "{ tab: 'generate', values: { label: '7', steps: 20, seed: 5 } }"
-    assert page.evaluate(f"difference({entry}, undefined)") == ["label", "7"]
-    for values, name in (("steps: 9, seed: 1, label: '7'", "steps"), ("steps: 20, seed: 1, label: '7'", "seed")):
-        assert page.evaluate(f"difference({entry}, {{ tab: 'generate', values: {{ {values} }} }})")[0] == name
+@pytest.mark.parametrize(
+    ("tab", "values", "before", "caption"),
+    [
+        ("generate", {"label": "7", "steps": 20, "seed": 5}, None, "Label 7"),
+        ("generate", {"label": "", "steps": 20, "seed": 5}, None, "Label any"),
+        ("generate", {"label": "7", "steps": 20, "seed": 5}, {"label": "7", "steps": 9, "seed": 1}, "Steps 20"),
+        ("generate", {"label": "7", "steps": 20, "seed": 5}, {"label": "7", "steps": 20, "seed": 1}, "Seed 5"),
+        ("generate", {"label": "7", "forks": '[{"step": 2, "label": "3", "seed": 4}]'}, {}, "Fork: Label 3 · Seed 4"),
+        ("generate", {"label": "7", "forks": '[{"step": 2}]'}, {}, "Fork: nothing changed"),
+        ("compare", {"rows": "sampler", "columns": "steps", "label": "5"}, None, "Sampler × Steps"),
+        ("noise", {"digit": "4", "pixels": "", "t": 0.25}, None, "Digit 4, t 0.25"),
+        ("noise", {"digit": "4", "pixels": "AAAA", "t": 0.25}, None, "Drawn, t 0.25"),
+    ],
+    ids=str,
+)
+def test_an_entry_is_called_by_what_is_new_in_it(page: Page, tab: str, values: dict, before: dict | None, caption: str):
+    call = "([tab, values, before]) => captionOf({ tab, values }, before && { tab, values: before }, words)"
+    assert page.evaluate(call, [tab, values, before]) == caption
+
+
+def test_an_entry_says_all_its_settings(page: Page):
+    title = "([tab, values]) => titleOf({ tab, values }, words)"
+    grid = {"rows": "sampler", "row_values": "ddim, heun", "columns": "steps", "column_values": "1..3", "label": "5"}
+    assert page.evaluate(title, ["compare", grid]) == "Sampler ddim, heun · Steps 1..3 · Label 5"
+    drawn = {"digit": "4", "pixels": "A" * 1048, "t": 0.25, "seed": 3}
+    assert page.evaluate(title, ["noise", drawn]) == "Drawn, t 0.25 · Seed 3"
+    fork = {"label": "7", "forks": '[{"step": 1}, {"step": 2, "label": ""}]'}
+    assert page.evaluate(title, ["generate", fork]) == "Label 7 · From step 2: Label any"
 
 
 def test_a_thumbnail_is_small(page: Page):

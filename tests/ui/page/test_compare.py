@@ -75,7 +75,7 @@ def test_at_rest_scrubbing_and_words(open_page, language: str, settings: dict):
     assert page.evaluate("document.documentElement.scrollWidth") == width
 
 
-def test_other_axes_bad_values_files_and_what_is_kept(page: Page):
+def test_other_axes_bad_values_files_what_is_kept_and_the_history(page: Page):
     open_tab(page)
     sent = []
     page.on("request", lambda request: sent.append(request.url) if "queue/join" in request.url else None)
@@ -103,3 +103,12 @@ def test_other_axes_bad_values_files_and_what_is_kept(page: Page):
             picture = Image.open(path)
             assert picture.width > 300
             assert name == "png" or picture.n_frames > 5  # type: ignore[attr-defined]
+
+    entries = page.locator(".compare-lab .sh-history li button")
+    expect(entries.first).to_contain_text("Sampler × Guidance scale")
+    count = entries.count()
+    page.get_by_role("tab", name=text("generate.tab")).click()
+    page.locator("#history .sh-history li button").nth(count - 1).click()  # the first that was chosen
+    expect(page.locator(".compare-lab")).to_be_visible()
+    expect(part(page, "rows-values")).to_have_value("ddim, magic, heun")
+    expect_grid(page, 12)

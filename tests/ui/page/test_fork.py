@@ -1,11 +1,14 @@
 """Branches of the run on show, on a wide screen and on a phone."""
 
 import json
+from pathlib import Path
 
 from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 
 from tests.ui.page.actions import WAIT, expect_step, generate, press_generate
+from tests.ui.page.test_links import CLIPBOARD, copied_link
+from tests.ui.page.test_pictures import drop
 from ui.i18n import text
 
 PHONE = {"viewport": {"width": 390, "height": 800}, "has_touch": True, "is_mobile": True, "locale": "zh-CN"}
@@ -41,14 +44,28 @@ def fork(page: Page, number: int, button: Locator | None = None, **changes: str)
     expect(panel).to_be_hidden()
 
 
-def saved(page: Page, player: Locator) -> Image.Image:
+def saved_file(page: Page, player: Locator) -> Path:
     """The images on show of a player, as it saves them."""
     with page.expect_download(timeout=WAIT) as download:
         player.locator('[part="png"]').click()
-    return Image.open(download.value.path())
+    return download.value.path()
 
 
-def test_a_tree_of_branches_that_scrub_together(page: Page):
+def saved(page: Page, player: Locator) -> Image.Image:
+    return Image.open(saved_file(page, player))
+
+
+def sheets(page: Page, count: int) -> list[str]:
+    """The finished images of the run and of its branches, in base64, once there are so many branches."""
+    expect(page.locator('.fk-player[data-phase="finished"]')).to_have_count(count, timeout=WAIT)
+    return page.evaluate("""() => {
+        const { state, forks } = lab.generateView;
+        return [state, ...forks.branches.map((branch) => branch.state)].map(({ run }) => run.result.png);
+    }""")
+
+
+def test_a_tree_of_branches_that_scrub_together(open_page):
+    page = open_page(**CLIPBOARD)
     resources = "performance.getEntriesByType('resource').filter((r) => r.name.includes('/fork/')).length"
     assert page.evaluate(resources) == 0
     generate(page)
@@ -77,6 +94,29 @@ def test_a_tree_of_branches_that_scrub_together(page: Page):
         scrub(page, step)
         for number in (1, 2, 3):
             expect(branch(page, number).locator(".fk-player")).to_have_attribute("data-step", str(step))
+
+    # a link brings the tree back, and where it was; a picture what leads to it
+    scrub(page, 3)
+    link, drawn = copied_link(page), sheets(page, 3)
+    middle = saved_file(page, branch(page, 3))
+    scrub(page, 4)
+    end = saved_file(page, branch(page, 3))
+    other = open_page(link=link)
+    assert sheets(other, 3) == drawn
+    expect_step(other, 3)
+    expect(branch(other, 3)).to_contain_text(text("fork.what", step=3, changes="Label 1"))
+    expect(other.locator(".sh-notice")).to_be_hidden()
+    for path, step in ((end, 4), (middle, 3)):
+        drop(other, path)
+        expect(other.locator(".fk-branch")).to_have_count(2, timeout=WAIT)
+        assert sheets(other, 2) == [drawn[0], *drawn[2:]]
+        expect(branch(other, 2).locator(".fk-player")).to_have_attribute("data-step", str(step), timeout=WAIT)
+    assert saved_file(other, branch(other, 2)).read_bytes() == middle.read_bytes()
+    history = other.locator(".sh-history li button")
+    expect(history.locator("span")).to_have_text(["Fork: Label 1", "Fork: Label 3", "Label 5", "Fork: nothing changed"])
+    history.filter(has_text="Fork: nothing changed").click()
+    expect(other.locator(".fk-branch")).to_have_count(1, timeout=WAIT)
+    assert sheets(other, 1) == drawn[:2]
 
     branch(page, 2).get_by_role("button", name=text("fork.remove", n=2)).click()
     expect(page.locator(".fk-branch")).to_have_count(1)  # what came from it has gone, too

@@ -4,6 +4,8 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.ui.page.actions import WAIT
+from tests.ui.page.test_links import CLIPBOARD, copied_link
+from tests.ui.page.test_pictures import drop
 from ui.i18n import text
 
 PHONE = {"viewport": {"width": 390, "height": 800}, "has_touch": True, "is_mobile": True}
@@ -110,7 +112,14 @@ def test_other_digits_other_noise_and_a_bad_seed(page: Page):
     expect_answer(page)
 
 
-def test_a_drawn_digit_and_where_sampling_ends(page: Page):
+def everything(page: Page) -> dict[str, str]:
+    """What all panes show."""
+    expect_answer(page)
+    return {name: pixels(page, name) for name in ("real", "noisy", "network", "network_noise", "ideal", "blur")}
+
+
+def test_a_drawn_digit_and_where_sampling_ends(open_page):
+    page = open_page(**CLIPBOARD)
     open_tab(page)
     assert page.evaluate("performance.getEntriesByType('resource').filter((r) => r.name.includes('/pad/')).length") == 0
     real, ideal = pixels(page, "real"), pixels(page, "ideal")
@@ -127,10 +136,31 @@ def test_a_drawn_digit_and_where_sampling_ends(page: Page):
     expect(page.locator('.nz-digits [aria-checked="true"]')).to_have_count(0)
     expect_answer(page)
     assert pixels(page, "ideal") != ideal
+    move(page, 0.3)
+    drawn, link = everything(page), copied_link(page)
+    with page.expect_download(timeout=WAIT) as saved:
+        page.locator('.noise-lab [part="png"]').click()
+    other = open_page(link=link, **CLIPBOARD)
+    assert everything(other) == drawn
+    assert copied_link(other) == link
+    # the pad shows it, and what is drawn there goes on from it
+    other.get_by_role("button", name=text("noise.draw")).click()
+    brightest = "canvas => Math.max(...canvas.getContext('2d').getImageData(140, 100, 1, 60).data.slice(0, -1))"
+    assert other.locator('[part="paper"]').evaluate(brightest) == 255
+    assert everything(other) == drawn
+    other.locator(".noise-lab").get_by_role("radio", name="8", exact=True).click()
+    assert everything(other)["real"] != drawn["real"]
+    drop(other, saved.value.path())
+    other.wait_for_function(
+        "(shown) => document.querySelector('[data-pane=real] canvas').toDataURL() === shown", arg=drawn["real"]
+    )
+    assert everything(other) == drawn
+    entries = other.locator(".noise-lab .sh-history li")
+    expect(entries.first).to_contain_text("Drawn, t 0.3")
     page.get_by_role("button", name=text("noise.end_button")).click()
     expect(page.locator(".nz-end-row figure")).to_have_count(12, timeout=WAIT)
     expect(page.locator(".nz-end-row").first.locator("figcaption").first).to_have_text("0.00")
-    page.get_by_role("button", name=text("pad.clear")).click()
+    page.locator('[part="clear"]').click()
     expect(page.locator('.nz-digits [aria-checked="true"]')).to_have_count(1)
     expect(page.locator(".nz-end-row")).to_have_count(0)  # of another digit
     page.wait_for_function(

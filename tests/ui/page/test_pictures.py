@@ -74,7 +74,7 @@ def test_a_picture_of_the_command_line_is_drawn_again(page: Page, place: Path, t
     monkeypatch.chdir(place)
     monkeypatch.setenv("DIGIT_DIFFUSION_PRECISION", "fp32")
     path = tmp_path / "command.png"
-    options = "--model runs/paint/model --label sea --num-images 6 --sampler heun --steps 3 --seed 5 --guidance-scale 3"
+    options = "--model runs/paint/model --label sea --label sun --sampler heun --steps 3 --seed 5 --guidance-scale 3"
     assert main([*options.split(), "--output", str(path)]) == 0
     expect(page.locator(".sh-button")).to_be_visible()
     drop(page, path)
@@ -84,7 +84,10 @@ def test_a_picture_of_the_command_line_is_drawn_again(page: Page, place: Path, t
     with Image.open(path) as ours, Image.open(drawn) as theirs:
         difference = np.abs(np.asarray(ours).astype(int) - np.asarray(theirs))
     assert difference.max() <= 1  # to rounding: the page's batches are of another size
-    expect(tile(page, "sea")).to_have_attribute("aria-checked", "true")
+    expect(page.get_by_text(text("tiles.in_turn", labels="sea, sun"))).to_be_visible()
+    expect(page.locator("#tiles [aria-checked=true]")).to_have_count(0)
+    tile(page, "sea").click()
+    expect(page.locator(".tiles-chosen")).to_be_empty()
 
 
 def test_what_is_no_picture_of_ours_is_said_and_nothing_is_lost(page: Page, tmp_path):

@@ -1,6 +1,7 @@
 """The code that a tab hands out, run as it stands, makes what the tab shows."""
 
 import io
+import json
 import shlex
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from diffusion.io.images import sheet, to_uint8
 from tests.ui.images import decoded
 from ui.engine import Engine
 from ui.lab.compare import CompareLab, CompareRequest
+from ui.lab.fork import ForkLab, ForkRequest
 from ui.lab.grid_picture import picture_of
 from ui.lab.noise import NoiseLab, NoiseRequest
 from ui.request import Request
@@ -26,6 +28,8 @@ RUNS: list[dict[str, Any]] = [
     {"model": "deep", "label": "3", "guidance_scale": 1.25, "guidance_t_min": 0.125, "freeu_b": 1.5, "num_images": 2},
     {"model": "dit", "sampler": "ddim", "eta": 0.5, "skip_scale": 1.5, "respacing": "ddim5", "num_images": 3},
     {"model": "blind", "classifier": "reader", "label": "4", "classifier_scale": 2, "num_images": 2},
+    {"label": "3, 7", "num_images": 5, "steps": 3},
+    {"label": "all", "num_images": 20, "steps": 2},
 ]
 ENLARGED = {"model": "lens", "label": "3", "num_images": 3, "steps": 2}
 
@@ -71,9 +75,21 @@ def test_copied_lines_and_command_make_the_picture_on_show(views, given: dict, c
 
 
 def test_what_enlarges_real_digits_has_lines_but_no_command(views):
-    code = code_for(views, "generate", ENLARGED)
-    assert np.array_equal(by_python(code), decoded(shown(ENLARGED).result.sheet_png))
+    for given in (ENLARGED, ENLARGED | {"label": "3, 8"}):
+        code = code_for(views, "generate", given)
+        assert np.array_equal(by_python(code), decoded(shown(given).result.sheet_png))
+        assert code.command == ""
+
+
+def test_forks_have_their_lines(views):
+    forks = [{"step": 1, "label": "3"}, {"step": 2, "seed": 4}, {"step": 2, "sampler": "heun", "from": 0}]
+    code = code_for(views, "generate", RUNS[0] | {"forks": json.dumps(forks)})
+    assert np.array_equal(by_python(code), decoded(shown(RUNS[0]).result.sheet_png))
     assert code.command == ""
+    lab = ForkLab(Engine("unet", "runs"))
+    for number, path in enumerate((forks[:1], forks[:2], [{"step": 2, "sampler": "heun"}]), 1):
+        *_, last = lab.run(ForkRequest.of(RUNS[0], path))
+        assert np.array_equal(decoded(Path(f"fork-{number}.png").read_bytes()), decoded(last.result.sheet_png))
 
 
 @pytest.mark.parametrize("given", [RUNS[0], RUNS[4], ENLARGED], ids=["unet", "guided", "lens"])
@@ -99,7 +115,7 @@ def test_names_stay_names(views, model: str):
     from ui.sharing.code import command
 
     values = {"model": model, "label": "a b", "num_images": 1, "classifier": ""}
-    assert shlex.split(command(values))[4:7] == [model, "--label", "a b"]
+    assert shlex.split(command(values, ["a b"]))[4:7] == [model, "--label", "a b"]
 
 
 def test_the_noise_tab_has_lines(views, monkeypatch):

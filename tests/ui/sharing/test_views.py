@@ -17,6 +17,11 @@ LINKS = {
     "tab=generate&model=unet&label=5&num_images=16&sampler=unipc&steps=14&guidance_scale=1.7&seed=242412841&"
     "guidance_t_min=0.4&guidance_t_max=0.8&guidance_power=2": {"steps": 14, "guidance_power": 2.0, "seed": 242412841},
     "tab=generate&model=dit&sampler=ddim&steps=3&seed=1&eta=0.5&skip_scale=1.5": {"eta": 0.5, "skip_scale": 1.5},
+    'tab=generate&label=5&steps=6&forks=[{"step":2,"label":"3"},{"step":4,"seed":1},{"step":2,"label":"1","from":0}]'
+    "&fork_step=3": {
+        "forks": '[{"step":2,"label":"3"},{"step":4,"seed":1},{"step":2,"label":"1","from":0}]',
+        "fork_step": 3,
+    },
     "tab=noise&digit=5&index=2&split=train&seed=9&model=&t=0.25": {"digit": "5", "index": 2, "split": "train"},
 }
 
@@ -64,14 +69,24 @@ def test_each_value_that_cannot_be_used_is_left_out_and_named(views):
         ({"classifier": "reader"}, "page.classifier_unfit"),
         ({"classifier": "/etc"}, "page.model"),
         ({"model": "../unet"}, "page.model"),
-        ({"label": ["1", "2"]}, "page.several_labels"),
+        ({"label": ["1", "Q"]}, "labels.unknown_name"),
+        ({"label": "1, 2,"}, None),
+        ({"label": ","}, "labels.unknown_name"),
+        ({"num_images": 100, "label": ["1", "2"]}, "settings.integer"),
+        ({"forks": "["}, "fork.list"),
+        ({"forks": [{"step": 1, "from": 1}]}, "fork.origin"),
+        ({"forks": [{"step": 1, "from": [0]}]}, "fork.origin"),
+        ({"forks": [{"step": 1, "from": True}]}, "fork.origin"),
+        ({"forks": [{"step": 9}]}, "fork.step"),
+        ({"forks": [{"step": 1, "model": "mnist"}]}, "fork.size"),
+        ({"forks": [{"step": 1, "x": 1}]}, "settings.unknown"),
         ({"label": {"a": 1}}, "settings.text"),
         ({"steps": True}, "settings.integer"),
         ({"__class__": "x"}, "page.no_setting"),
     ],
 )
 def test_what_does_not_go_together_is_left_out(views, given: dict, code: str):
-    assert codes(views, given) == [code]
+    assert codes(views, given) == ([code] if code else [])
     assert views.check("generate", given | {"seed": 5}).values["seed"] == 5
 
 
@@ -87,6 +102,30 @@ def test_pictures_say_more_than_settings(views):
     view = views.check("generate", record)
     assert (view.left_out, view.values["label"], view.values["num_images"]) == ([], "3", 9)
     assert views.check("generate", record | {"label": []}).values["label"] == ""
+    several = views.check("generate", record | {"label": ["3", "7", "1"], "num_images": 100}).values
+    assert (several["label"], several["num_images"]) == ("3, 7, 1", 63)  # whole rows of the sheet
+
+
+def test_a_fork_that_cannot_be_takes_those_that_leave_it_along(views):
+    forks = [
+        {"step": 1, "label": "3"},
+        {"step": 2, "label": "Q"},  # no such label
+        {"step": 3, "label": "1"},  # of the one before
+        {"step": 3, "label": 4, "from": 1},
+        {"step": 2, "sampler": "heun", "steps": "5", "from": 0},
+    ]
+    view = views.check("generate", {"steps": 4, "forks": forks, "step": 2, "fork_step": 6})
+    assert [error.code for error in view.left_out] == ["labels.unknown_name"]
+    kept = [
+        {"step": 1, "label": "3"},
+        {"step": 3, "label": "4"},
+        {"step": 2, "sampler": "heun", "steps": 5, "from": 0},
+    ]
+    assert json.loads(view.values["forks"]) == kept
+    assert "fork_step" not in view.values  # the last fork ends at step 6
+    assert view.values["step"] == 2
+    assert views.check("generate", view.values | {"fork_step": 5}).values["fork_step"] == 5
+    assert views.check("generate", view.values).values == view.values
 
 
 def test_the_noise_tab_has_settings_of_its_own(views):

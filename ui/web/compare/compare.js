@@ -4,7 +4,7 @@
 import { download, radioGroup, setText } from "../dom.js";
 import { LatestOnly } from "../latest_only.js";
 import { EXPERIMENTS } from "./experiments.js";
-import { saveGridGif, saveGridPng } from "./files.js";
+import { miniature, saveGridGif, saveGridPng } from "./files.js";
 import { Grid } from "./grid.js";
 import { GridState } from "./grid_state.js";
 import { Kept } from "./kept.js";
@@ -21,6 +21,7 @@ export function mountCompare(component, page) {
   root.innerHTML = MARKUP;
   const tab = new CompareTab(root, component, page);
   page.shareable(tab, tab.parts.top);
+  page.addHistory(tab.parts.history);
   return tab;
 }
 
@@ -31,6 +32,7 @@ class CompareTab {
     this.parts = Object.fromEntries([...root.querySelectorAll("[part]")].map((node) => [node.getAttribute("part"), node]));
     this.files = { table: () => this.saveTable() };
     this.choice = { model: "", ...EXPERIMENTS[0].choice };
+    this.told = JSON.stringify(this.values()); // in the history: not what was there before anything was chosen
     this.scene = null; // what there is to choose from
     this.plan = null; // of the grid on show
     this.problems = {}; // of cells that were begun, by their keys
@@ -45,6 +47,7 @@ class CompareTab {
       send: (request) => { props.value = JSON.stringify(request); trigger("input"); },
       stop: (name) => server.stop(name).catch(() => {}),
       onChange: () => this.renderStatus(),
+      onCells: () => this.tellOfCells(),
     });
     watch("value", () => props.value && this.runs.receive(JSON.parse(props.value)));
     const requests = (method, show) => new LatestOnly((_, values) => server[method](values), (text) => this.take(text, show), TIMING);
@@ -76,6 +79,19 @@ class CompareTab {
   apply(values) {
     this.choice = {};
     this.choose(values);
+  }
+
+  whenFinished(tell) {
+    this.tell = tell;
+  }
+
+  // All cells of what is chosen are here.
+  async tellOfCells() {
+    const values = this.values();
+    const runs = this.state.cells.map(({ run }) => run);
+    if (!this.tell || this.plans.open || this.told === JSON.stringify(values) || !runs.some(Boolean)) return;
+    this.told = JSON.stringify(values);
+    this.tell(values, await miniature(this.plan, runs));
   }
 
   // ---- what is chosen ------------------------------------------------------------------------------------------------

@@ -28,6 +28,6 @@ async function pixelsOf({ message }) {
   return pen.getImageData(0, 0, canvas.width, canvas.height);
 }
 
-function shapeOf({ count, result }) {
-  return { count, columns: Math.ceil(Math.sqrt(count)), size: result.size };
+function shapeOf({ count, columns, result }) {
+  return { count, columns: columns ?? Math.ceil(Math.sqrt(count)), size: result.size };
 }

@@ -63,13 +63,28 @@ export class GridPicture {
   }
 }
 
+// The images of all cells, without legends: a canvas.
+export function miniature(plan, runs) {
+  return holding(runs, async () => {
+    const pictures = await Promise.all(runs.map((run) => run && decoded(run.frames.at(-1)).then(() => run.frames.at(-1).x.bitmap)));
+    const { width, height } = pictures.find(Boolean);
+    const columns = plan.columns.titles.length;
+    const canvas = new OffscreenCanvas(columns * (width + GAP) - GAP, plan.rows.titles.length * (height + GAP) - GAP);
+    const pen = canvas.getContext("2d");
+    pictures.forEach((picture, index) => {
+      if (picture) pen.drawImage(picture, (index % columns) * (width + GAP), Math.floor(index / columns) * (height + GAP));
+    });
+    return canvas;
+  });
+}
+
 // Holds the runs' pictures while it works.
 async function holding(runs, work) {
   const held = runs.filter(Boolean);
   held.forEach((run) => run.hold());
   try {
     await Promise.all(held.map((run) => decoded(run.frames[0])));
-    await work();
+    return await work();
   } finally {
     held.forEach((run) => run.release());
   }

@@ -1,6 +1,6 @@
 // What the Compare tab consists of. Words come by data-text and data-label (words.js), what changes by its part.
 
-import { ICONS } from "../player/markup.js";
+import { ICONS, PLAY, SCRUBBER, gifButton, pngButton, stepping } from "../player/transport_markup.js";
 
 const icon = (path) => `<svg viewBox="0 0 24 24" aria-hidden="true"><path d="${path}"/></svg>`;
 const SWAP = icon("M7 4l-4 4 4 4V9h9V7H7zM17 12v3H8v2h9v3l4-4z");
@@ -29,30 +29,10 @@ export const MARKUP = `
     <div class="dp-state"><span class="dp-dot"></span><span role="status" part="status"></span>
       <button type="button" class="dp-pill cp-stop" part="stop"></button></div>
   </header>
-  <div class="cp-play">
-    <button type="button" class="dp-round dp-play" data-label="player.play" part="play">${ICONS.play}</button>
-    <div class="dp-track cp-track">
-      <canvas part="track" aria-hidden="true"></canvas>
-      <span class="dp-legend dp-legend-noise" data-text="player.noise_share"></span>
-      <span class="dp-legend dp-legend-picture" data-text="player.picture_share"></span>
-      <input type="range" min="0" max="1" value="0" step="1" data-label="player.step" part="scrub">
-    </div>
-  </div>
+  <div class="cp-play">${PLAY}<div class="dp-track cp-track">${SCRUBBER}</div></div>
   <div class="cp-scroll"><div class="cp-grid" role="grid" part="grid"></div></div>
   <p class="lab-note cp-under" part="under"></p>
-  <div class="dp-transport">
-    <button type="button" class="dp-round" data-label="player.back" part="back">${ICONS.back}</button>
-    <button type="button" class="dp-round" data-label="player.forward" part="forward">${ICONS.forward}</button>
-    <button type="button" class="dp-round dp-toggle" data-label="player.loop" part="loop">${ICONS.loop}</button>
-    <select class="dp-select" data-label="player.speed" part="speed">
-      <option value="0.25">¼×</option><option value="0.5">½×</option><option value="1" selected>1×</option>
-      <option value="2">2×</option><option value="4">4×</option>
-    </select>
-    <button type="button" class="dp-pill dp-toggle" part="smooth" data-text="player.smooth"></button>
-    <span class="dp-space"></span>
-    <button type="button" class="dp-pill" data-label="compare.png_help" part="png">${ICONS.save}<span data-text="player.png"></span></button>
-    <button type="button" class="dp-pill" data-label="compare.gif_help" part="gif">${ICONS.save}<span part="gif_text"></span></button>
-  </div>
+  <div class="dp-transport">${stepping()}${pngButton("compare.png_help")}${gifButton("compare.gif_help")}</div>
 </section>
 <section class="lab-card cp-costs">
   <header class="dp-bar"><h2 data-text="compare.costs"></h2>
@@ -74,7 +54,8 @@ export const MARKUP = `
     <p class="lab-note" part="note"></p></div>
   <button type="button" class="dp-pill cp-measure" part="measure" hidden></button>
 </section>
-</div>`;
+</div>
+<div class="lab-history cp-history" part="history"></div>`;
 
 function axis(side, key) {
   return `<div class="cp-axis" data-setting="${side}">

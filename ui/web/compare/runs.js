@@ -6,9 +6,9 @@ const MEASURED = 2; // runs in very many steps that are computed unasked; more t
 
 export class Runs {
   // tab: has `plan`, `kept`, `problems`, `sent`, `show(keys)` and `say(sentences)`; send(request) begins a run on the
-  // server, stop(name) ends it.
-  constructor(tab, { send, stop, onChange }) {
-    Object.assign(this, { tab, send, stopRun: stop, onChange });
+  // server, stop(name) ends it; onCells(): no cell is missing.
+  constructor(tab, { send, stop, onChange, onCells }) {
+    Object.assign(this, { tab, send, stopRun: stop, onChange, onCells });
     this.name = ""; // of the run under way
     this.what = "cells"; // or "references"
     this.tries = 0;
@@ -54,8 +54,9 @@ export class Runs {
 
   next() {
     const measures = this.measures || this.keys("references").length <= MEASURED;
-    if (this.missing("cells").length) this.begin("cells");
-    else if (measures && this.unmeasured) this.begin("references");
+    if (this.missing("cells").length) return this.begin("cells");
+    this.onCells();
+    if (measures && this.unmeasured) this.begin("references");
     else this.end();
   }
 

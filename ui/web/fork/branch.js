@@ -10,6 +10,10 @@ export class Branch extends Run {
     this.frames.unshift(...parent.frames.filter((frame) => frame.step < step));
   }
 
+  get stepSetting() {
+    return "fork_step";
+  }
+
   get beginning() {
     return this.parent.placeOf(this.step0);
   }

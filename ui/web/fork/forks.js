@@ -1,9 +1,9 @@
 // Forks of the run on show: a small tree of branches, each a player of its own, which scrub and play together with it.
 
-import { setText } from "../dom.js";
 import { createPlayer } from "../player/player.js";
 import { RunControl } from "../run_control.js";
 import { Branch } from "./branch.js";
+import { Card } from "./card.js";
 import { Panel } from "./panel.js";
 import { Tree } from "./tree.js";
 
@@ -12,23 +12,20 @@ const MARKUP = `
 <div class="fk-ask" part="ask"></div>
 <section class="fk-tree lab-card" data-label="fork.tree" part="tree" hidden><svg role="img" data-label="fork.tree" part="lines"></svg></section>
 <div class="fk-cards" part="cards"></div>`;
-const CARD = `
-<header><b class="fk-number"></b><span class="fk-what"></span>
-  <button type="button" class="fk-close">×</button></header>
-<div class="fk-player"></div>`;
 
 export class Forks {
-  // component: of ui/tabs/forks.py; main: the state of the page's player; connection: what RunControl needs of the server.
-  constructor({ element, props, server, trigger, watch }, main, words, connection) {
-    Object.assign(this, { props, trigger, main, words, connection });
+  // component: of ui/tabs/forks.py; main: the state of the page's player; connection: what RunControl needs of the
+  // server; onFinished(run): a branch is complete.
+  constructor({ element, props, server, trigger, watch }, main, words, { connection, onFinished }) {
+    Object.assign(this, { props, server, trigger, main, words, connection, onFinished });
     this.root = element.firstElementChild;
     this.root.innerHTML = MARKUP;
     this.part = Object.fromEntries([...this.root.querySelectorAll("[part]")].map((node) => [node.getAttribute("part"), node]));
-    this.branches = []; // in the order of the cards
+    this.branches = []; // in the order in which they were made: each comes after its parent
     this.queue = []; // branches that have not been sent yet; the first is being computed
     this.tree = new Tree(this.part.lines, main.playback);
     this.panel = new Panel(this.part.ask, words, {
-      ask: async (changes) => JSON.parse(await this.options(server, changes)),
+      ask: (changes) => this.options(this.place, changes),
       onGo: (changes) => this.fork(changes),
       onClose: () => this.close(),
     });
@@ -58,55 +55,91 @@ export class Forks {
     this.panel.opener?.focus();
   }
 
-  async options(server, changes) {
-    const sent = { ...this.question(this.place, changes), language: this.words.language };
-    const failed = JSON.stringify({ error: this.words.text("status.connection_failed") });
-    return (await server.options(sent).catch(() => null)) ?? failed;
+  // What there is to choose from at a place, with some changes; see panel.js.
+  async options(place, changes) {
+    const sent = { ...this.question(place, changes), language: this.words.language };
+    const text = await this.server.options(sent).catch(() => null);
+    return text ? JSON.parse(text) : { error: this.words.text("status.connection_failed") };
   }
 
   question({ branch, step }, changes) {
     return { settings: this.main.run.settings, forks: [...(branch?.path ?? []), { step, ...changes }] };
   }
 
-  // ---- branches ------------------------------------------------------------------------------------------------------
-
   fork(changes) {
     if (this.branches.length >= MOST) return this.panel.refuse(this.words.text("fork.most", { most: MOST }));
-    const { branch: parent, step } = this.place;
-    const { forks: path, settings } = this.question(this.place, changes);
+    const { card } = this.add(this.place, changes, titlesOf(this.panel.choices));
+    this.close();
+    card.node.scrollIntoView({ block: "nearest", behavior: this.main.calm ? "auto" : "smooth" });
+  }
+
+  // ---- branches as a list, for links and pictures (ui/sharing/forked.py) ---------------------------------------------
+
+  get list() {
+    const there = this.branches.filter(({ state }) => state.phase !== "failed");
+    return there.map(({ parent, path, state }, i) => {
+      const from = there.indexOf(parent) + 1;
+      return { ...(state.run?.settings.forks ?? path).at(-1), ...(from === i ? {} : { from }) };
+    });
+  }
+
+  // Make the branches of a list. Returns the last one, once all of them have ended, or nothing where another run is on
+  // show by now.
+  async plant(list) {
+    const { run } = this.main;
+    const titles = titlesOf(await this.options({ branch: null, step: list[0].step }, {}));
+    const made = [];
+    for (const [i, { from = i, step, ...changes }] of list.entries()) {
+      if (this.main.run === run) made.push(this.add({ branch: made[from - 1] ?? null, step }, changes, titles));
+    }
+    await Promise.all(made.map(({ ended }) => ended));
+    return this.main.run === run ? made.at(-1) : undefined;
+  }
+
+  // ---- branches ------------------------------------------------------------------------------------------------------
+
+  add(place, changes, titles) {
+    const { branch: parent, step } = place;
+    const { forks: path, settings } = this.question(place, changes);
     const used = this.branches.map((each) => each.number);
     const number = [...Array(MOST).keys()].map((i) => i + 1).find((each) => !used.includes(each));
-    const card = document.createElement("article");
-    card.className = `lab-card fk-branch fk-${number}`;
-    card.innerHTML = CARD;
-    const branch = { parent, step, changes, path, settings, number, card, titles: this.titles() };
-    const from = parent?.state.run ?? this.main.run;
-    const { state } = createPlayer(card.querySelector(".fk-player"), {
+    const branch = { parent, step, path, settings, number };
+    branch.ended = new Promise((resolve) => (branch.end = resolve));
+    branch.card = new Card(number, { step, changes, titles }, this.words, () => this.remove(branch));
+    const { state } = createPlayer(branch.card.player, {
       words: this.words,
       playback: this.main.playback,
       calm: this.main.calm,
-      makeRun: (message) => new Branch(message, from, step),
+      makeRun: (message) => new Branch(message, this.originOf(branch), step),
       onFork: () => this.open(branch),
     });
     branch.state = state;
     branch.control = new RunControl(state, this.words, { ...this.connection, release: () => {} });
-    card.querySelector(".fk-close").addEventListener("click", () => this.remove(branch));
-    const after = this.branches.findLastIndex((each) => each === parent || each.parent === parent);
-    this.branches.splice(parent ? after + 1 : this.branches.length, 0, branch);
-    this.part.cards.replaceChildren(...this.branches.map((each) => each.card));
-    this.close();
+    this.branches.push(branch);
+    this.part.cards.replaceChildren(...this.below(null).map(({ card }) => card.node));
     this.follow();
     this.write();
     branch.name = branch.control.begin();
     this.queue.push(branch);
     if (this.queue.length === 1) this.send();
-    card.scrollIntoView({ block: "nearest", behavior: this.main.calm ? "auto" : "smooth" });
+    return branch;
+  }
+
+  // The run that a branch leaves, or a branch of it, or nothing where that has failed.
+  originOf({ parent }) {
+    return parent ? parent.state.run : this.main.run;
+  }
+
+  // The branches of one of them, or of the run (null), each followed by its own.
+  below(parent) {
+    return this.branches.filter((each) => each.parent === parent).flatMap((each) => [each, ...this.below(each)]);
   }
 
   // One at a time: messages of several runs would take each other's place on the way through Gradio.
   send() {
     const [branch] = this.queue;
     if (!branch) return;
+    if (!this.originOf(branch)) return this.end(true);
     this.props.value = { run: branch.name, settings: branch.settings, forks: branch.path };
     this.trigger("input");
   }
@@ -120,7 +153,11 @@ export class Forks {
   // The run under way has ended, broken off or not.
   end(broken) {
     const branch = this.queue.shift();
-    if (branch) branch.control.end(broken);
+    if (branch) {
+      branch.control.end(broken);
+      if (branch.state.phase === "finished") this.onFinished(branch.state.run);
+      branch.end();
+    }
     this.send();
   }
 
@@ -128,7 +165,8 @@ export class Forks {
     for (const child of this.branches.filter((each) => each.parent === branch)) this.remove(child);
     branch.control.stop();
     branch.state.close();
-    branch.card.remove();
+    branch.card.node.remove();
+    branch.end();
     this.branches = this.branches.filter((each) => each !== branch);
     this.queue = this.queue.filter((each, i) => each !== branch || i === 0); // one under way ends by itself
     if (this.place?.branch === branch) this.part.ask.hidden = true;
@@ -153,43 +191,25 @@ export class Forks {
 
   // ---- words, and the tree -------------------------------------------------------------------------------------------
 
-  titles() {
-    const { samplers, models } = this.panel.choices;
-    return { sampler: Object.fromEntries(samplers), model: Object.fromEntries(models) };
-  }
-
   write() {
     this.words.apply(this.root);
-    for (const { card, number, step, changes, titles } of this.branches) {
-      setText(card.querySelector(".fk-number"), String(number));
-      setText(card.querySelector(".fk-what"), this.what(step, changes, titles));
-      const label = this.words.text("fork.remove", { n: number });
-      Object.assign(card.querySelector(".fk-close"), { ariaLabel: label, title: label });
-      card.setAttribute("aria-label", this.words.text("fork.branch", { n: number }));
-    }
+    for (const { card } of this.branches) card.write();
     this.draw();
-  }
-
-  // What a branch changes, in a few words.
-  what(step, changes, titles) {
-    const { words } = this;
-    const shown = {
-      label: (value) => value || words.text("tiles.any"),
-      sampler: (value) => titles.sampler[value] ?? value,
-      model: (value) => titles.model[value]?.[words.language] ?? value,
-    };
-    const named = Object.entries(changes).map(([name, value]) =>
-      words.text("fork.change", { name: words.text(`settings.${name}.label`), value: shown[name]?.(value) ?? value }));
-    return words.text("fork.what", { step, changes: named.join(" · ") || words.text("fork.unchanged") });
   }
 
   draw() {
     this.part.tree.hidden = this.branches.length === 0;
-    this.tree.draw(this.branches.map((branch) => ({
+    const lines = this.below(null);
+    this.tree.draw(lines.map((branch) => ({
       number: branch.number,
       name: `fk-${branch.number}`,
-      parent: 1 + this.branches.indexOf(branch.parent),
-      beginning: (branch.parent?.state.run ?? this.main.run).placeOf(branch.step),
+      parent: 1 + lines.indexOf(branch.parent),
+      beginning: (this.originOf(branch) ?? this.main.run).placeOf(branch.step),
     })));
   }
+}
+
+// What the samplers and models of options are called, by their names.
+function titlesOf({ samplers = [], models = [] }) {
+  return { sampler: Object.fromEntries(samplers), model: Object.fromEntries(models) };
 }

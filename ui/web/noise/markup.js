@@ -1,5 +1,7 @@
 // What the Noise tab consists of. Words come by data-text and data-label (words.js), what changes by its part.
 
+import { pngButton } from "../player/transport_markup.js";
+
 const ARROWS = '<svg viewBox="0 0 24 24" aria-hidden="true"><path d="M17.7 6.3A8 8 0 1 0 20 12h-2.2A5.8 5.8 0 1 1 16 7.9L13 11h8V3z"/></svg>';
 
 export const MARKUP = `
@@ -46,6 +48,7 @@ export const MARKUP = `
     ${pane("real", "")}${pane("noisy", "")}${pane("network", "nz-network")}
     ${pane("network_noise", "nz-eps")}${pane("ideal", "nz-ideal")}${pane("blur", "")}
   </div>
+  <div class="nz-files">${pngButton("noise.png_help")}</div>
 </div>
 <div class="nz-row">
   <section class="lab-card nz-plot"><h2 data-text="noise.errors"></h2>
@@ -72,7 +75,8 @@ export const MARKUP = `
     <th data-text="noise.log_snr"></th><th data-text="noise.left"></th>
   </tr></thead><tbody part="table"></tbody></table></div>
   <p class="lab-note" data-text="noise.schedules_help"></p>
-</section>`;
+</section>
+<div class="lab-history" part="history"></div>`;
 
 function pane(name, colour) {
   return `<figure class="${colour}" data-pane="${name}"><figcaption data-text="noise.${name}"></figcaption>

@@ -4,9 +4,12 @@
 import { bytesOf, radioGroup, setText } from "../dom.js";
 import { LatestOnly } from "../latest_only.js";
 import { MARKUP } from "./markup.js";
-import { asImage, bytesOfImage, bytesOfNoise, floatsOf, noisy, paint, PIXELS, scaled } from "./pixels.js";
+import { asImage, bytesOfImage, floatsOf, noisy, paint, PIXELS, scaled } from "./pixels.js";
+import { Drawing } from "./drawing.js";
 import { Endings } from "./endings.js";
 import { NoisePlots } from "./noise_plots.js";
+import { NoiseView } from "./noise_view.js";
+import { Panes } from "./panes.js";
 import { logSnr, number, Schedules, signed } from "./schedules.js";
 import { SplitTrack } from "./split_track.js";
 
@@ -19,17 +22,19 @@ export function mountNoise({ element, server }, page) {
   const root = element.firstElementChild;
   root.innerHTML = MARKUP;
   const tab = new NoiseTab(root, server, page);
-  page.shareable(tab, tab.parts.top);
+  page.shareable(tab.shared, tab.parts.top);
+  page.addHistory(tab.parts.history);
   return tab;
 }
 
 class NoiseTab {
   constructor(root, server, { words, theme }) {
-    Object.assign(this, { root, words, name: "noise" });
+    Object.assign(this, { root, words });
     this.parts = Object.fromEntries([...root.querySelectorAll("[part]")].map((node) => [node.getAttribute("part"), node]));
-    this.panes = Object.fromEntries([...root.querySelectorAll("[data-pane]")].map((node) => [node.dataset.pane, node]));
+    this.panes = new Panes(root);
     this.choice = { ...START };
     this.place = 50; // of the slider
+    this.shared = new NoiseView(this);
     this.scene = null; // digits, noise and levels, from the server
     this.seen = null; // the guesses at the last noise level that the server has answered for
     this.track = new SplitTrack(this.parts.track);
@@ -55,7 +60,10 @@ class NoiseTab {
     parts.slider.addEventListener("input", () => this.moveTo(Number(parts.slider.value)));
     this.buildTiles();
     this.markDigit = radioGroup(parts.tiles, (digit) => this.choose({ digit, pixels: "" }));
-    parts.draw.addEventListener("click", () => this.openPad());
+    this.drawing = new Drawing(parts, words, {
+      onDraw: (pixels) => this.choose({ pixels }),
+      random: () => this.scene?.digits[Math.floor(10 * Math.random())],
+    });
     this.markSplit = radioGroup(parts.split, (split) => this.choose({ split }));
     parts.other.addEventListener("click", () => this.choose({ index: (this.choice.index + 1) % (this.scene?.of_each ?? 1) }));
     parts.seed.addEventListener("change", () => this.choose({ seed: Math.trunc(parts.seed.valueAsNumber) || 0 }));
@@ -78,17 +86,6 @@ class NoiseTab {
     this.parts.tiles.replaceChildren(...tiles);
   }
 
-  // ---- as one whose view can be shared (tabs.js) ---------------------------------------------------------------------
-
-  values() {
-    return { ...this.choice, t: this.t };
-  }
-
-  apply({ t, ...choice }) {
-    this.moveTo(Math.round(100 * t));
-    this.choose(choice);
-  }
-
   // ---- what is asked for ---------------------------------------------------------------------------------------------
 
   // Something else than t was chosen: {} asks for all of it anew.
@@ -97,6 +94,7 @@ class NoiseTab {
     this.markDigit(this.choice.pixels ? null : this.choice.digit);
     this.markSplit(this.choice.split);
     if (this.parts.seed.valueAsNumber !== this.choice.seed) this.parts.seed.value = this.choice.seed;
+    this.drawing.show(this.choice.pixels);
     this.endings.forget();
     const here = ["digit", "pixels"]; // whose pixels are here already
     const local = this.scene && Object.keys(changed).length > 0 && Object.keys(changed).every((name) => here.includes(name));
@@ -106,21 +104,6 @@ class NoiseTab {
     if (changed.pixels) this.curveLater = setTimeout(() => this.curves.want(this.sent), PEN_RESTS);
     else this.curves.want(this.sent);
     this.askForView();
-  }
-
-  // The pad comes when somebody first wants to draw.
-  async openPad() {
-    const { parts, words } = this;
-    const opened = parts["pad-card"].hidden;
-    parts["pad-card"].hidden = !opened;
-    parts.draw.setAttribute("aria-expanded", String(opened));
-    if (!opened) return;
-    this.pad ??= import("../pad/pad.js").then(({ Pad }) => new Pad(parts.pad, words, {
-      onChange: (bytes) => this.choose({ pixels: bytes ? btoa(String.fromCharCode(...bytes)) : "" }),
-      random: async () => this.scene?.digits[Math.floor(10 * Math.random())],
-    }));
-    await this.pad;
-    parts["pad-card"].scrollIntoView({ block: "nearest" });
   }
 
   moveTo(place) {
@@ -137,6 +120,10 @@ class NoiseTab {
 
   get sent() {
     return { ...this.choice, language: this.words.language };
+  }
+
+  get asking() {
+    return "asking" in this.root.dataset;
   }
 
   askForView() {
@@ -169,7 +156,7 @@ class NoiseTab {
     const { digit, pixels } = this.choice;
     const bytes = pixels ? bytesOf(pixels) : this.scene.digits[Number(digit)];
     this.image = asImage(bytes, this.scene.darkest);
-    paint(this.panes.real.querySelector("canvas"), bytes);
+    this.panes.paint("real", bytes);
     this.showLevel();
   }
 
@@ -178,7 +165,7 @@ class NoiseTab {
     const { alpha, sigma } = this.scene.levels;
     const level = { alpha: alpha[this.place], sigma: sigma[this.place] };
     const x = scaled(noisy(this.image, this.scene.noise, level), level);
-    paint(this.panes.noisy.querySelector("canvas"), bytesOfImage(x));
+    this.panes.paint("noisy", bytesOfImage(x));
     this.plots.showPixels(x);
     this.plots.point(this.place / 100);
     this.schedules.point(this.place);
@@ -196,13 +183,11 @@ class NoiseTab {
   showView(view) {
     this.seen = view;
     if (!this.views.open) delete this.root.dataset.asking;
-    const { panes } = this;
-    paint(panes.network.querySelector("canvas"), bytesOf(view.network.x0));
-    paint(panes.network_noise.querySelector("canvas"), bytesOf(view.network.eps));
-    paint(panes.ideal.querySelector("canvas"), bytesOf(view.ideal.x0));
-    paint(panes.blur.querySelector("canvas"), bytesOf(view.blur));
+    const pictures = { network: view.network.x0, network_noise: view.network.eps, ideal: view.ideal.x0, blur: view.blur };
+    for (const [name, picture] of Object.entries(pictures)) this.panes.paint(name, bytesOf(picture));
     this.plots.showNeighbours(view.neighbours);
     this.writeView();
+    this.shared.complete();
   }
 
   showCurve(curve) {
@@ -219,8 +204,8 @@ class NoiseTab {
 
   applyWords() {
     this.words.apply(this.root);
-    this.note("real", this.words.text("noise.real_note"));
-    this.note("noisy", this.words.text("noise.noisy_note"));
+    this.panes.note("real", this.words.text("noise.real_note"));
+    this.panes.note("noisy", this.words.text("noise.noisy_note"));
     if (this.scene) {
       this.showModels();
       this.showLevel();
@@ -229,18 +214,14 @@ class NoiseTab {
     this.endings.write();
   }
 
-  note(pane, text) {
-    setText(this.panes[pane].querySelector("p"), text);
-  }
-
   writeView() {
-    const { seen: view, words } = this;
+    const { seen: view, words, panes } = this;
     const rounded = (error) => error.toFixed(2);
-    this.note("network", words.text("noise.error", { error: rounded(view.network.x0_error) }));
-    this.note("network_noise", words.text("noise.error", { error: rounded(view.network.eps_error) }));
-    this.note("ideal", words.text("noise.error", { error: rounded(view.ideal.x0_error) }));
+    panes.note("network", words.text("noise.error", { error: rounded(view.network.x0_error) }));
+    panes.note("network_noise", words.text("noise.error", { error: rounded(view.network.eps_error) }));
+    panes.note("ideal", words.text("noise.error", { error: rounded(view.ideal.x0_error) }));
     const [width, error] = [view.blur_width.toFixed(1), rounded(view.blur_error)];
-    this.note("blur", words.text("noise.blur_note", { width, error }));
+    panes.note("blur", words.text("noise.blur_note", { width, error }));
     if (!this.views.open) {
       const [network, ideal] = [view.network, view.ideal].map((guess) => rounded(guess.x0_error));
       setText(this.parts.said, words.text("noise.said", { t: (this.place / 100).toFixed(2), network, ideal }));

@@ -132,12 +132,13 @@ export class Pad {
 
   // bytes: SIZE x SIZE, to be drawn on.
   putBytes(bytes) {
-    if (!bytes) return;
-    const picture = Object.assign(document.createElement("canvas"), { width: SIZE, height: SIZE });
-    const image = new ImageData(SIZE, SIZE);
-    bytes.forEach((byte, i) => image.data.set([byte, byte, byte, 255], 4 * i));
-    picture.getContext("2d").putImageData(image, 0, 0);
-    this.change(() => this.sheet.put(picture));
+    if (bytes) this.change(() => this.sheet.put(pictureOfBytes(bytes)));
+  }
+
+  // As putBytes, of what is known to whoever is told of changes.
+  show(bytes) {
+    this.sheet.put(pictureOfBytes(bytes));
+    this.changed(false);
   }
 
   // ---- what comes of it ----------------------------------------------------------------------------------------------
@@ -168,4 +169,12 @@ export class Pad {
       this.onChange(this.image);
     });
   }
+}
+
+function pictureOfBytes(bytes) {
+  const picture = Object.assign(document.createElement("canvas"), { width: SIZE, height: SIZE });
+  const image = new ImageData(SIZE, SIZE);
+  bytes.forEach((byte, i) => image.data.set([byte, byte, byte, 255], 4 * i));
+  picture.getContext("2d").putImageData(image, 0, 0);
+  return picture;
 }

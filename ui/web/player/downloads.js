@@ -33,7 +33,7 @@ export async function savePng(state, large = false) {
   const png = drawn ? await redrawn(whole, run.shape, enlarged, large ? LARGE : 1, smooth) : whole;
   const { settingsOf, withSettings } = await import("../share/png_settings.js");
   const settings = run.settings ?? (run.done ? await settingsOf(new Blob([run.png])) : {});
-  const record = { ...settings, ...(atEnd ? {} : { step: frame.step }) };
+  const record = { ...settings, ...(atEnd ? {} : { [run.stepSetting]: frame.step }) };
   const name = fileName(run, "png", ...moment, ...one, ...(large ? [`${LARGE}x`] : []));
   download([withSettings(png, record)], "image/png", name);
 }

@@ -18,9 +18,9 @@ export class Run {
   // Put a message's frames in their places; a frame that is already here is left alone.
   take(message) {
     this.messages.push(message);
-    const { example, live, label, seed, total, step, seconds, count, size, settings, names } = message;
+    const { example, live, label, seed, total, step, seconds, count, size, columns, settings, names } = message;
     Object.assign(this, { example, live, label, seed, total, step, seconds, settings, names });
-    this.shape = { count, size, columns: Math.ceil(Math.sqrt(count)) };
+    this.shape = { count, size, columns: columns ?? Math.ceil(Math.sqrt(count)) };
     const known = new Set(this.frames.map((frame) => frame.step));
     for (const [step, t, alpha, sigma, x, x0] of message.frames) {
       if (known.has(step)) continue;
@@ -38,6 +38,11 @@ export class Run {
 
   get done() {
     return this.result !== null;
+  }
+
+  // The setting that says which of its steps is on show (ui/sharing/views.py).
+  get stepSetting() {
+    return "step";
   }
 
   // The finished images as a PNG, which carries the run's settings.

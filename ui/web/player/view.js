@@ -2,10 +2,10 @@
 
 import { keepFocus, setText } from "../dom.js";
 import { Caption } from "./caption.js";
-import { ICONS, MARKUP } from "./markup.js";
+import { MARKUP } from "./markup.js";
 import { NoiseTrack } from "./noise_track.js";
-import { noiseShare } from "./run.js";
 import { SheetCanvas } from "./sheet_canvas.js";
+import { renderButtons, renderScrubber } from "./transport.js";
 
 const SETTLED = 1; // seconds of computing after which its pace is known
 const SLOW = 3; // seconds that are worth a word
@@ -51,7 +51,7 @@ export class PlayerView {
 
   renderStatus() {
     const { part, state } = this;
-    const { run, phase, playback } = state;
+    const { run, phase } = state;
     this.root.dataset.phase = phase;
     this.root.toggleAttribute("data-long", phase === "waiting" && state.waitsLong);
     if (run) this.root.dataset.frames = run.frames.length;
@@ -60,16 +60,9 @@ export class PlayerView {
     setText(part.count, phase in count ? count[phase]() : "");
     part.banner.hidden = state.error === "";
     setText(part.banner, state.error);
-    const symbol = playback.mode === "play" ? "pause" : "play";
-    if (part.play.dataset.symbol !== symbol) part.play.innerHTML = ICONS[symbol];
-    part.play.dataset.symbol = symbol;
-    part.play.dataset.label = `player.${symbol}`;
     part.classified.setAttribute("aria-live", phase === "live" ? "off" : "polite"); // one after the other would be noise
-    part.loop.setAttribute("aria-pressed", String(playback.loop));
-    part.smooth.setAttribute("aria-pressed", String(state.smooth));
-    part.speed.value = String(playback.speed);
-    for (const name of ["play", "back", "forward", "png", "large", "scrub"]) part[name].disabled = !run;
-    part.gif.disabled = !run || state.saving;
+    renderButtons(part, state, this.words);
+    part.large.disabled = !run;
     // something has to follow the step on show, and the server has to know of what it is a step
     part.fork.disabled = !run?.settings || state.busy || state.frame.step >= run.total;
     this.arrangePanes();
@@ -144,7 +137,8 @@ export class PlayerView {
     const { labels } = run.result;
     if (labels[0] !== "") {
       const right = found.filter(([label], i) => label === labels[i]).length;
-      const key = run.label === "" ? "classified.as_own" : "classified.as_label";
+      const alike = run.label !== "" && labels.every((label) => label === run.label);
+      const key = alike ? "classified.as_label" : "classified.as_own";
       return this.words.text(key, { right, n: found.length, label: run.label });
     }
     const counts = new Map();
@@ -209,11 +203,7 @@ export class PlayerView {
     setText(part.sigma, sigma.toFixed(2));
     setText(part.seconds, `${seconds.toFixed(2)} s`);
     this.renderPhase();
-    part.scrub.max = run.total;
-    part.scrub.value = step;
-    const noise = Math.round(100 * noiseShare(frame));
-    part.scrub.setAttribute("aria-valuetext", words.text("player.position", { step, total: run.total, noise }));
-    this.track.draw(run.frames, run.total, step);
+    renderScrubber(part, state, this.track, words);
     this.root.dataset.step = step;
   }
 }

@@ -1,8 +1,8 @@
-// The runs of this visit, as thumbnails, the newest first. Kept in the session's storage, so that they outlive a reload
-// and end with the visit.
+// What was seen on this visit, as thumbnails, the newest first. Kept in the session's storage, so that it outlives a
+// reload and ends with the visit.
 
 const KEY = "digit-diffusion-lab-history";
-const MOST = 24;
+const MOST = 24; // of each tab
 const SIDE = 112; // pixels of a thumbnail, at most
 
 export class History extends EventTarget {
@@ -13,10 +13,11 @@ export class History extends EventTarget {
     this.entries = read(storage); // { tab, values, picture: a data URL }
   }
 
-  // The same settings once more are the same entry, which becomes the newest.
-  add(tab, values, picture) {
-    const same = (entry) => entry.tab === tab && JSON.stringify(entry.values) === JSON.stringify(values);
-    this.entries = [{ tab, values, picture }, ...this.entries.filter((entry) => !same(entry))].slice(0, MOST);
+  // The same settings once more are the same entry, which becomes the newest. moving: the names of those that only lead
+  // to another place of the same view.
+  add(tab, values, picture, moving = []) {
+    const same = (entry) => entry.tab === tab && alike(entry.values, values, moving);
+    this.entries = bounded([{ tab, values, picture }, ...this.entries.filter((entry) => !same(entry))]);
     this.changed();
   }
 
@@ -51,22 +52,26 @@ export class History extends EventTarget {
 function read(storage) {
   try {
     const kept = JSON.parse(storage().getItem(KEY));
-    return Array.isArray(kept) ? kept.filter(isEntry).slice(0, MOST) : [];
+    return Array.isArray(kept) ? bounded(kept.filter(isEntry)) : [];
   } catch {
     return [];
   }
 }
 
+function bounded(entries) {
+  const counts = {};
+  return entries.filter(({ tab }) => (counts[tab] = (counts[tab] ?? 0) + 1) <= MOST);
+}
+
+// Whether values by name mean the same: 3 is "3", and what is blank is not given.
+function alike(a, b, moving) {
+  const names = Object.keys({ ...a, ...b }).filter((name) => !moving.includes(name));
+  return names.every((name) => String(a[name] ?? "") === String(b[name] ?? ""));
+}
+
 function isEntry(entry) {
   const { tab, values, picture } = entry ?? {};
   return typeof tab === "string" && values && typeof values === "object" && String(picture).startsWith("data:image/");
-}
-
-// What sets an entry apart from the one before it: [name, value] of a setting; of several the first that is no seed.
-export function difference({ tab, values }, before) {
-  const changed = Object.keys(values).filter((name) => tab !== before?.tab || values[name] !== before.values[name]);
-  const name = (before ? changed : ["label", ...changed]).find((each) => each !== "seed") ?? changed[0] ?? "label";
-  return [name, values[name] ?? ""];
 }
 
 // A picture, made small, as a data URL.

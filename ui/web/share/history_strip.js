@@ -1,6 +1,6 @@
 // The history as a strip of thumbnails; a click brings one back.
 
-import { difference } from "./history.js";
+import { captionOf, titleOf } from "./history_words.js";
 
 const MARKUP = `<section class="sh-history lab-card" data-label="share.history" hidden>
   <header><h2 data-text="share.history"></h2>
@@ -20,7 +20,9 @@ export function mountHistory(root, history, words, open) {
   const render = () => {
     words.apply(section);
     section.hidden = history.entries.length === 0;
-    list.replaceChildren(...history.entries.map((entry, i) => item(entry, i, history.entries[i + 1], words)));
+    const { entries } = history;
+    const before = (i) => entries.find((each, j) => j > i && each.tab === entries[i].tab);
+    list.replaceChildren(...entries.map((entry, i) => item(entry, i, before(i), words)));
   };
   history.addEventListener("change", render);
   words.addEventListener("change", render);
@@ -30,19 +32,12 @@ export function mountHistory(root, history, words, open) {
 function item(entry, place, before, words) {
   const image = Object.assign(new Image(), { src: entry.picture, alt: "" });
   const caption = document.createElement("span");
-  caption.textContent = described(...difference(entry, before), words);
+  caption.textContent = captionOf(entry, before, words);
   const button = Object.assign(document.createElement("button"), { type: "button" });
   button.dataset.place = place;
-  button.title = Object.entries(entry.values).map(([name, value]) => described(name, value, words)).join(" · ");
+  button.title = titleOf(entry, words);
   button.append(image, caption);
   const node = document.createElement("li");
   node.append(button);
   return node;
-}
-
-function described(name, value, words) {
-  const key = `settings.${name}.label`;
-  const label = words.text(key);
-  const shown = name === "label" && value === "" ? words.text("tiles.any") : value;
-  return `${label === key ? name : label} ${shown}`;
 }

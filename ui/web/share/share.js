@@ -66,7 +66,7 @@ class Share {
   // The menu of a tab, whose button comes at the end of an element.
   addTab = (tab, place) => {
     place.append(shareMenu(tab, this));
-    tab.whenFinished?.((values, picture) => this.history.add(tab.name, values, thumbnail(picture)));
+    tab.whenFinished?.((values, picture) => this.history.add(tab.name, values, thumbnail(picture), tab.moving));
   };
 
   addHistory = (root) => mountHistory(root, this.history, this.words, (entry) => this.open(entry, "history"));
