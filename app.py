@@ -1,9 +1,9 @@
-"""Serve the demo: python app.py [--model REF] [--host H] [--port P] [--share]
+"""Serve the demo: python app.py [--model REF] [--host H] [--port P] [--share] [--mcp]
 
-On Hugging Face Spaces this file is what is started. The variables GRADIO_SERVER_NAME, GRADIO_SERVER_PORT and
-DIGIT_DIFFUSION_MODEL stand for --host, --port and --model where these are not given. DIGIT_DIFFUSION_PRECISION, fp32
-or bf16, decides in which precision models draw; else that is measured. DIGIT_DIFFUSION_MAX_WORK and
-DIGIT_DIFFUSION_MAX_MEMORY bound what one visitor may take (ui/hosting/limits.py).
+On Hugging Face Spaces this file is what is started. The variables GRADIO_SERVER_NAME, GRADIO_SERVER_PORT,
+GRADIO_MCP_SERVER and DIGIT_DIFFUSION_MODEL stand for --host, --port, --mcp and --model where these are not given.
+DIGIT_DIFFUSION_PRECISION, fp32 or bf16, decides in which precision models draw; else that is measured.
+DIGIT_DIFFUSION_MAX_WORK and DIGIT_DIFFUSION_MAX_MEMORY bound what one visitor may take (ui/hosting/limits.py).
 """
 
 import atexit
@@ -31,6 +31,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--host", help="the address to listen on (default: 127.0.0.1)")
     parser.add_argument("--port", help="the port to listen on (default: 7860, or the next free one)")
     parser.add_argument("--share", action="store_true", help="also open a public link through gradio.live")
+    parser.add_argument("--mcp", action="store_true", help="also be an MCP server, whose tools are those of the API")
     options = parser.parse_args(arguments)
     try:
         port = checked_port(GIVEN[PORT], PORT) if options.port is None else checked_port(options.port, "--port")
@@ -43,6 +44,7 @@ def main(arguments: list[str] | None = None) -> None:
     from diffusion.runtime import configure
     from diffusion.runtime.threads import use_one_core
     from ui.app import build
+    from ui.endpoints.tools import offer_tools
     from ui.engine import FALLBACK, Engine
     from ui.gradio_workarounds import bound_connections, check_ourselves_directly, make_sessions_quickly
     from ui.hosting.door import connections, quieten, raise_file_limit
@@ -54,7 +56,10 @@ def main(arguments: list[str] | None = None) -> None:
     check_ourselves_directly()
     make_sessions_quickly()
     quieten("uvicorn.error", "asyncio")
+    mcp = options.mcp or os.environ.get("GRADIO_MCP_SERVER", "").lower() == "true"
     try:
+        if mcp:
+            offer_tools()
         engine = Engine(options.model or os.environ.get("DIGIT_DIFFUSION_MODEL") or FALLBACK)
         blocks = build(engine)
     except InputError as error:
@@ -64,6 +69,7 @@ def main(arguments: list[str] | None = None) -> None:
             server_name=host,
             server_port=port,
             share=options.share,
+            mcp_server=mcp,
             **launch_options(lambda: engine.places.waiting),
             footer_links=["api"],
             ssr_mode=False,  # a second server, in Node, would only slow the start

@@ -50,14 +50,17 @@ RUN = """(steps) => new Promise((tell) => {
 
 
 @contextmanager
-def serving(*command: str) -> Iterator[tuple[str, psutil.Process, float]]:
-    """A server on a free port, the last of the command: its address, its process, and seconds to the first page."""
+def serving(*command: str, folder: str | Path = ROOT) -> Iterator[tuple[str, psutil.Process, float]]:
+    """A server on a free port, the last of the command: its address, its process, and seconds to the first page.
+    ``folder``: that it is started in."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     address, start = f"http://127.0.0.1:{port}", time.perf_counter()
     environment = {**os.environ, "GRADIO_ANALYTICS_ENABLED": "False"}
-    process = psutil.Popen([sys.executable, *command, str(port)], cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
+    process = psutil.Popen(
+        [sys.executable, *command, str(port)], cwd=folder, env=environment, stdout=subprocess.DEVNULL
+    )
     try:
         wait_for(address)
         yield address, process, time.perf_counter() - start

@@ -14,7 +14,7 @@ if not __package__:  # started as a file: its imports are relative to the reposi
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 try:
-    from benchmarks import abuse, app, busy, concurrency, quality, sampling, speedrun, training, workarounds
+    from benchmarks import abuse, app, busy, concurrency, lab, quality, sampling, speedrun, training, workarounds
 except ModuleNotFoundError as missing:
     raise SystemExit(
         f"The benchmarks need more than the app ({missing.name}): pip install -r requirements-dev.txt"
@@ -25,6 +25,7 @@ from diffusion.runtime import configure
 BENCHMARKS: dict[str, ModuleType] = {
     "sampling": sampling,
     "app": app,
+    "lab": lab,
     "concurrency": concurrency,
     "training": training,
     "speedrun": speedrun,
@@ -50,6 +51,7 @@ def add_repetitions(parser: argparse.ArgumentParser) -> None:
 OPTIONS = {
     "sampling": busy.add_options,
     "training": busy.add_options,
+    "lab": lab.add_options,
     "quality": quality.add_options,
     "speedrun": speedrun.add_options,
 }  # others than the repetitions

@@ -21,19 +21,13 @@ from ui.lab.grid_picture import picture_of
 from ui.lab.shares import share_of
 from ui.lab.side_by_side import Outcome
 
-DESCRIPTION = """Compare sampling settings: a grid of runs from the same noise, in which two settings differ.
-
-Args:
-{parameters}
-
-Returns:
-    A PNG of the grid with its legends, and a JSON object with "rows" and "columns" (the setting and the values of
-    each), "cells" (row by row: the "settings" that sample the same again, the network's "calls" for each image, the
-    "seconds" that they took on this server, where digits are classified the "share" that shows what was asked for,
-    "right" of so many, with its 95 percent interval from "low" to "high", and where distances are measured the
-    "distance", the root mean square difference of pixels from 0 to 1; or the "problem" of a cell that there is not),
-    and "problems", the sentences about values that were left out.
-"""
+DESCRIPTION = "Compare sampling settings: a grid of runs from the same noise, in which two settings differ."
+RETURNS = """A PNG of the grid with its legends, and a JSON object with "rows" and "columns" (the setting and the values
+of each), "cells" (row by row: the "settings" that sample the same again, the network's "calls" for each image, the
+"seconds" that they took on this server, where digits are classified the "share" that shows what was asked for, "right"
+of so many, with its 95 percent interval from "low" to "high", and where distances are measured the "distance", the root
+mean square difference of pixels from 0 to 1; or the "problem" of a cell that there is not), and "problems", the
+sentences about values that were left out."""
 
 
 class Measures(Settings):
@@ -84,7 +78,7 @@ def add(lab: CompareLab) -> None:
 
     results = Results()
     settings = {name: COMPARE_SETTINGS[name] for name in NAMES} | MEASURES
-    describe(compare, DESCRIPTION, settings, {name: default_of(name) for name in settings})
+    describe(compare, DESCRIPTION, RETURNS, settings, {name: default_of(name) for name in settings})
     with gr.Group(visible=False):
         inputs = [component(name, setting, default_of(name)) for name, setting in settings.items()]
         picture = gr.Image(label="grid", type="filepath", format="png")

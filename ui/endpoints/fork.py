@@ -8,16 +8,11 @@ from ui.endpoints import generate, sampled
 from ui.lab.fork import EXAMPLE, ForkLab, ForkRequest
 
 DESCRIPTION = """Sample images, but from one step on with other settings: another label, sampler, guidance scale, seed
-of the noise to come, or another model that removes the same kind of noise.
-
-Args:
-{parameters}
-"""
+of the noise to come, or another model that removes the same kind of noise."""
 FORKS = Setting(
     'What changes on the way: a JSON list of objects, each with the "step" (0 is pure noise) from which on its other'
-    " entries hold, settings by the names above; each goes on from the one before",
+    ' entries hold, settings by their names, such as "label"; each goes on from the one before',
     "text",
-    default=EXAMPLE.replace('"', "'"),
 )
 PARAMETERS = {"forks": FORKS, **generate.PARAMETERS}
 DEFAULTS = {"forks": EXAMPLE, **generate.DEFAULTS}

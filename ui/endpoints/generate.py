@@ -1,5 +1,5 @@
-"""The public endpoint ``/generate``: for gradio_client, plain HTTP and MCP. Its parameters and their documentation
-are those of a ``Request``."""
+"""The public endpoint ``/generate``: for gradio_client, plain HTTP and MCP (``tools.py``). Its parameters
+and their documentation are those of a ``Request``."""
 
 from typing import Any
 
@@ -7,11 +7,7 @@ from ui.endpoints import sampled
 from ui.engine import Engine
 from ui.request import REQUEST_SETTINGS, Request
 
-DESCRIPTION = """Sample images from a diffusion model.
-
-Args:
-{parameters}
-"""
+DESCRIPTION = "Sample images from a diffusion model."
 
 
 def parameter_names() -> list[str]:

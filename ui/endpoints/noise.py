@@ -16,17 +16,11 @@ from ui.lab.noise import NoiseLab
 from ui.lab.noise_request import NOISE_SETTINGS, NoiseRequest
 
 DEFAULTS = {name: NoiseRequest.model_fields[name].default for name in NOISE_SETTINGS}
-DESCRIPTION = """Add noise to a real digit, and remove it in one call of the network.
-
-Args:
-{parameters}
-
-Returns:
-    A PNG of five images in a row (the digit, the digit with noise, the guesses of the network, of the ideal denoiser
-    of the training set and of a Gaussian blur), and a JSON object with "settings", the "level" (alpha and sigma), the
-    root mean square "errors" of the guesses, "blur_width" in pixels, "neighbours" (the digits that carry most of the
-    ideal denoiser's weight, with their weights) and "images", how many training images that knows.
-"""
+DESCRIPTION = """Add noise to a real digit, and remove it in one call of the network."""
+RETURNS = """A PNG of five images in a row (the digit, the digit with noise, the guesses of the network, of the ideal
+denoiser of the training set and of a Gaussian blur), and a JSON object with "settings", the "level" (alpha and sigma),
+the root mean square "errors" of the guesses, "blur_width" in pixels, "neighbours" (the digits that carry most of the
+ideal denoiser's weight, with their weights) and "images", how many training images that knows."""
 
 
 def add(lab: NoiseLab) -> None:
@@ -64,7 +58,7 @@ def add(lab: NoiseLab) -> None:
         return await STREAMS.result(answering, *values, visitor=visitor_of(request))
 
     results = Results()
-    describe(noise, DESCRIPTION, NOISE_SETTINGS, DEFAULTS)
+    describe(noise, DESCRIPTION, RETURNS, NOISE_SETTINGS, DEFAULTS)
     with gr.Group(visible=False):
         inputs = [component(name, setting, DEFAULTS[name]) for name, setting in NOISE_SETTINGS.items()]
         picture = gr.Image(label="sheet", type="filepath", format="png")

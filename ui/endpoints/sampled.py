@@ -14,12 +14,9 @@ from ui.endpoints.results import Results, answer
 from ui.engine import Update
 from ui.hosting.zero_gpu import on_gpu
 
-RETURNS = """
-Returns:
-    A PNG of all images on one sheet, and a JSON object with "labels", "readings" (the label that a classifier predicts
-    for each image, with its confidence), "settings" (all that is needed to sample the same again), "seconds" and,
-    where the settings cannot make a picture, a "warning".
-"""
+RETURNS = """A PNG of all images on one sheet, and a JSON object with "labels", "readings" (the label that a classifier
+predicts for each image, with its confidence), "settings" (all that is needed to sample the same again), "seconds" and,
+where the settings cannot make a picture, a "warning"."""
 
 
 def add(
@@ -62,7 +59,7 @@ def add(
 
     results = Results()
     endpoint.__name__ = name
-    describe(endpoint, description + RETURNS, settings, defaults)
+    describe(endpoint, description, RETURNS, settings, defaults)
     with gr.Group(visible=False):
         inputs = [component(each, setting, defaults[each]) for each, setting in settings.items()]
         sheet = gr.Image(label="sheet", type="filepath", format="png")

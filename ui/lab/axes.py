@@ -32,7 +32,7 @@ SENSIBLE = {  # values to begin with, where they do not follow from the setting'
     "guidance_scale": "0, 1, 2, 4, 8",
     "seed": "1..6",
     "calls": "4, 8, 16, 32",
-    "milliseconds": "10, 20, 40, 80",
+    "milliseconds": "50, 100, 200, 400",
 }
 SENSIBLE_FEW_STEPS = {"sampler": "turbo, ddim, unipc", "steps": "1, 2, 4, 8", "guidance_scale": "0..4"}
 

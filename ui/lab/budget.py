@@ -1,6 +1,6 @@
 """A budget in place of steps: as many steps as a sampler can take for so many calls of the network, or so much time."""
 
-import time
+from math import ceil
 from threading import Lock
 from weakref import WeakKeyDictionary
 
@@ -45,8 +45,10 @@ def passes(model: Model, settings: SamplingSettings, level: Level, labelled: boo
     return (2 if guided else 1) * (2 if weakened else 1)
 
 
-def most_steps(model: Model, request: Request, calls: float) -> int:
-    """The most steps that a request can take for so many calls. Raises InputError where there is none."""
+def most_steps(model: Model, request: Request, budget: float, pace: float | None = None) -> int:
+    """The most steps that a request can take for a budget: so many network calls for each image; or, with the pace of
+    a call, so many milliseconds. Raises InputError where there is none."""
+    calls = budget if pace is None else min(budget / pace, MOST_CALLS)
 
     def needed(steps: int) -> int:
         settings = request.model_copy(update={"steps": steps}).resolve(model.config)
@@ -57,8 +59,10 @@ def most_steps(model: Model, request: Request, calls: float) -> int:
         middle = (low + high + 1) // 2
         low, high = (middle, high) if needed(middle) <= calls else (low, middle - 1)
     if low == 0:
-        sampler = SAMPLERS[request.resolve(model.config).sampler].title
-        raise InputError("compare.budget", sampler=sampler, needed=needed(1), given=f"{calls:.3g}")
+        sampler, first = SAMPLERS[request.resolve(model.config).sampler].title, needed(1)
+        if pace is not None:
+            raise InputError("compare.budget_ms", sampler=sampler, needed=ceil(first * pace), given=f"{budget:g}")
+        raise InputError("compare.budget", sampler=sampler, needed=first, given=f"{budget:g}")
     return low
 
 
@@ -76,14 +80,11 @@ class Stopwatch:
             known = self._known.setdefault(model, {})
             if num_images not in known:
                 request = Request(model=ref, num_images=num_images, steps=TRIAL_STEPS)
-                known[num_images] = 1000 * min(self._seconds(request) for _ in range(TRIALS)) / TRIAL_STEPS
+                known[num_images] = 1000 * min(self._seconds(request) for _ in range(TRIALS))
             return known[num_images]
 
     def _seconds(self, request: Request) -> float:
         caller = Caller(visitor=current_caller().visitor)
-        started = time.perf_counter()
         with calling(caller):
-            for _ in self.engine.run(request, watched=False):
-                pass
-        calls = caller.images / request.num_images
-        return (time.perf_counter() - started) * TRIAL_STEPS / max(calls, 1)
+            *_, last = self.engine.run(request, watched=False)
+        return last.seconds * request.num_images / max(caller.images, 1)  # without making a picture of them

@@ -23,7 +23,7 @@ from ui.frames import FrameShape
 from ui.hosting.limits import Cost
 from ui.job import Job
 from ui.lab.axes import AXES, Axis, applies, parse_axis, sensible
-from ui.lab.budget import BUDGETS, MOST_CALLS, Stopwatch, most_steps
+from ui.lab.budget import BUDGETS, Stopwatch, most_steps
 from ui.lab.side_by_side import Outcome, Outcomes, side_by_side
 from ui.model_names import ModelEntry
 from ui.request import MAX_IMAGES, Request
@@ -155,11 +155,11 @@ class CompareLab:
 
     def steps(self, request: Request, calls: int | None = None, milliseconds: float = 0) -> int:
         """How many steps a budget allows. Raises InputError where there is none."""
-        model, ref = self.engine.load(request.model), request.model
-        if calls is None:
-            most = milliseconds / self.stopwatch.milliseconds(model, ref, request.num_images)
-            return most_steps(model, request, min(most, MOST_CALLS))
-        return most_steps(model, request, calls)
+        model = self.engine.load(request.model)
+        if calls is not None:
+            return most_steps(model, request, calls)
+        pace = self.stopwatch.milliseconds(model, request.model, request.num_images)
+        return most_steps(model, request, milliseconds, pace)
 
     def checked(self, rows: Axis, columns: Axis, cells: list[Cell], problems: list[InputError]) -> Plan:
         """The plan, if this host may be asked for all of it. Raises InputError."""

@@ -4,7 +4,7 @@ import pytest
 
 from diffusion.errors import InputError
 from tests.tiny import DIT, tiny_model
-from ui.lab.budget import Budget, most_steps, network_calls
+from ui.lab.budget import MOST_CALLS, Budget, most_steps, network_calls
 from ui.lab.compare import CompareLab, CompareRequest
 from ui.request import Request
 
@@ -56,6 +56,23 @@ def test_a_budget_of_time_is_one_of_calls_at_this_hosts_pace(lab, monkeypatch):
         CompareRequest(rows="sampler", row_values="ddim, heun", columns="milliseconds", column_values="10, 21")
     )
     assert [cell.job.settings.steps for cell in plan.cells] == [5, 10, 3, 5]
+    with pytest.raises(InputError, match="DDIM needs 2 ms for one step on this server, and the budget is 1: allow"):
+        most_steps(lab.engine.load(), Request(sampler="ddim"), 1, pace=2)
+
+
+def test_a_race_against_the_clock_ends_in_time(lab):
+    """At the pace that is measured on this very host; within a factor, as others compute here, too."""
+    budget = 60  # ms
+    plan = lab.plan(
+        CompareRequest(rows="sampler", row_values="ddim, heun, ddpm", columns="milliseconds", column_values=str(budget))
+    )
+    for job in (cell.job for cell in plan.cells):
+        taken = [list(lab.engine.updates(job, watched=False))[-1].seconds for _ in range(3)]
+        calls = network_calls(job.model, job.settings, False)
+        expected = calls * lab.stopwatch.milliseconds(job.model, "", 1)
+        assert expected <= budget
+        assert calls == MOST_CALLS or expected > budget / 4  # a step more would be too much
+        assert expected / 4 < 1000 * min(taken) < expected * 4
 
 
 def test_a_call_is_timed_once(lab):

@@ -73,7 +73,7 @@ def test_a_finger_draws_and_the_page_stays(pad: Page):
     assert sum(0 < value < 250 for value in rows) >= 2  # and as soft
     touch(pad, (0.8, 0.2), (0.8, 0.9))
     assert image(pad)[8:24, 22].min() > 200
-    pad.get_by_role("button", name="Eraser").click()
+    pad.get_by_role("radio", name="Eraser").click()
     touch(pad, (0.25, 0.0), (0.25, 1.0))
     erased = image(pad)
     assert erased[:, :12].max() == 0

@@ -5,6 +5,9 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from tests.ui.page.actions import WAIT, choose_model, expect_phase, set_number, tile
+from tests.ui.page.test_compare import open_tab as open_compare
+from tests.ui.page.test_fork import open_panel, show_branch
+from tests.ui.page.test_noise import open_tab as open_noise
 
 FOCUSED = """() => {
     const node = document.activeElement;
@@ -20,14 +23,18 @@ FOCUSED = """() => {
 }"""
 
 
+def open_pad(page: Page) -> None:
+    """The drawing pad of the Noise tab, which is open."""
+    page.locator('[part="draw"]').click()
+    expect(page.locator('.pad [part="paper"]')).to_be_visible()
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing(open_page, scheme: str):
     page = open_page(color_scheme=scheme)
     page.locator("#advanced button").first.click()
-    for tab in ("Generate", "Noise"):
-        page.get_by_role("tab", name=tab).click()
-        if tab == "Noise":
-            expect(page.locator("[part=said]")).to_contain_text("t = 0.50", timeout=WAIT)
+    for show in (show_branch, open_panel, open_compare, open_noise, open_pad):
+        show(page)
         violations = Axe().run(page).response["violations"]
         found = [(rule["id"], node["html"][:120]) for rule in violations for node in rule["nodes"]]
         assert found == []

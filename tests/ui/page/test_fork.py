@@ -44,6 +44,14 @@ def fork(page: Page, number: int, button: Locator | None = None, **changes: str)
     expect(panel).to_be_hidden()
 
 
+def show_branch(page: Page) -> None:
+    """A run with a branch, in the middle of both."""
+    generate(page)
+    scrub(page, 1)
+    fork(page, 1, label="3")
+    scrub(page, 2)
+
+
 def saved_file(page: Page, player: Locator) -> Path:
     """The images on show of a player, as it saves them."""
     with page.expect_download(timeout=WAIT) as download:

@@ -1,7 +1,9 @@
-"""Many callers of /generate at once, and those who leave."""
+"""Many callers at once, and those who leave."""
 
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
 
 import httpx
 import numpy as np
@@ -9,8 +11,6 @@ import pytest
 from gradio_client import Client
 from PIL import Image
 
-from diffusion.io.images import to_uint8
-from tests.tiny import tiny_model
 from tests.ui.server.calls import GOOD, sample
 from ui.hosting.places import RUNNING as VISITORS
 
@@ -48,9 +48,30 @@ def test_abandoned_requests_free_their_places(server, client, patience):
     assert time.monotonic() - started < patience
 
 
-def test_each_of_twenty_gets_what_it_would_get_alone(client):
+def question(person: int) -> dict[str, Any]:
+    """What one of many asks, on another tab than the next one."""
+    label, seed = str(person % 10), person
+    run = {"label": label, "num_images": 1, "steps": 5, "seed": seed}
+    return [
+        run | {"api_name": "/generate"},
+        run | {"forks": [{"step": 2, "label": "3"}], "sampler": "ddpm", "api_name": "/fork"},
+        {"row_values": "heun", "column_values": "1, 3", "label": label, "seed": seed, "api_name": "/compare"},
+        {"digit": label, "t": 0.3 + person / 40, "seed": seed, "api_name": "/noise"},
+    ][person % 4]
+
+
+def test_each_of_twenty_on_all_tabs_gets_what_it_would_get_alone(client):
+    """And none of them waits for one who asks for far more."""
+    alone = [client.predict(**question(person)) for person in range(20)]
+    greedy = client.submit(**LONG, api_name="/generate")
     with ThreadPoolExecutor(20) as pool:
-        answers = list(pool.map(lambda i: sample(client, label=str(i % 10), num_images=1, seed=i), range(20)))
-    for i, (path, _) in enumerate(answers):
-        alone = to_uint8(tiny_model(image_size=28).generate([i % 10], steps=5, seed=i))
-        assert np.abs(np.asarray(Image.open(path)).astype(int) - alone[0, ..., 0]).max() <= 1
+        together = list(pool.map(lambda person: client.predict(**question(person)), range(20)))
+    assert not greedy.done()
+    greedy.cancel()
+    for (path, about), (other, expected) in zip(together, alone, strict=True):
+        with Image.open(path) as opened, Image.open(other) as known:
+            assert np.abs(np.asarray(opened).astype(int) - np.asarray(known)).max() <= 1
+        for key in set(about) & {"settings", "labels", "rows", "columns", "problems", "level", "images"}:
+            assert about[key] == expected[key]
+    pictures = {Path(path).read_bytes() for path, _ in together}
+    assert len(pictures) == 20  # nobody has another one's

@@ -22,6 +22,8 @@ LINKS = {
         "forks": '[{"step":2,"label":"3"},{"step":4,"seed":1},{"step":2,"label":"1","from":0}]',
         "fork_step": 3,
     },
+    "tab=compare&rows=sampler&row_values=ddim, heun&columns=guidance_scale&column_values=0..4&model=unet&label=3&"
+    "num_images=4&steps=8&seed=5": {"row_values": "ddim, heun", "columns": "guidance_scale", "num_images": 4},
     "tab=noise&digit=5&index=2&split=train&seed=9&model=&t=0.25": {"digit": "5", "index": 2, "split": "train"},
 }
 
@@ -151,24 +153,36 @@ def test_a_tab_that_is_not_there_is_said(views):
 
 
 def test_a_hundred_links_opened_at_once_bad_ones_among_them(views):
-    """Twenty people at a time; every one gets its own view, and the bad ones one sentence."""
-    chance = random.Random(0)
-    samplers = ["ddim", "heun"]
-    good = [{"label": str(i % 10), "seed": i, "steps": 1 + i, "sampler": samplers[i % 2]} for i in range(90)]
+    """Twenty people at a time, on all tabs; every one gets its own view, and the bad ones one sentence."""
+    tabs = ["generate", "compare", "noise"]
     strange = ["", "-1", "1e999", "NaN", "\0", "٣", "0x10", "'; DROP", "../..", "9" * 400]
-    bad = [{"steps": value, "label": value, "model": value, value: value, "seed": "3"} for value in strange]
-    everyone = [*good, *bad]
-    chance.shuffle(everyone)
+    bad = [(tab, {"steps": value, "t": value, "model": value, value: value}) for value in strange for tab in tabs]
+    good = [(tab, good_values(tab, i)) for i, tab in enumerate(tabs * 23)]
+    links = [*((tab, values | {"seed": "3"}, False) for tab, values in bad), *((*link, True) for link in good)]
+    links.append(("walls", {"seed": "3"}, False))
+    random.Random(0).shuffle(links)
+    assert len(links) == 100
+    sent = [{"tab": tab, "values": values, "source": "link", "language": "en"} for tab, values, _ in links]
     with ThreadPoolExecutor(20) as pool:
-        sent = [{"tab": "generate", "values": each, "source": "link", "language": "en"} for each in everyone]
         answers = [json.loads(each) for each in pool.map(lambda one: answer(view_answer, views, one), sent)]
-    for given, got in zip(everyone, answers, strict=True):
-        if given in good:
+    for (tab, values, right), got in zip(links, answers, strict=True):
+        assert got["tab"] == (tab if tab in tabs else "generate")
+        if right:
             assert got["sentence"] == ""
-            assert {name: got["values"][name] for name in given} == given
+            assert {name: got["values"][name] for name in values} == values
         else:
             assert got["sentence"].startswith(text("share.left_out_link", "en")[:20])
+            assert got["sentence"].count(". ") == 0
             assert got["values"]["seed"] == 3
+
+
+def good_values(tab: str, i: int) -> dict[str, Any]:
+    """Those of a link to a tab, each its own."""
+    if tab == "noise":
+        return {"digit": str(i % 10), "t": (1 + i) / 100, "seed": i, "split": ["test", "train"][i % 2]}
+    values = {"label": str(i % 10), "seed": i, "num_images": 1 + i % 64}
+    axes = {"rows": "eta", "row_values": f"0, 0.{i + 1}", "columns": "seed", "column_values": f"{i}..{i + 3}"}
+    return values | (axes if tab == "compare" else {"sampler": ["ddim", "heun"][i % 2], "steps": 1 + i})
 
 
 def test_a_grid_keeps_what_can_be_used(views):

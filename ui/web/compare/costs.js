@@ -36,7 +36,9 @@ export class Costs {
     this.parts.note.textContent = shown.length ? this.words.text(noted) : this.emptyNote;
     const worths = shown.map((cell) => Math.max(cell.distance ?? 0, LEAST));
     const y = this.worth === "share" ? FULL : logarithmic(worths.length ? worths : [0.01, 1], 10);
-    const plot = new Plot(this.parts.plot, { x: x.axis(shown), y, size: SIZE });
+    const right = `${this.words.text(`settings.${x.setting}.label`)} →`;
+    const up = `↑ ${this.words.text(`compare.${this.worth}`)}`;
+    const plot = new Plot(this.parts.plot, { x: { ...x.axis(shown), title: right }, y: { ...y, title: up }, size: SIZE });
     const lines = titles.map((_, i) => shown.filter(({ place }) => place[linesAre(plan)] === i).sort((a, b) => x.of(a) - x.of(b)));
     plot.draw(lines.map((cells, i) => this.line(cells, i, x)));
   }
@@ -103,16 +105,18 @@ export function linesAre({ rows, columns }) {
 // What goes to the right: `of` a cell, and the axis for some cells.
 function costsOf(cost) {
   return {
+    setting: { calls: "calls", ms: "milliseconds" }[cost],
     of: (cell) => (cell[cost] > 0 ? Math.log2(cell[cost]) : null),
     axis: (cells) => logarithmic(cells.length ? cells.map((cell) => cell[cost]) : [1, 32], 2),
   };
 }
 
-function valuesOf({ values }, side) {
+function valuesOf({ setting, values }, side) {
   const numbers = values.map(Number);
   const range = [Math.min(...numbers), Math.max(...numbers)];
   if (range[0] === range[1]) range[1] += 1;
   return {
+    setting,
     of: ({ place }) => numbers[place[side]],
     axis: () => ({ range, ticks: numbers }),
   };

@@ -5,7 +5,7 @@ import { radioGroup, setText } from "../dom.js";
 export const ARROWS = '<svg viewBox="0 0 24 24" aria-hidden="true"><path d="M17.7 6.3A8 8 0 1 0 20 12h-2.2A5.8 5.8 0 1 1 16 7.9L13 11h8V3z"/></svg>';
 const MARKUP = `
 <form class="lab-card fk-panel" novalidate>
-  <header><h3 part="title"></h3><button type="button" class="fk-close" data-label="fork.close" part="close">×</button></header>
+  <header><h2 part="title"></h2><button type="button" class="fk-close" data-label="fork.close" part="close">×</button></header>
   <div class="dp-banner" role="alert" part="banner" hidden></div>
   <div class="fk-labels" role="radiogroup" data-label="settings.label.label" part="labels"></div>
   <div class="fk-fields">

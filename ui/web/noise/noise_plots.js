@@ -5,7 +5,7 @@ import { histogram, paint } from "./pixels.js";
 import { Plot } from "../plots/plot.js";
 
 const SIZE = { width: 360, height: 200 };
-const TIME = { range: [0, 1], ticks: [0, 0.25, 0.5, 0.75, 1] };
+const TIME = { range: [0, 1], ticks: [0, 0.25, 0.5, 0.75, 1], title: "t →" };
 const BINS = { low: -4, high: 4, count: 32 };
 const LINES = { network_x0: "nz-network", network_eps: "nz-eps", ideal_x0: "nz-ideal nz-dashed" };
 

@@ -4,7 +4,7 @@ import { Plot } from "../plots/plot.js";
 
 const SMALL = { width: 360, height: 170 };
 const minus = (value) => String(value).replace("-", "−");
-const TIME = { range: [0, 1], ticks: [0, 0.25, 0.5, 0.75, 1] };
+const TIME = { range: [0, 1], ticks: [0, 0.25, 0.5, 0.75, 1], title: "t →" };
 
 export function logSnr({ alpha, sigma }) {
   return 2 * Math.log(alpha / sigma);

@@ -3,7 +3,7 @@
 //
 //   const pad = new Pad(element, words, { onChange: (bytes) => ..., random: async () => bytes });
 
-import { setText } from "../dom.js";
+import { radioGroup, setText } from "../dom.js";
 import { centred, shrunk, SIZE } from "./centring.js";
 import { pictureOf } from "./picture_file.js";
 import { Sheet, SIDE } from "./sheet.js";
@@ -13,9 +13,9 @@ const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], Arrow
 const MARKUP = `
 <div class="pad-paper"><canvas tabindex="0" role="img" data-label="pad.paper" part="paper"></canvas><i part="cursor" hidden></i></div>
 <div class="pad-tools">
-  <div class="dp-segments" role="group">
-    <button type="button" aria-checked="true" data-text="pad.brush" part="brush"></button>
-    <button type="button" aria-checked="false" data-text="pad.eraser" part="eraser"></button>
+  <div class="dp-segments" role="radiogroup" data-label="pad.tool" part="tool">
+    <button type="button" role="radio" data-value="brush" data-text="pad.brush"></button>
+    <button type="button" role="radio" data-value="eraser" data-text="pad.eraser"></button>
   </div>
   <button type="button" class="dp-pill" data-text="pad.undo" part="undo"></button>
   <button type="button" class="dp-pill" data-text="pad.clear" part="clear"></button>
@@ -52,8 +52,7 @@ export class Pad {
     paper.addEventListener("keydown", (event) => this.key(event));
     paper.addEventListener("focus", () => this.showCursor());
     paper.addEventListener("blur", () => { this.down = false; part.cursor.hidden = true; });
-    part.brush.addEventListener("click", () => this.use(false));
-    part.eraser.addEventListener("click", () => this.use(true));
+    radioGroup(part.tool, (tool) => { this.erases = tool === "eraser"; })("brush");
     part.undo.addEventListener("click", () => this.change(() => this.sheet.undo()));
     part.clear.addEventListener("click", () => this.change(() => this.sheet.clear()));
     part.random.addEventListener("click", async () => this.putBytes(await this.random()));
@@ -142,12 +141,6 @@ export class Pad {
   }
 
   // ---- what comes of it ----------------------------------------------------------------------------------------------
-
-  use(erases) {
-    this.erases = erases;
-    this.part.brush.setAttribute("aria-checked", String(!erases));
-    this.part.eraser.setAttribute("aria-checked", String(erases));
-  }
 
   change(act) {
     act();

@@ -3,7 +3,7 @@
 import { ICONS, PLAY, SCRUBBER, gifButton, pngButton, stepping } from "./transport_markup.js";
 
 export const MARKUP = `
-<section class="dp" data-label="player.name">
+<div class="dp" role="group" data-label="player.name">
   <header class="dp-bar">
     <div class="dp-segments" role="radiogroup" data-label="player.view" part="views">
       <button type="button" role="radio" data-value="x" data-text="player.noisy"></button>
@@ -49,4 +49,4 @@ export const MARKUP = `
         + <span part="sigma">–</span> · <b class="dp-noise" data-text="player.noise_share"></b></dd></div>
   </dl>
   <p class="dp-classified" role="status" part="classified"></p>
-</section>`;
+</div>`;

@@ -5,15 +5,20 @@ const LEFT = 34;
 const RIGHT = 8;
 const TOP = 8;
 const BOTTOM = 22;
+const TITLE = 17; // the height of an axis's title
 
 export class Plot {
-  // x, y: { range: [low, high], ticks, label(value) } of the axes; size: { width, height } in units of the drawing.
+  // x, y: { range: [low, high], ticks, label(value), title } of the axes, titles being optional; size: { width, height } of
+  // the drawing without titles, in its units.
   constructor(svg, { x, y, size }) {
-    Object.assign(this, { svg, x, y, size });
-    svg.setAttribute("viewBox", `0 0 ${size.width} ${size.height}`);
+    Object.assign(this, { svg, x, y, size, roof: TOP + (y.title ? TITLE : 0) });
+    const foot = this.roof - TOP + size.height;
+    svg.setAttribute("viewBox", `0 0 ${size.width} ${foot + (x.title ? TITLE : 0)}`);
     const frame = group("plot-axes");
+    if (y.title) frame.append(text(0, TOP + 2, y.title, "start"));
+    if (x.title) frame.append(text(size.width - RIGHT, foot + TITLE - 6, x.title, "end"));
     for (const value of x.ticks) {
-      frame.append(text(this.left(value), size.height - 6, label(x, value), "middle"));
+      frame.append(text(this.left(value), foot - 6, label(x, value), "middle"));
     }
     for (const value of y.ticks) {
       frame.append(shape("line", { x1: LEFT, x2: size.width - RIGHT, y1: this.top(value), y2: this.top(value) }));
@@ -32,7 +37,7 @@ export class Plot {
   top(value) {
     const [low, high] = this.y.range;
     const inside = Math.min(high, Math.max(low, value));
-    return TOP + ((high - inside) / (high - low)) * (this.size.height - TOP - BOTTOM);
+    return this.roof + ((high - inside) / (high - low)) * (this.size.height - TOP - BOTTOM);
   }
 
   holds(value) {
@@ -72,7 +77,7 @@ export class Plot {
 
   // The present point: a line at x, and a dot on each of the lines.
   point(x, dots) {
-    const bar = { x1: this.left(x), x2: this.left(x), y1: TOP, y2: this.size.height - BOTTOM };
+    const bar = { x1: this.left(x), x2: this.left(x), y1: this.roof, y2: this.top(this.y.range[0]) };
     const seen = dots.filter(({ y }) => this.holds(y));
     const circles = seen.map(({ y, name }) => shape("circle", { cx: this.left(x), cy: this.top(y), r: 3.6, class: name }));
     this.mark.replaceChildren(shape("line", bar), ...circles);
