@@ -3,7 +3,7 @@
 import { Plot } from "../plots/plot.js";
 
 const SIZE = { width: 420, height: 300 };
-const FULL = { range: [0, 1.02], ticks: [0, 0.25, 0.5, 0.75, 1], label: (value) => `${100 * value} %` };
+const FULL = { range: [0, 1.02], ticks: [0, 0.25, 0.5, 0.75, 1], label: (value) => `${100 * value}%` };
 const LEAST = 1e-3; // distances below are plotted there
 const BUDGETS = ["calls", "milliseconds"];
 const FEWEST = 16; // images from which on a share has an interval

@@ -57,7 +57,7 @@ export class NoisePlots {
       const canvas = Object.assign(document.createElement("canvas"), { width: 28, height: 28 });
       paint(canvas, bytesOf(bytes));
       const caption = document.createElement("figcaption");
-      caption.textContent = weight < 0.001 ? "< 0.1 %" : `${(100 * weight).toFixed(1)} %`;
+      caption.textContent = weight < 0.001 ? "< 0.1%" : `${(100 * weight).toFixed(1)}%`;
       figure.append(canvas, caption);
       figure.title = `${digit}: ${caption.textContent}`;
       figure.style.setProperty("--weight", weight);

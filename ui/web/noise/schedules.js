@@ -81,5 +81,5 @@ export function signed(value) {
 }
 
 function percent(share) {
-  return `${Number((100 * share).toPrecision(2))} %`;
+  return `${Number((100 * share).toPrecision(2))}%`;
 }
