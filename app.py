@@ -21,7 +21,7 @@ from diffusion.errors import InputError  # noqa: E402
 from diffusion.runtime.command_line import Parser  # noqa: E402
 
 SESSIONS = 500  # visitors and plain HTTP calls that Gradio remembers, at 120 KB each; its default would be 1.2 GB
-EVENTS = 200  # of the page that are under way at the same time: most wait, without a thread of the page's own
+EVENTS = 500  # of the page that are under way at the same time: most wait, without a thread of the page's own
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -46,8 +46,9 @@ def main(arguments: list[str] | None = None) -> None:
     from ui.app import build
     from ui.endpoints.tools import offer_tools
     from ui.engine import FALLBACK, Engine
-    from ui.gradio_workarounds import bound_connections, check_ourselves_directly, make_sessions_quickly
-    from ui.hosting.door import connections, quieten, raise_file_limit
+    from ui.gradio_workarounds import check_ourselves_directly, make_sessions_quickly
+    from ui.hosting.connections import bound_connections, connections, raise_file_limit
+    from ui.hosting.door import quieten
     from ui.static import launch_options
 
     configure()
@@ -55,7 +56,7 @@ def main(arguments: list[str] | None = None) -> None:
     bound_connections(connections(raise_file_limit()))
     check_ourselves_directly()
     make_sessions_quickly()
-    quieten("uvicorn.error", "asyncio")
+    quieten("uvicorn.error", "asyncio", "ui.hosting.event_queue")
     mcp = options.mcp or os.environ.get("GRADIO_MCP_SERVER", "").lower() == "true"
     try:
         if mcp:

@@ -8,9 +8,11 @@ all visitors, whose own work takes from the server's cores, as it would not else
 
 import json
 import os
+import subprocess
+import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,8 +22,9 @@ import psutil
 import torch
 from safetensors.torch import save
 
-from benchmarks.app import serving
-from benchmarks.attacks import ATTACKS, PATIENCE, SHORT, Attack
+from benchmarks.app import ROOT, serving
+from benchmarks.attacker import PATIENCE
+from benchmarks.attacks import ATTACKS, SHORT
 from benchmarks.timing import summary
 from diffusion.config import ModelConfig
 from diffusion.io.model_directory import CONFIG, WEIGHTS
@@ -76,15 +79,23 @@ def visit(address: str) -> float:
     return time.perf_counter() - start
 
 
-def beside(address: str, begin: Callable[[Attack], None], visits: int) -> dict:
-    """The honest visitor's seconds beside an attack."""
-    attack = Attack(address)
-    begin(attack)
+@contextmanager
+def attacked(address: str, name: str) -> Iterator[None]:
+    """An attack goes on, in a process of its own."""
+    command = [sys.executable, "-m", "benchmarks.attacker", name, address]
+    process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE)
     time.sleep(WARM_UP)
     try:
-        seconds = [visit(address) for _ in range(visits)]
+        yield
     finally:
-        attack.over.set()
+        process.kill()
+        process.wait()
+
+
+def beside(address: str, name: str, visits: int) -> dict:
+    """The honest visitor's seconds beside an attack."""
+    with attacked(address, name):
+        seconds = [visit(address) for _ in range(visits)]
     time.sleep(WARM_UP)
     return summary(seconds)
 
@@ -103,11 +114,9 @@ def measure(repetitions: int = VISITS) -> dict:
         with serving("app.py", "--port") as (address, process, _):
             threading.Thread(target=watch, args=(process, peak, over), daemon=True).start()
             visit(address)
-            for begin in ATTACKS:
-                title = (begin.__doc__ or "").strip()
-                before, peak[0] = peak[0], 0.0
-                rows[title] = beside(address, begin, repetitions) | {"gigabytes": peak[0]}
-                peak[0] = max(before, peak[0])
+            for name, begin in ATTACKS.items():
+                title, peak[0] = (begin.__doc__ or "").strip(), 0.0
+                rows[title] = beside(address, name, repetitions) | {"gigabytes": peak[0]}
                 print(f"{title}: at most {rows[title]['max']:.1f} s, {rows[title]['gigabytes']:.2f} GB", flush=True)
             over.set()
     held = all(row["max"] <= SECONDS and row["gigabytes"] <= GIGABYTES for row in rows.values())

@@ -1,63 +1,15 @@
-"""Ways to take more than one's share of ``python app.py``, for ``benchmarks.abuse``."""
+"""Ways to take more than one's share of ``python app.py`` by what it computes, for ``benchmarks.abuse``; ``floods`` has
+those that need nothing computed."""
 
-import socket
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Callable
 
-import httpx
+from benchmarks import floods
+from benchmarks.attacker import Attack
 
-PATIENCE = 120  # seconds
-RETRY = 1.0  # seconds after which whoever was turned away comes back
-JSON = {"content-type": "application/json"}
 LONG = ["3", 64, "ddim", 1000]
 SHORT = ["3", 4]
-
-
-class Attack:
-    """Threads that send requests until the attack is over, each over connections of its own."""
-
-    def __init__(self, address: str):
-        self.address, self.over = address, threading.Event()
-        self.threads: list[threading.Thread] = []
-        self.own = threading.local()
-
-    @property
-    def client(self) -> httpx.Client:
-        """The calling thread's."""
-        if not hasattr(self.own, "client"):
-            self.own.client = httpx.Client(base_url=f"{self.address}/gradio_api/", timeout=PATIENCE, verify=False)
-        return self.own.client
-
-    def by(self, count: int, send: Callable[["Attack", int], object]) -> None:
-        """So many senders at the same time, each again and again."""
-        for number in range(count):
-            self.threads.append(threading.Thread(target=self.send, args=(send, number), daemon=True))
-            self.threads[-1].start()
-
-    def send(self, send: Callable[["Attack", int], object], number: int) -> None:
-        while not self.over.is_set():
-            try:
-                send(self, number)
-            except (httpx.HTTPError, OSError):  # turned away
-                time.sleep(RETRY)
-
-    def post(self, path: str, **content: object) -> httpx.Response:
-        return self.client.post(path, **content)  # type: ignore[arg-type]
-
-    def generate(self, values: list) -> None:
-        """A call of /generate, whose stream stays open until it ends or the attack is over."""
-        joined = self.post("call/generate", json={"data": values})
-        if joined.status_code != 200:
-            return time.sleep(RETRY)
-        event = joined.json()["event_id"]
-        with self.client.stream("GET", f"call/generate/{event}") as stream:
-            for line in stream.iter_lines():
-                if self.over.is_set():
-                    return
-                if line == "event: error":
-                    time.sleep(RETRY)
+LARGE_BUT_SHORT = ["3", 64, "ddim", 100]
 
 
 def nobody(attack: Attack) -> None:
@@ -66,12 +18,17 @@ def nobody(attack: Attack) -> None:
 
 def long_runs(attack: Attack) -> None:
     """60 clients of 64 images in 1000 steps"""
-    attack.by(60, lambda attack, _: attack.generate(LONG))
+    attack.by(60, lambda attack, _: attack.call("generate", LONG))
 
 
 def short_runs(attack: Attack) -> None:
     """100 clients of four digits, again and again"""
-    attack.by(100, lambda attack, _: attack.generate(SHORT))
+    attack.by(100, lambda attack, _: attack.call("generate", SHORT))
+
+
+def many_runs(attack: Attack) -> None:
+    """300 clients of 64 images in 100 steps"""
+    attack.by(300, lambda attack, _: attack.call("generate", LARGE_BUT_SHORT))
 
 
 def unheard_runs(attack: Attack) -> None:
@@ -86,22 +43,14 @@ def around_the_queue(attack: Attack) -> None:
 
 def live(attack: Attack) -> None:
     """Live's server function, called by 50 in a row of sessions"""
-    config = httpx.get(f"{attack.address}/config", timeout=PATIENCE).json()
-    player = next(each["id"] for each in config["components"] if each["props"].get("elem_id") == "player")
+    player = attack.component("player")
     values = {"label": "7", "num_images": 64, "model": "turbo", "sampler": "turbo", "steps": 2, "steps_by_hand": True}
-
-    def call(attack: Attack, number: int) -> None:
-        session = f"{number}-{time.monotonic()}"
-        body = {"data": values, "component_id": player, "fn_name": "live", "session_hash": session}
-        attack.post("component_server/", json=body)
-
-    attack.by(50, call)
+    attack.by(50, lambda attack, number: attack.server_function(player, "live", values, number))
 
 
 def silent_hub(attack: Attack) -> None:
     """Every event of the page, about models of a Hub that says nothing"""
-    config = httpx.get(f"{attack.address}/config", timeout=PATIENCE).json()
-    events = [each["id"] for each in config["dependencies"] if each["backend_fn"]]
+    events = [each["id"] for each in attack.config["dependencies"] if each["backend_fn"]]
 
     def join(attack: Attack, number: int) -> None:
         values = {"model": f"hub:silent/{number}-{time.monotonic_ns()}", "hub": "silent/model"}
@@ -115,46 +64,58 @@ def silent_hub(attack: Attack) -> None:
 def hostile_models(attack: Attack) -> None:
     """Models of the Hub that are too slow, too large or too much"""
     refs = ["hub:hostile/slow", "hub:hostile/large", "hub:hostile/wide", "hub:hostile/pictures"]
-    attack.by(12, lambda attack, number: attack.generate(["", 64, "ddim", 20, None, 0, refs[number % len(refs)]]))
+    attack.by(
+        12,
+        lambda attack, number: attack.call("generate", ["", 64, "ddim", 20, None, 0, refs[number % len(refs)]]),
+    )
 
 
-def uploads(attack: Attack) -> None:
-    """Files, a thousand at a time"""
-    many = [("files", (f"{i}.txt", b"x")) for i in range(1000)]
-    attack.by(8, lambda attack, _: attack.post("upload", files=many))
+def grids(attack: Attack) -> None:
+    """40 clients of grids of 64 runs of 16 images"""
+    values = {"rows": "seed", "row_values": "1..8", "columns": "guidance_scale", "column_values": "1..8"}
+    attack.by(40, lambda attack, _: attack.call("compare", values | {"label": "3", "num_images": 16, "steps": 50}))
 
 
-def large_bodies(attack: Attack) -> None:
-    """Requests of 200 MB"""
-
-    def body() -> Iterator[bytes]:
-        for _ in range(200):
-            yield b" " * 1_000_000
-
-    attack.by(8, lambda attack, _: attack.post("queue/join", content=body(), headers=JSON))
+def forks(attack: Attack) -> None:
+    """40 clients of long runs with six forks"""
+    changes = [{"step": 999 - i, "label": str(i), "steps": 1000} for i in range(6)]
+    attack.by(40, lambda attack, _: attack.call("fork", [changes, *LONG]))
 
 
-def silent_connections(attack: Attack) -> None:
-    """2,000 connections that send nothing"""
-    host, port = attack.address.removeprefix("http://").split(":")
+def ideal_denoiser(attack: Attack) -> None:
+    """The Noise tab's most expensive answers, to 50 in a row of sessions"""
+    noise = attack.component("noise")
+    functions = ("endings", "curve", "view")
 
-    def hold(attack: Attack, _: int) -> None:
-        with ExitStack() as stack:
-            for _ in range(100):
-                stack.enter_context(socket.create_connection((host, int(port)), 10))
-            attack.over.wait()
+    def call(attack: Attack, number: int) -> None:
+        values = {"digit": str(number % 10), "seed": time.monotonic_ns() % 2**31, "t": 0.5}
+        attack.server_function(noise, functions[number % len(functions)], values, number)
 
-    attack.by(20, hold)
+    attack.by(50, call)
 
 
-ATTACKS: tuple[Callable[[Attack], None], ...] = (
-    nobody,
-    long_runs,
-    short_runs,
-    unheard_runs,
-    around_the_queue,
-    live,
-    silent_hub,
-    hostile_models,
-)
-ATTACKS += (uploads, large_bodies, silent_connections)
+def refusals(attack: Attack) -> None:
+    """100 clients of models that there are not"""
+    attack.by(100, lambda attack, number: attack.call("generate", ["", 1, "ddim", 1, None, 0, f"nobody's {number}"]))
+
+
+def reloads(attack: Attack) -> None:
+    """The list of models, anew and anew, while some are from the Hub"""
+    player = attack.component("player")
+    questions = ("reload", "tiles", "settings", "model")
+
+    def call(attack: Attack, number: int) -> None:
+        values = {"what": questions[number % 4], "values": {"model": "hub:hostile/pictures", "language": "zh"}}
+        attack.server_function(player, "choose", values, number)
+
+    attack.by(50, call)
+
+
+ATTACKS: dict[str, Callable[[Attack], None]] = {
+    attack.__name__: attack
+    for attack in (
+        *(nobody, long_runs, short_runs, many_runs, unheard_runs, around_the_queue, live, silent_hub, hostile_models),
+        *(grids, forks, ideal_denoiser, refusals, reloads),
+        *floods.FLOODS,
+    )
+}

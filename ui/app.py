@@ -13,6 +13,7 @@ from ui.controls import default_label
 from ui.endpoints import fork, generate
 from ui.engine import Engine
 from ui.gradio_workarounds import Blocks, poll_queue_less
+from ui.hosting.event_queue import use_event_queue
 from ui.lab.compare import CompareLab
 from ui.lab.fork import ForkLab
 from ui.lab.noise import NoiseLab
@@ -65,6 +66,7 @@ def build(engine: Engine) -> gr.Blocks:
             told = call(blocks.load, news, {}, {"notice": notice})
             inputs = {name: tab.controls[name] for name in ("model", "label")}
             choose(told.success, "arrived", inputs, {**tab.outputs, "notice": notice})
+    use_event_queue()
     # who samples and who waits is decided by the engine's places, whatever door an event has come through
     blocks.queue(api_open=False, max_size=MAX_EVENTS, default_concurrency_limit=None)
     poll_queue_less(blocks)

@@ -1,5 +1,6 @@
 """What this app does because Gradio 6.31 does otherwise: each with the reason, and what is gained. Nothing else in
-``ui/`` relies on how Gradio works inside; the browser's side is ``web/gradio_workarounds.js``."""
+``ui/`` relies on how Gradio works inside, but for ``hosting/event_queue.py`` and ``hosting/connections.py``; the
+browser's side is ``web/gradio_workarounds.js``."""
 
 import inspect
 from functools import cache, cached_property, partial
@@ -9,13 +10,11 @@ from typing import Any
 import gradio as gr
 import httpx
 from gradio import blocks as gradio_blocks
-from gradio import component_meta, http_server, networking, state_holder
-from uvicorn.protocols.http.auto import AutoHTTPProtocol
+from gradio import component_meta, networking, state_holder
 
 from diffusion.errors import InputError
 
 QUEUE_POLL = 0.005  # seconds
-FIRST_REQUEST = 20  # seconds that a connection may be open without one
 
 
 class Blocks(gr.Blocks):
@@ -98,31 +97,3 @@ def check_ourselves_directly() -> None:
     direct = {name: partial(getattr(httpx, name), trust_env=False) for name in ("get", "head")}
     for module in (gradio_blocks, networking):
         module.httpx = SimpleNamespace(**{**vars(httpx), **direct})  # type: ignore[attr-defined]
-
-
-def bound_connections(most: int) -> None:
-    """Let the server have so many connections at a time, and close those that send nothing.
-
-    Reason: Gradio passes no settings on to uvicorn, which has no limit, and waits for a connection's first request for
-    ever. Gain: idle connections do not use up the files that a process may open (tests/ui/server/test_door.py).
-    """
-
-    class Impatient(AutoHTTPProtocol):  # type: ignore[valid-type,misc]
-        def connection_made(self, transport: Any) -> None:
-            super().connection_made(transport)
-            self.deadline = self.loop.call_later(FIRST_REQUEST, self.close_if_silent)
-
-        def connection_lost(self, exc: Exception | None) -> None:
-            self.deadline.cancel()
-            super().connection_lost(exc)
-
-        def close_if_silent(self) -> None:
-            if self.cycle is None and not self.transport.is_closing():
-                self.transport.close()
-
-    class Server(http_server.Server):
-        def __init__(self, config: Any, *others: Any, **named: Any):
-            config.http, config.limit_concurrency = Impatient, most
-            super().__init__(config, *others, **named)
-
-    http_server.Server = Server  # type: ignore[misc]

@@ -53,7 +53,7 @@ class Registry:
         self._costs: WeakKeyDictionary[Any, NetworkCost] = WeakKeyDictionary()
         self._loading: dict[tuple[Key, Stamp], Future[Any]] = {}
         self._pulled: dict[str, tuple[ModelEntry, ModelConfig]] = {}
-        self._downloads = BoundedSemaphore(DOWNLOADS)
+        self._downloads, self._refreshing = BoundedSemaphore(DOWNLOADS), Lock()
 
     def entries(self) -> list[ModelEntry]:
         """All models, read anew from disk: bundled (the operator's first, then in the order of the presets), the
@@ -127,10 +127,15 @@ class Registry:
 
     def refresh(self) -> None:
         """Ask the Hub anew for what is held from there, but for what is named by its commit. The old ones draw until
-        the new ones are here, and go on where the Hub fails."""
-        for key in self._held.held_keys():
-            if key[1].startswith(HUB) and not COMMIT.fullmatch(key[1].partition("@")[2]):
-                self._fill(Future(), key, ())
+        the new ones are here, and go on where the Hub fails. Does nothing where somebody else is doing it."""
+        if not self._refreshing.acquire(blocking=False):
+            return
+        try:
+            for key in self._held.held_keys():
+                if key[1].startswith(HUB) and not COMMIT.fullmatch(key[1].partition("@")[2]):
+                    self._fill(Future(), key, ())
+        finally:
+            self._refreshing.release()
 
     def _get(self, key: Key) -> Any:
         from_hub = key[1].startswith(HUB)

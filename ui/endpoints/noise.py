@@ -10,7 +10,8 @@ from diffusion.errors import InputError
 from diffusion.io.images import png_bytes, sheet, to_uint8
 from ui.endpoints.parameters import component, describe
 from ui.endpoints.results import Results
-from ui.hosting.streams import STREAMS, visitor_of
+from ui.hosting.streams import STREAMS
+from ui.hosting.visitors import visitor_of
 from ui.hosting.zero_gpu import on_gpu
 from ui.lab.noise import NoiseLab
 from ui.lab.noise_request import NOISE_SETTINGS, NoiseRequest

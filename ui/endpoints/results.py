@@ -8,7 +8,8 @@ from typing import Any
 
 import gradio as gr
 
-from ui.hosting.streams import STREAMS, visitor_of
+from ui.hosting.streams import STREAMS
+from ui.hosting.visitors import visitor_of
 
 MAX_RESULT_BYTES = 200_000_000  # on disk
 

@@ -6,18 +6,27 @@ import logging
 import os
 import re
 import time
+from contextlib import AsyncExitStack
 from urllib.parse import urlsplit
 
 from starlette.responses import JSONResponse, RedirectResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-MAX_BODY = 2_000_000  # bytes of a request
+from ui.hosting.allowance import READ_AT_ONCE, READ_BY_TURNS, SENT_AT_ONCE, Allowance, AtOnce, Turns
+from ui.hosting.visitors import place_of
+
+MAX_BODY = 50_000  # bytes of a request; what Python makes of them may take fifty times as many
 MAX_BODIES = 60_000_000  # bytes of all requests that are arriving
 PATIENCE = 30  # seconds for all of it to arrive
+TOO_MANY = "You are sending too many requests: wait a second."
 TOO_LARGE = f"A request has at most {MAX_BODY:,} bytes."
-CLOSED = re.compile(r"/(upload(_progress)?|process_recording|vibe-.*|undo-vibe-edit|stream/.*|proxy=.*)/?$")
-BURST, RATE = 300.0, 60.0  # requests that are no GET, of one address: of a class, say, behind one router
-ADDRESSES = 10_000  # that are remembered
+CLOSED = re.compile(
+    r"/(upload(_progress)?|process_recording|vibe-.*|undo-vibe-edit|stream/.*|proxy=.*|file[=/]+https?:.*|deep_link"
+    r"|run-history/.*)/?\Z",
+    re.IGNORECASE | re.DOTALL,
+)
+READING = ("GET", "HEAD", "OPTIONS")
+STREAMS = re.compile(r"/(heartbeat/[^/]*|queue/data|call/.*)\Z")
 DELAY, DELAYED = 1.0, 500  # seconds before more than that are turned away, so many at once: they come less often
 PREFIX = re.compile(r"(/[\w.~-]+)+", re.ASCII)
 LOG_LINES, LOG_SECONDS = 30, 60.0  # of the server, which anybody can cause: so many in such a time
@@ -31,23 +40,41 @@ class Door:
         self.arriving = 0  # bytes
         self.delayed = 0  # requests
         self.allowance = Allowance()
+        self.reading, self.sending = AtOnce(READ_AT_ONCE), AtOnce(SENT_AT_ONCE)
+        self.turns = Turns(READ_BY_TURNS)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request, or turn it away."""
         if scope["type"] != "http":
             return await self.app(scope, receive, send)
+        sender = place_of((scope.get("client") or ("",))[0])
+        reads = scope["method"] in READING
+        with (self.reading if reads else self.sending).one_of(sender) as welcome:
+            if not welcome or not (reads or self.allowance.take(sender)):
+                await self.delay()
+                return await refusal(429, TOO_MANY)(scope, receive, send)
+            if not reads or STREAMS.search(scope["path"]):
+                return await self.serve(scope, receive, send)
+            async with AsyncExitStack() as turn:
+                await turn.enter_async_context(self.turns.of(sender))
+
+                async def begun(message: Message) -> None:
+                    await turn.aclose()  # who reads slowly keeps nobody else waiting
+                    await send(message)
+
+                await self.serve(scope, receive, begun)
+
+    async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a request from an address that may send it, unless it is too much."""
         if prefix := prefix_of(scope):
             if scope["path"] == prefix and scope["method"] in ("GET", "HEAD"):  # the page's links are relative to it
                 return await RedirectResponse(f"{prefix}/")(scope, receive, send)
             kept = scope["path"].startswith(f"{prefix}/")
             scope = {**scope, "root_path": prefix, "path": scope["path"] if kept else prefix + scope["path"]}
         if CLOSED.search(scope["path"]):
-            return await refusal(404, "There is nothing to upload to here.")(scope, receive, send)
-        if scope["method"] in ("GET", "HEAD", "OPTIONS"):
+            return await refusal(404, "Nothing is uploaded, fetched from elsewhere or kept here.")(scope, receive, send)
+        if scope["method"] in READING:
             return await self.app(scope, receive, send)
-        if not self.allowance.take((scope.get("client") or ("",))[0]):
-            await self.delay()
-            return await refusal(429, "You are sending too many requests: wait a second.")(scope, receive, send)
         headers = dict(scope["headers"])
         if headers.get(b"content-type", b"").startswith(b"multipart/"):
             return await refusal(415, "Requests are JSON: nothing here takes a file.")(scope, receive, send)
@@ -89,23 +116,6 @@ class Door:
                     return messages
         finally:
             self.arriving -= size
-
-
-class Allowance:
-    """Requests that an address may send: ``BURST`` at once, and ``RATE`` a second for as long as it likes."""
-
-    def __init__(self) -> None:
-        self._left: dict[str, tuple[float, float]] = {}  # by address: how many, at which time
-
-    def take(self, address: str) -> bool:
-        """Whether it may send one more."""
-        now = time.monotonic()
-        left, since = self._left.pop(address, (BURST, now))
-        left = min(BURST, left + RATE * (now - since))
-        self._left[address] = (left - (left >= 1), now)
-        while len(self._left) > ADDRESSES:
-            del self._left[next(iter(self._left))]
-        return left >= 1
 
 
 def prefix_of(scope: Scope) -> str:
@@ -161,22 +171,3 @@ def quieten(*names: str) -> None:
     """Let these loggers write few lines only."""
     for name in names:
         logging.getLogger(name).addFilter(FewLines())
-
-
-def raise_file_limit() -> int | None:
-    """Let the process open as many files and connections as the system allows, within reason; returns the number."""
-    try:
-        import resource
-    except ImportError:  # on Windows there is no such limit
-        return None
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = 65_536 if hard == resource.RLIM_INFINITY else min(hard, 65_536)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-        return wanted
-    return soft if soft != resource.RLIM_INFINITY else None
-
-
-def connections(limit: int | None) -> int:
-    """How many connections are served at the same time: some of the files that may be open are needed otherwise."""
-    return max(50, min(4000, (limit or 65_536) - 200))

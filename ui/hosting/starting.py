@@ -18,6 +18,7 @@ NUMBERS: tuple[str, ...] = (
     "GRADIO_ANALYTICS_CACHE_FREQUENCY",
 )
 NUMBERS += ("GRADIO_NODE_NUM_PORTS", "GRADIO_NODE_SERVER_PORT")
+PRIVATE_NETWORKS = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "127.0.0.0/8", "fc00::/7", "::1")
 PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 
 
@@ -34,8 +35,8 @@ def tidy_environment() -> dict[str, str]:
     # Gradio would make a table of the last 10,000 events at the end of each event
     os.environ |= {"GRADIO_ANALYTICS_MAX_EVENTS": "1", "GRADIO_ANALYTICS_CACHE_FREQUENCY": str(10**9)}
     drop_unusable_proxies()
-    if os.environ.get("SPACE_ID"):  # only the Space's own proxy can reach it: visitors are whom that names
-        os.environ.setdefault("FORWARDED_ALLOW_IPS", "*")
+    if os.environ.get("SPACE_ID"):  # visitors are whom the Space's own proxies name, not whom they say they are
+        os.environ.setdefault("FORWARDED_ALLOW_IPS", ",".join(PRIVATE_NETWORKS))
     return given
 
 

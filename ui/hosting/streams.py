@@ -17,6 +17,7 @@ import gradio as gr
 from anyio import CapacityLimiter, to_thread
 
 from diffusion.runtime.callers import Caller, Stopped, set_caller
+from ui.hosting.visitors import visitor_of
 
 PULSE, LONGEST_PULSE = 0.5, 4.0  # seconds; each is longer than the one before, since to Gradio it is a result
 THREADS = 160  # most of them wait: for a place, the network, or the Hub
@@ -97,13 +98,6 @@ class Streams:
         """What the function returns, computed once there is a thread: one of ``threads``, and one of all."""
         async with threads:
             return await to_thread.run_sync(function, *arguments, limiter=self._threads)
-
-
-def visitor_of(request: Any) -> tuple[str, str]:
-    """Who sends a request: the address, by which those at one place are one, and the session, which anyone may choose
-    anew."""
-    client = getattr(request, "client", None)
-    return (getattr(client, "host", None) or "", str(getattr(request, "session_hash", None) or "")[:64])
 
 
 STREAMS = Streams()

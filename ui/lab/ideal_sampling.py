@@ -2,7 +2,6 @@
 network ends on from the same noise, and how far that is from any training image: so far it generalises."""
 
 from base64 import b64encode
-from functools import partial
 from typing import NamedTuple
 
 import torch
@@ -11,6 +10,8 @@ from torch import Tensor
 from diffusion.condition import Condition
 from diffusion.io.images import to_input, to_uint8
 from diffusion.noise import ImageNoise
+from diffusion.parameterisation import Prediction
+from diffusion.process import Level
 from diffusion.runtime.callers import current_caller
 from diffusion.runtime.threads import use_one_core
 from diffusion.samplers import SAMPLERS
@@ -50,8 +51,13 @@ def endings(lab: NoiseLab, request: NoiseRequest) -> dict[str, list[Ending]]:
     levels = SAMPLERS["ddim"].levels(model.process, STEPS)
     x = levels[0].sigma * noise()
     use_one_core()
+
+    def denoise(x: Tensor, level: Level) -> Prediction:
+        with lab.one_by_one.turn(caller):
+            return ideal(x, level, Condition.of(labels))
+
     with lab.engine.places.taken(caller, COUNT * MEMORY), out_of_memory_explained():
-        for step in SAMPLERS["ddim"].function(partial(ideal, condition=Condition.of(labels)), x, levels, noise):
+        for step in SAMPLERS["ddim"].function(denoise, x, levels, noise):
             caller.check()
             x = step.x
     *_, last = lab.engine.updates(job, watched=False)
@@ -60,7 +66,8 @@ def endings(lab: NoiseLab, request: NoiseRequest) -> dict[str, list[Ending]]:
     training = lab.training().images[:, 0]
     found: dict[str, list[Ending]] = {}
     for name, images in sampled.items():
-        pictures, nearest = torch.from_numpy(to_uint8(images))[..., 0], training[ideal.nearest(images)]
+        with lab.one_by_one.turn(caller):
+            pictures, nearest = torch.from_numpy(to_uint8(images))[..., 0], training[ideal.nearest(images)]
         distances = ((pictures.double() - nearest.double()) / 127.5).square().mean((1, 2)).sqrt()
         found[name] = [Ending(*each) for each in zip(pictures, nearest, distances.tolist(), strict=True)]
     return found

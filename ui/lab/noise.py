@@ -28,6 +28,7 @@ from diffusion.runtime.threads import use_one_core
 from train.datasets import DIGITS
 from train.evaluation.classifier import matching_dataset
 from ui.engine import FALLBACK, Engine, out_of_memory_explained
+from ui.hosting.one_by_one import OneByOne
 from ui.lab.gaussian_blur import best_blur
 from ui.lab.noise_request import NoiseRequest, picture_of
 from ui.lab.real_digits import Digits, bundled, training_set
@@ -109,6 +110,7 @@ class NoiseLab:
 
     def __init__(self, engine: Engine):
         self.engine = engine
+        self.one_by_one = OneByOne()
         self._lock = Lock()
 
     def models(self) -> list[ModelEntry]:
@@ -146,8 +148,10 @@ class NoiseLab:
         x = question.x(level)
         network = self._network(question, x, level)
         ideal = self.ideal(model)
-        weights = ideal.weights(x, level, question.labels)
-        blur, width = best_blur(x / level.alpha, question.x0, low)
+        with self.one_by_one.turn(current_caller()):
+            weights = ideal.weights(x, level, question.labels)
+            best = ideal.prediction(x, level, weights)
+            blur, width = best_blur(x / level.alpha, question.x0, low)
         training = self.training()
         top = weights[0].topk(NEIGHBOURS)
         neighbours = [
@@ -161,7 +165,7 @@ class NoiseLab:
             eps=question.eps,
             x=x,
             network=guess(question, network),
-            ideal=guess(question, ideal.prediction(x, level, weights)),
+            ideal=guess(question, best),
             blur=blur,
             blur_width=width,
             blur_error=(blur - question.x0).square().mean().sqrt().item(),
@@ -182,7 +186,8 @@ class NoiseLab:
         for part in times.split(AT_ONCE):
             level = question.model.process.level(part)  # type: ignore[arg-type]
             labels = question.labels.expand(len(part))
-            best.append(question.errors(ideal(question.x(level), level, labels))[0])
+            with self.one_by_one.turn(current_caller()):
+                best.append(question.errors(ideal(question.x(level), level, labels))[0])
         columns = (times.flatten(), network_x0, network_eps, torch.cat(best))
         return Curve(*(column.tolist() for column in columns))
 

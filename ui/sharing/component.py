@@ -7,7 +7,8 @@ from typing import Any
 import gradio as gr
 
 from ui import player
-from ui.hosting.streams import STREAMS, visitor_of
+from ui.hosting.streams import STREAMS
+from ui.hosting.visitors import visitor_of
 from ui.sharing.views import Views, answer, code_answer, view_answer
 
 

@@ -10,7 +10,8 @@ import gradio as gr
 from diffusion.errors import InputError
 from ui.calls import Values
 from ui.choices import Choices
-from ui.hosting.streams import STREAMS, visitor_of
+from ui.hosting.streams import STREAMS
+from ui.hosting.visitors import visitor_of
 from ui.precompute import Precomputed
 
 PATIENCE = 20.0  # seconds that the browser waits for the example before it asks again

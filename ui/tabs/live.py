@@ -14,7 +14,8 @@ import gradio as gr
 from ui.calls import choose, in_browser, named
 from ui.choices import Choices
 from ui.handlers import Handlers
-from ui.hosting.streams import STREAMS, visitor_of
+from ui.hosting.streams import STREAMS
+from ui.hosting.visitors import visitor_of
 from ui.hosting.zero_gpu import on_gpu
 
 IN_BROWSER: dict[str, Any] = {"fn": None, "trigger_mode": "multiple"}

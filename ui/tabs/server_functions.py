@@ -10,7 +10,8 @@ from diffusion.errors import InputError
 from ui import i18n
 from ui.calls import Values, checked
 from ui.hosting.places import Busy
-from ui.hosting.streams import STREAMS, visitor_of
+from ui.hosting.streams import STREAMS
+from ui.hosting.visitors import visitor_of
 from ui.hosting.zero_gpu import on_gpu
 
 

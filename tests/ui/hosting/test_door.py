@@ -1,19 +1,20 @@
-"""The door by itself: prefixes of proxies, few lines in the log, connections that say nothing."""
+"""The door by itself: prefixes of proxies, sizes, how much one address may send, few lines in the log."""
 
+import asyncio
 import logging
-import socket
 import time
+from contextlib import nullcontext
+from urllib.parse import quote
 
 import fastapi
 import pytest
-import uvicorn
-from gradio import http_server
 from starlette.middleware import Middleware
 from starlette.testclient import TestClient
 
-from ui import gradio_workarounds
+from ui.hosting import allowance as allowance_module
 from ui.hosting import door as door_module
-from ui.hosting.door import Allowance, Door, connections, quieten
+from ui.hosting.allowance import Allowance, AtOnce
+from ui.hosting.door import Door, quieten
 
 
 @pytest.fixture
@@ -70,12 +71,12 @@ def test_all_that_arrives_at_the_same_time_is_bounded(client, monkeypatch):
 
 def test_who_sends_too_many_requests_is_asked_to_wait_and_others_are_not(monkeypatch):
     now = [1000.0]
-    monkeypatch.setattr(door_module.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(allowance_module.time, "monotonic", lambda: now[0])
     allowance = Allowance()
-    assert [allowance.take("flood") for _ in range(700)].count(True) == door_module.BURST
+    assert [allowance.take("flood") for _ in range(700)].count(True) == allowance_module.BURST
     assert allowance.take("honest")
     now[0] += 1
-    assert [allowance.take("flood") for _ in range(700)].count(True) == door_module.RATE
+    assert [allowance.take("flood") for _ in range(700)].count(True) == allowance_module.RATE
 
 
 def test_a_flood_of_log_lines_dries_up(monkeypatch, caplog):
@@ -92,33 +93,9 @@ def test_a_flood_of_log_lines_dries_up(monkeypatch, caplog):
     assert caplog.records[-1].getMessage() == "again"
 
 
-@pytest.mark.parametrize(("files", "most"), [(None, 4000), (1024, 824), (100, 50), (65_536, 4000)])
-def test_connections_leave_files_for_other_things(files, most):
-    assert connections(files) == most
-
-
-def test_a_connection_that_sends_nothing_is_closed(monkeypatch):
-    monkeypatch.setattr(gradio_workarounds, "FIRST_REQUEST", 0.3)
-    monkeypatch.setattr(http_server, "Server", http_server.Server)  # as it was, afterwards
-    gradio_workarounds.bound_connections(3)
-    config = uvicorn.Config(fastapi.FastAPI(), port=0, log_level="critical")
-    server = http_server.Server(config=config)
-    server.run_in_thread()
-    try:
-        address = server.servers[0].sockets[0].getsockname()
-        silent = socket.create_connection(address)
-        silent.settimeout(30)
-        start = time.monotonic()
-        assert silent.recv(1) == b""
-        assert time.monotonic() - start < 20
-        assert config.limit_concurrency == 3
-    finally:
-        server.close()
-
-
 def test_who_sends_too_much_is_turned_away_after_a_while_and_others_are_not(client, monkeypatch):
-    monkeypatch.setattr(door_module, "BURST", 3.0)
-    monkeypatch.setattr(door_module, "RATE", 0.0)
+    monkeypatch.setattr(allowance_module, "BURST", 3.0)
+    monkeypatch.setattr(allowance_module, "RATE", 0.0)
     monkeypatch.setattr(door_module, "DELAY", 0.2)
     assert [client.post("/echo", content=b"abc").status_code for _ in range(3)] == [200] * 3
     start = time.monotonic()
@@ -128,3 +105,60 @@ def test_who_sends_too_much_is_turned_away_after_a_while_and_others_are_not(clie
     assert time.monotonic() - start >= 0.2
     other = TestClient(client.app, client=("10.0.0.9", 1))
     assert other.post("/echo", content=b"abc").status_code == 200
+
+
+def test_one_address_has_some_requests_under_way_and_others_have_theirs():
+    at_once = AtOnce(2)
+    with at_once.one_of("one") as first, at_once.one_of("one") as second, at_once.one_of("one") as third:
+        assert [first, second, third] == [True, True, False]
+        with at_once.one_of("another") as other:
+            assert other
+    with at_once.one_of("one") as again:
+        assert again
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_who_has_too_many_requests_under_way_is_turned_away(client, monkeypatch, method):
+    monkeypatch.setattr(AtOnce, "one_of", lambda self, address: nullcontext(False))
+    monkeypatch.setattr(door_module, "DELAY", 0.0)
+    assert client.request(method, "/config").status_code == 429
+
+
+CLOSED = ["upload", "deep_link", "run-history/connect", "proxy=http://a", "proxy=a\nb", "stream/a"]
+CLOSED += ["file=http://example.org/a", "file=HTTPS://example.org", "file/https://example.org", "upload_progress/"]
+
+
+@pytest.mark.parametrize("path", CLOSED)
+@pytest.mark.parametrize("method", ["GET", "POST", "HEAD"])
+def test_doors_that_lead_elsewhere_are_closed(client, path, method):
+    assert client.request(method, f"/gradio_api/{quote(path)}").status_code == 404
+    assert client.get("/gradio_api/file=/tmp/a.png").json() == {"detail": "Not Found"}  # so says the app behind it
+
+
+def test_one_address_has_a_few_responses_made_at_a_time_and_others_have_theirs():
+    making, most = [], []
+
+    async def app(scope, receive, send):
+        making.append(scope["client"][0])
+        most.append(making.count("one"))
+        await asyncio.sleep(0.01)
+        making.remove(scope["client"][0])
+        await send({"type": "http.response.start"})
+        await asyncio.sleep(0.2)  # its reader is slow
+
+    async def visit(door, address):
+        await door({"type": "http", "method": "GET", "path": "/", "headers": [], "client": (address, 1)}, None, sent)
+        return time.monotonic()
+
+    async def sent(message):
+        pass
+
+    async def crowd():
+        door, start = Door(app), time.monotonic()
+        *of_one, other = await asyncio.gather(*(visit(door, "one") for _ in range(12)), visit(door, "another"))
+        return max(of_one) - start, other - start
+
+    crowds, others = asyncio.run(crowd())
+    assert max(most) == allowance_module.READ_BY_TURNS
+    assert crowds < 12 * 0.2
+    assert others < crowds

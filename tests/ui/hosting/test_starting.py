@@ -1,5 +1,6 @@
 """The app starts, or says in one sentence why not, whatever is in the environment."""
 
+import asyncio
 import os
 import socket
 import sys
@@ -7,6 +8,7 @@ import tempfile
 import urllib.request
 
 import pytest
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from diffusion import InputError
 from tests.programs import run_python
@@ -91,10 +93,22 @@ def test_proxies_that_the_client_cannot_use_are_left_aside(environment, capsys, 
     assert capsys.readouterr().err.startswith("app.py: ALL_PROXY is left aside: ")
 
 
-def test_visitors_of_a_space_are_whom_its_proxy_names(environment):
+@pytest.mark.parametrize(
+    ("forwarded", "visitor"),
+    [("203.0.113.5", "203.0.113.5"), ("198.51.100.1, 203.0.113.5, 10.1.2.3", "203.0.113.5"), ("", "10.16.3.80")],
+)
+def test_visitors_of_a_space_are_whom_its_proxies_name_and_not_whom_they_say_they_are(environment, forwarded, visitor):
     environment.setenv("SPACE_ID", "alice/digits")
     tidy_environment()
-    assert os.environ["FORWARDED_ALLOW_IPS"] == "*"
+    seen = []
+
+    async def app(scope, receive, send):
+        seen.append(scope["client"][0])
+
+    scope = {"type": "http", "client": ("10.16.3.80", 1), "headers": [(b"x-forwarded-for", forwarded.encode())]}
+    behind_proxies = ProxyHeadersMiddleware(app, os.environ["FORWARDED_ALLOW_IPS"])
+    asyncio.run(behind_proxies(scope, None, None))
+    assert seen == [visitor]
 
 
 @pytest.mark.parametrize(

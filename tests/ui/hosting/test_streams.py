@@ -9,7 +9,8 @@ import pytest
 
 from diffusion.runtime.callers import current_caller
 from ui.hosting import streams as streams_module
-from ui.hosting.streams import Streams, in_background, visitor_of
+from ui.hosting.streams import Streams, in_background
+from ui.hosting.visitors import visitor_of
 
 VISITOR = ("10.0.0.7", "a session")
 
@@ -137,6 +138,20 @@ def test_handlers_are_called_with_values_and_know_who_asks():
     request = SimpleNamespace(client=SimpleNamespace(host="10.0.0.7"), session_hash="a session")
     plain = in_background(lambda values: (values, current_caller().visitor))
     assert asyncio.run(plain({"a": 1}, request)) == ({"a": 1}, VISITOR)
+
+
+@pytest.mark.parametrize(
+    ("address", "place"),
+    [
+        ("10.0.0.7", "10.0.0.7"),
+        ("2001:db8:1:2:3::4", "2001:0db8:0001:0002::/64"),
+        ("2001:db8:1:2::9", "2001:0db8:0001:0002::/64"),
+        ("::ffff:10.0.0.7", "10.0.0.7"),
+        ("no address", "no address"),
+    ],
+)
+def test_the_addresses_of_one_subscriber_are_one(address, place):
+    assert visitor_of(SimpleNamespace(client=SimpleNamespace(host=address)))[0] == place
 
 
 @pytest.mark.parametrize("request_", [None, SimpleNamespace(), SimpleNamespace(client=None, session_hash=["x"])])

@@ -2,6 +2,7 @@
 
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from gradio_client import Client
 from PIL import Image
 
-from tests.ui.server.calls import GOOD, sample
+from tests.ui.server.calls import GOOD, last_event, sample
 from ui.hosting.places import RUNNING as VISITORS
 
 pytestmark = pytest.mark.slow
@@ -46,6 +47,23 @@ def test_abandoned_requests_free_their_places(server, client, patience):
             next(stream.iter_lines())
     sample(client)
     assert time.monotonic() - started < patience
+
+
+def test_a_stranger_can_neither_end_nor_hear_a_run(server):
+    address = f"{server}/gradio_api"
+    mine = {"data": list((GOOD | {"steps": 300, "num_images": 16}).values()), "session_hash": "a-secret-of-mine"}
+    event = httpx.post(f"{address}/call/generate", json=mine, timeout=60).raise_for_status().json()["event_id"]
+    for session in ("", "_", "another", "a-secret"):
+        for number in range(12):
+            body = {"session_hash": session, "fn_index": number, "event_id": event[:-1]}
+            assert httpx.post(f"{address}/cancel", json=body, timeout=60).status_code == 200
+        with (
+            suppress(httpx.RemoteProtocolError),  # Gradio breaks off streams of sessions that there are not
+            httpx.stream("GET", f"{address}/queue/data", params={"session_hash": session}, timeout=60) as heard,
+        ):
+            assert not any("process_" in line for line in heard.iter_lines())
+    name, answer = last_event(httpx.get(f"{address}/call/generate/{event}", timeout=60).text)
+    assert (name, answer[1]["labels"]) == ("complete", ["7"] * 16)
 
 
 def question(person: int) -> dict[str, Any]:

@@ -51,7 +51,7 @@ def test_a_request_of_many_bytes_is_refused(server, path, content):
     except httpx.WriteError:  # the connection was closed while more was being sent
         return
     assert response.status_code == 413
-    assert response.json()["detail"] == "A request has at most 2,000,000 bytes."
+    assert response.json()["detail"] == "A request has at most 50,000 bytes."
 
 
 def test_no_path_of_the_host_is_told(server, home, client):

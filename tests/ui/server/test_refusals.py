@@ -11,7 +11,7 @@ from tests.ui.server.calls import GOOD, call, last_event, sample
 pytestmark = pytest.mark.slow
 
 RANGES = {
-    "label": ["cow", "y" * 100_000, ["7"], 7.5],
+    "label": ["cow", "y" * 40_000, ["7"], 7.5],
     "num_images": [0, 10**6, "many", {"a": 1}],
     "sampler": ["k_euler", ["ddim"]],
     "steps": [0, 10**9, 2.5, True],
@@ -79,8 +79,8 @@ def test_settings_that_contradict_one_another_are_refused(client):
         '{"data": ["7", 1, "ddim", 2, 1e999, 0, ""]}',
         '{"data": [{"path": "/etc/passwd"}, 1, "ddim", 2, 1, 0, ""]}',
         '{"data": ["7", 1, "ddim", 2, 1, 0, {"path": "/etc/passwd", "meta": {"_type": "gradio.FileData"}}]}',
-        json.dumps({"data": [None] * 100_000}),
-        '{"data": ' + "[" * 100_000,
+        json.dumps({"data": [None] * 8000}),
+        '{"data": ' + "[" * 40_000,
     ],
     ids=lambda body: body[:40],
 )
