@@ -12,8 +12,10 @@ import sys
 import threading
 from typing import NoReturn
 
-from ui.hosting.starting import HOST, PORT, check_temporary_folder, checked_host, checked_port, tidy_environment
+from diffusion.runtime.printing import keep_printing
+from ui.hosting.starting import HOST, PORT, check_port_is_free, checked_host, checked_port, tidy_environment
 
+keep_printing()  # whoever reads it, or has gone
 GIVEN = tidy_environment()  # before Gradio is imported
 
 import ui.hosting.zero_gpu  # noqa: E402, F401  (on ZeroGPU "spaces" has to be imported before torch touches CUDA)
@@ -34,9 +36,9 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--mcp", action="store_true", help="also be an MCP server, whose tools are those of the API")
     options = parser.parse_args(arguments)
     try:
-        port = checked_port(GIVEN[PORT], PORT) if options.port is None else checked_port(options.port, "--port")
-        host = checked_host(GIVEN[HOST] if options.host is None else options.host)
-        check_temporary_folder()
+        text, name = (GIVEN[PORT], PORT) if options.port is None else (options.port, "--port")
+        port, host = checked_port(text, name), checked_host(GIVEN[HOST] if options.host is None else options.host)
+        check_port_is_free(host, port, name)
     except InputError as error:
         parser.error(str(error))
 
@@ -46,7 +48,7 @@ def main(arguments: list[str] | None = None) -> None:
     from ui.app import build
     from ui.endpoints.tools import offer_tools
     from ui.engine import FALLBACK, Engine
-    from ui.gradio_workarounds import check_ourselves_directly, make_sessions_quickly
+    from ui.gradio_workarounds import check_ourselves_directly, make_sessions_quickly, need_no_folder
     from ui.hosting.connections import bound_connections, connections, raise_file_limit
     from ui.hosting.door import quieten
     from ui.static import launch_options
@@ -56,6 +58,7 @@ def main(arguments: list[str] | None = None) -> None:
     bound_connections(connections(raise_file_limit()))
     check_ourselves_directly()
     make_sessions_quickly()
+    need_no_folder()
     quieten("uvicorn.error", "asyncio", "ui.hosting.event_queue")
     mcp = options.mcp or os.environ.get("GRADIO_MCP_SERVER", "").lower() == "true"
     try:

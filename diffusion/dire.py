@@ -28,6 +28,7 @@ import numpy as np
 from torch import Tensor
 from tqdm import tqdm
 
+from diffusion.advice import inversion_warning, print_warning
 from diffusion.errors import InputError, Message
 from diffusion.io.files import check_room, write_atomically
 from diffusion.io.image_folder import ImageFile, Listing, is_listable, list_files
@@ -46,6 +47,9 @@ ERROR = re.compile(r"\d\.\d{6}")  # as it is written there
 STEPS = 20
 BATCH = 64
 LONGEST_NAME = 255  # bytes, of a file's name
+WINDOWS = sys.platform == "win32"
+# what Windows allows in no name, and an archive from elsewhere may have; a colon would even lead to another drive
+NOT_ON_WINDOWS = re.compile(r'[<>:"|?*\x00-\x1f]|(^|/)(con|prn|aux|nul|com\d|lpt\d)(\.|/|$)|[. ](/|$)', re.IGNORECASE)
 ANY_NAME = "surrogateescape"  # how Python carries file names that are no UTF-8
 
 
@@ -74,6 +78,7 @@ def run(model: str, images: Path, output: Path, device: str | None, batch_size: 
         raise InputError("command.dire_task", setting="model", model=model)
     settings = loaded.plain_settings(STEPS if job.steps is None and job.respacing is None else job.steps, job.respacing)
     loaded.check_invertible(settings)
+    print_warning(inversion_warning(loaded.config, settings))
     chain = {"steps": settings.steps} | ({"respacing": job.respacing} if job.respacing else {})
     try:
         output.mkdir(parents=True, exist_ok=True)
@@ -132,6 +137,9 @@ def batches(
         if len(os.fsencode(file.name)) > LONGEST_NAME - len(".png"):
             listing.skipped.add(file.path, "its name is too long to be added to")
             continue
+        if WINDOWS and NOT_ON_WINDOWS.search(file.path):
+            listing.skipped.add(file.path, "Windows has no files of that name")
+            continue
         try:
             pictures.append(read_image(file, model.config.image_size, mode))
         except UnreadableImage as error:
@@ -147,14 +155,12 @@ def batches(
 
 def image_files(images: Path, output: Path) -> Listing:
     """The files below a folder or in a .zip, but for what this command wrote. Raises InputError."""
-    try:
-        inside, outside = images.resolve(), output.resolve()
-    except (OSError, RuntimeError):
-        raise InputError("command.dire_output_link", setting="output", path=output) from None
+    if output.is_symlink() and not output.exists():
+        raise InputError("command.dire_output_link", setting="output", path=output)
     if not is_listable(images):
         code = "command.dire_images_file" if images.exists() else "command.dire_images_not_there"
         raise InputError(code, setting="images", path=images)
-    if inside.is_relative_to(outside):
+    if Path(os.path.realpath(images)).is_relative_to(os.path.realpath(output)):
         raise InputError("command.dire_output_holds_images", setting="output", path=output)
     listing = list_files(images, except_below=output)
     if not listing.files:

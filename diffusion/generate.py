@@ -15,10 +15,10 @@ from torch import Tensor
 from tqdm import tqdm
 
 from diffusion import __version__
-from diffusion.advice import warning
+from diffusion.advice import print_warning, warning
 from diffusion.condition import label_index
 from diffusion.config import ModelConfig
-from diffusion.errors import InputError, option_name
+from diffusion.errors import InputError
 from diffusion.io.files import check_writable, write_result
 from diffusion.io.gif import gif_bytes
 from diffusion.io.images import png_bytes, sheet
@@ -113,8 +113,7 @@ def run(
         arguments["classifier"] = guide = load_classifier(classifier, loaded.device)
         guide.check_fits(loaded.config)
         names = guide.label_names
-    if (advice := warning(loaded.config, settings)) is not None:
-        print(advice.text(name=option_name), file=sys.stderr)
+    print_warning(warning(loaded.config, settings))
     indices = chosen_labels(label, names)
     small = low_res_images(loaded.config, low_res, job.num_images)
     count = job.num_images or (16 if len(indices) == 1 else 10 * len(indices)) if small is None else len(small)

@@ -30,6 +30,7 @@ if not __package__:  # started as a file: its imports are relative to the reposi
 import numpy as np
 from torch import Tensor
 
+from diffusion.advice import inversion_warning, print_warning, warning
 from diffusion.errors import InputError, Message
 from diffusion.io.files import Outputs
 from diffusion.io.hub import resolve
@@ -117,6 +118,9 @@ def run(options: argparse.Namespace) -> None:
     else:
         settings = given.resolve(model.config, options.classifier is not None)
         check_fits(model, options, given.dire_steps)
+        print_warning(warning(model.config, settings))
+        if options.dire:
+            print_warning(inversion_warning(model.config, model.plain_settings(given.dire_steps)))
         real = real_data(model, options, data_dir)
         result, images = evaluate(model, given, settings, options)
         result["model"] = options.model

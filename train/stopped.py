@@ -1,6 +1,5 @@
 """Runs that end early: why, what has been saved, and the command that continues."""
 
-import shlex
 import signal
 import threading
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ import torch
 from torch import Tensor
 
 from diffusion.io.files import DISK_FULL
+from diffusion.runtime.command_line import typed
 from diffusion.runtime.memory import is_out_of_memory
 from train.config import TrainConfig
 from train.output.checkpoints import checkpoints
@@ -29,7 +29,7 @@ class TrainingStopped(Exception):
 def resume_command(training: TrainConfig, run_dir: Path, options: str = "") -> str:
     """The command line that continues a run, with other values of some options."""
     words = ["python", "-m", "train.run", training.preset, "--output-dir", str(run_dir), "--resume"]
-    return f"{shlex.join(words)} {options}".strip()
+    return f"{typed(words)} {options}".strip()
 
 
 @contextmanager

@@ -33,7 +33,7 @@ def build(engine: Engine) -> gr.Blocks:
     """The app, ready to launch. What it shows at rest is being sampled in the background when this returns."""
     precomputed = Precomputed(engine)
     precomputed.start(default_label(engine.describe().tiles))
-    with Blocks(title=i18n.text("page.title", "en"), analytics_enabled=False, delete_cache=(3600, 3600)) as blocks:
+    with Blocks(title=i18n.text("page.title", "en"), analytics_enabled=False) as blocks:
         header = player.header()
         compare, noise = CompareLab(engine), NoiseLab(engine)
         shared = {"generate": shared_generate(engine), "compare": shared_compare(compare), "noise": shared_noise(noise)}

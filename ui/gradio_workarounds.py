@@ -3,18 +3,41 @@
 browser's side is ``web/gradio_workarounds.js``."""
 
 import inspect
+from contextlib import suppress
+from dataclasses import dataclass
 from functools import cache, cached_property, partial
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import gradio as gr
 import httpx
 from gradio import blocks as gradio_blocks
-from gradio import component_meta, networking, state_holder
+from gradio import component_meta, networking, routes, state_holder
+from gradio.data_classes import FileData
 
 from diffusion.errors import InputError
 
 QUEUE_POLL = 0.005  # seconds
+
+
+@dataclass(frozen=True)
+class Download:
+    """A result's file, as ``Blocks`` sends it: below ``/gradio_api/file=``, this path is answered by a route of ours.
+    An output of an event with ``postprocess=False``.
+
+    Reason: Gradio sends where a file is on the host, and serves nothing else. Gain: a visitor sees a name
+    (tests/ui/server).
+    """
+
+    path: str
+    kind: str  # MIME type
+
+    def sent(self) -> dict[str, Any]:
+        """The file as Gradio's clients take it."""
+        name = self.path.rpartition("/")[2]
+        url = f"/gradio_api/file={self.path}"
+        return FileData(path=self.path, url=url, orig_name=name, mime_type=self.kind).model_dump()
 
 
 class Blocks(gr.Blocks):
@@ -33,6 +56,10 @@ class Blocks(gr.Blocks):
                 raise gr.Error(str(error), print_exception=False)
             inputs = [*inputs, *(component.value for component in block_fn.inputs[len(inputs) :])]
         return await super().preprocess_data(block_fn, inputs, *others, **named)
+
+    async def postprocess_data(self, *arguments: Any, **named: Any) -> list[Any]:
+        outputs = await super().postprocess_data(*arguments, **named)
+        return [output.sent() if isinstance(output, Download) else output for output in outputs]
 
     @cached_property
     def session_configs(self) -> dict[int, dict[str, Any]]:
@@ -86,6 +113,21 @@ def poll_queue_less(blocks: gr.Blocks) -> None:
     Reason: Gradio looks at it every millisecond, day and night. Gain: see ``python -m benchmarks.run workarounds``.
     """
     blocks._queue.sleep_when_free = QUEUE_POLL
+
+
+def need_no_folder() -> None:
+    """Let Gradio start where no folder for temporary files can be made.
+
+    Reason: it makes one for changing apps in the browser, which is off here. Gain: the root may be read-only
+    (tests/ui/hosting/test_starting.py).
+    """
+
+    class Place(type(Path())):  # type: ignore[misc]
+        def mkdir(self, *arguments: Any, **named: Any) -> None:
+            with suppress(OSError):
+                super().mkdir(*arguments, **named)
+
+    routes.Path = Place  # type: ignore[misc]
 
 
 def check_ourselves_directly() -> None:

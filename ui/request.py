@@ -28,8 +28,9 @@ class Request(SamplingSettings):
     @classmethod
     def _number_is_a_name(cls, value: Any) -> Any:
         """7 means "7", as a program may send it."""
-        whole = isinstance(value, int | float) and not isinstance(value, bool) and value == int(value)
-        return str(int(value)) if whole else value
+        if isinstance(value, float) and value.is_integer():  # neither infinite nor NaN
+            value = int(value)
+        return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
 REQUEST_SETTINGS = settings_of(Request)

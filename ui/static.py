@@ -17,6 +17,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from ui.about import documents
+from ui.endpoints import results
 from ui.hosting.door import Door
 from ui.i18n import LANGUAGES
 from ui.instances import LAB, Instances
@@ -70,6 +71,7 @@ def routes(waiting: Callable[[], int]) -> list[Route]:
 
     return [
         Route("/lab/{path:path}", serve),
+        results.ROUTE,
         Route("/gradio_api/queue/status", status),
         Route("/monitoring/summary", nothing_monitored),
     ]

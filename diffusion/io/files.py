@@ -5,12 +5,14 @@ import os
 import secrets
 import shutil
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 from diffusion.errors import InputError, OutputError
 
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
+MOMENTS = (0.02, 0.1, 0.5, 1.0)  # seconds until a reader, or a virus scanner, has closed a file
 
 
 def user_path(text: str | Path, setting: str) -> Path:
@@ -41,9 +43,19 @@ def write_atomically(path: Path, content: bytes) -> None:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        os.replace(temporary, path)
+        replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def replace(temporary: Path, path: Path) -> None:
+    """``os.replace``. On Windows nothing can take the place of a file that somebody has open: it is tried again."""
+    for wait in MOMENTS:
+        try:
+            return os.replace(temporary, path)
+        except PermissionError:
+            time.sleep(wait)
+    os.replace(temporary, path)
 
 
 def write_result(path: Path, content: bytes) -> None:
@@ -52,8 +64,8 @@ def write_result(path: Path, content: bytes) -> None:
     try:
         write_atomically(path, content)
     except OSError as error:
-        refuge = Path(tempfile.gettempdir(), f"{path.stem}-{secrets.token_hex(4)}{path.suffix}")
         try:
+            refuge = Path(tempfile.gettempdir(), f"{path.stem}-{secrets.token_hex(4)}{path.suffix}")
             write_atomically(refuge, content)
         except OSError:
             raise OutputError("command.cannot_write", path=path, reason=error.strerror) from None

@@ -2,6 +2,8 @@
 mistake should not wait for torch."""
 
 import argparse
+import shlex
+import subprocess
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -12,6 +14,7 @@ from diffusion.io.files import DISK_FULL, user_path
 from diffusion.runtime.memory import is_out_of_memory
 from diffusion.runtime.printing import keep_printing
 
+WINDOWS = sys.platform == "win32"
 METAVARS = {"integer": "N", "number": "X", "choice": "NAME", "text": "SPEC"}
 
 
@@ -70,3 +73,8 @@ def explained(error: Exception, smaller: Message | None = None) -> tuple[Message
         values = {"path": error.filename or "a file", "reason": error.strerror or str(error)}
         return Message("command.disk_full" if failed else "command.file", **values), 1 if failed else 2
     raise error
+
+
+def typed(words: Iterable[str]) -> str:
+    """A command line as a person types it here: in advice that can be copied."""
+    return subprocess.list2cmdline(words) if WINDOWS else shlex.join(words)

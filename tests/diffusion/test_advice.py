@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from diffusion import SamplingSettings
-from diffusion.advice import warning
+from diffusion.advice import inversion_warning, warning
 from diffusion.parameterisation import Prediction
 from diffusion.process import CosineVP, ExponentialVE, Flow, LinearVP
 from diffusion.samplers import SAMPLERS
@@ -34,6 +34,21 @@ def test_too_few_steps_are_said_to_leave_noise():
 def test_a_respacing_that_does_not_start_from_noise_is_said_to_be_grey(respacing, grey):
     said = advice(respacing=respacing)
     assert (said is not None and "will be grey" in said) is grey
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"steps": 20}, None),
+        ({"steps": 8}, None),
+        ({"steps": 7}, "With 7 steps, what the model itself has sampled comes back only roughly: take at least 8."),
+        ({"respacing": "ddim50"}, None),
+        ({"respacing": "10,1"}, "inverts the images to t = 0.501 only, and not to noise"),
+    ],
+)
+def test_inversions_whose_errors_say_little(given, words):
+    found = inversion_warning(CONFIG, SamplingSettings(sampler="ddim", **given).resolve(CONFIG))
+    assert found is None if words is None else words in found.text()
 
 
 def sampled(process, sampler, steps):

@@ -179,6 +179,20 @@ def test_a_zip_and_links_are_read_as_every_other_door_does(model_dir, images, tm
     assert [path for path, _ in rows(tmp_path / "out")[1:]] == [path.replace("a/", "pool/", 1) for path in DONE[:-1]]
 
 
+def test_names_in_an_archive_that_windows_has_not_are_skipped_there(model_dir, images, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(dire, "WINDOWS", True)
+    bad = ["C:/Users/evil.png", "a:b.png", "con/1.png", "aux.png", "what?.png", "dots./1.png", "space /1.png"]
+    with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
+        for path in (*bad, "connie/1.png", "my aux.png"):
+            archive.write(images / "a" / "one.png", path)
+    output = tmp_path / "out"
+    code, err = run(capsys, "--model", model_dir, "--steps", 3, "--images", tmp_path / "x.zip", "--output", output)
+    assert code == 0, err
+    for path in bad:
+        assert f"skipped: {path} (Windows has no files of that name)" in err
+    assert [path for path, _ in rows(output)[1:]] == ["connie/1.png", "my aux.png"]
+
+
 def test_rgb_models_get_rgb(tmp_path, images, capsys):
     tiny_model(channels=3, label_names=()).save(tmp_path / "rgb")
     output = tmp_path / "out"
@@ -199,6 +213,7 @@ def test_rgb_models_get_rgb(tmp_path, images, capsys):
         (["--images", "IMAGES", "--respacing", "1"], "no way from an image to noise by levels that end at"),
         (["--images", "IMAGES", "--model", "super-resolution"], "--model must be one that generates from noise alone"),
         (["--images", "IMAGES", "--output", "LOOP"], "is a link that leads nowhere"),
+        (["--images", "IMAGES", "--output", "LOOP/x"], "cannot be written: Too many levels of symbolic links"),
         (["--images", "IMAGES", "--output", "DAMAGED"], "errors.csv cannot be read (field larger"),
         (["--images", "IMAGES", "--respacing", "fast"], '--respacing must be like "100"'),
         (["--images", "IMAGES", "--respacing", "ddim5", "--steps", "9"], "leave --steps out."),
@@ -228,5 +243,6 @@ def test_bad_input_is_one_line_and_exit_code_2(arguments, sentence, model_dir, i
 def test_by_subprocess(model_dir, images, tmp_path):
     arguments = ["--model", model_dir, "--images", str(images), "--steps", "3", "--output", str(tmp_path / "out")]
     done = run_python("-m", "diffusion.dire", *arguments, check=True)
+    assert "With 3 steps, what the model itself has sampled comes back only roughly: take at least 8." in done.stderr
     assert done.stdout == ""
     assert len(rows(tmp_path / "out")) == 6

@@ -1,12 +1,15 @@
 """README as the Hub and a newcomer read it."""
 
 import re
+from importlib.metadata import PackageNotFoundError, metadata
 from pathlib import Path
 
 import gradio
 import pytest
 from huggingface_hub import SpaceCard, SpaceCardData
 from huggingface_hub.utils import yaml_dump
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -38,3 +41,18 @@ def test_requirements_admit_the_versions_tested():
     names = set(re.findall(r"^([a-z_]+)[>=]", (ROOT / "requirements.txt").read_text(), re.M))
     pinned = set(re.findall(r"^([a-z_]+)==", (ROOT / "constraints.txt").read_text(), re.M))
     assert names <= pinned
+
+
+def test_what_is_pinned_exists_for_the_oldest_python():
+    """One release that has left Python 3.10 behind, and nothing can be installed there."""
+    checked = 0
+    for line in (ROOT / "constraints.txt").read_text().splitlines():
+        pin = Requirement(line)
+        try:
+            needed = metadata(pin.name)["Requires-Python"]
+        except PackageNotFoundError:
+            continue
+        holds_there = pin.marker is None or pin.marker.evaluate({"python_version": "3.10"})
+        assert not (holds_there and needed) or SpecifierSet(needed).contains("3.10.13"), line
+        checked += 1
+    assert checked > 15

@@ -55,6 +55,12 @@ def evaluated(capsys, tmp_path, *arguments):
     return capsys.readouterr().out, json.loads(path.read_text())
 
 
+def test_too_few_steps_are_said_to_leave_noise(saved_model, capsys):
+    arguments = ["--model", str(saved_model), "--num-images", "2", "--sampler", "heun", "--steps", "1"]
+    assert evaluate.main(arguments) == 0
+    assert "Heun leaves noise with --steps 1: take at least 2." in capsys.readouterr().err
+
+
 def test_the_command_prints_a_table_and_writes_json(saved_model, tmp_path, capsys):
     arguments = ["--model", saved_model, "--num-images", 12, "--steps", 3, "--seed", 5]
     printed, result = evaluated(capsys, tmp_path, *arguments)
@@ -299,14 +305,16 @@ def test_bits_per_dim_are_of_the_data_set_that_the_model_learned(changes, datase
 
 def test_metrics_are_not_written_into_a_card_that_they_do_not_belong_to(tmp_path, capsys):
     arguments = ["--model", str(tmp_path), "--num-images", "2", "--write-card"]
+    tiny_model(image_size=28, label_names=(), dataset="mnist").save(tmp_path)
     for card, message in (
-        ("# no front matter\n", "has no front matter"),
-        (FASHION_CARD, "trained on zalando-datasets"),
+        (b"# no front matter\n", "has no front matter"),
+        ("---\ntitle: 数字\n---\n".encode("gbk"), "has no front matter"),
+        (FASHION_CARD.encode(), "trained on zalando-datasets"),
     ):
-        tiny_model(image_size=28, label_names=(), dataset="mnist").save(tmp_path, readme=card)
+        (tmp_path / "README.md").write_bytes(card)
         assert evaluate.main(arguments) == 2
         assert message in capsys.readouterr().err
-        assert (tmp_path / "README.md").read_text() == card
+        assert (tmp_path / "README.md").read_bytes() == card
 
 
 def test_the_command_runs_as_a_module():

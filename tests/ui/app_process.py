@@ -10,7 +10,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
 
@@ -28,16 +28,22 @@ def free_port() -> int:
 
 @contextmanager
 def running_app(
-    folder: Path, *options: str, program: Path = ROOT / "app.py", address: str = "", **variables: str
+    folder: Path,
+    *options: str,
+    program: Path = ROOT / "app.py",
+    address: str = "",
+    output: IO[str] | None = None,
+    **variables: str,
 ) -> Iterator[tuple[str, Path]]:
-    """The program in a folder: its address, once it responds, and the file of its log."""
+    """The program in a folder: its address, once it responds, and the file of its log, unless that is ``output``."""
     port = str(free_port())
     log = folder / "app.log"
     environment = {"HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
     environment = {**os.environ, **environment, "GRADIO_SERVER_PORT": port, **variables}
     command = [sys.executable, str(program), *options]
     with open(log, "w") as file:
-        process = subprocess.Popen(command, cwd=folder, stdout=file, stderr=subprocess.STDOUT, env=environment)
+        out = output or file
+        process = subprocess.Popen(command, cwd=folder, stdout=out, stderr=subprocess.STDOUT, env=environment)
     address = address or f"http://127.0.0.1:{port}"
     try:
         wait_until_it_responds(process, address)

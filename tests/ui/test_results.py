@@ -1,4 +1,4 @@
-"""The files of results: as many as a host's disk can bear."""
+"""The files of results: as many as a host's memory can bear."""
 
 import pytest
 
@@ -8,30 +8,20 @@ from ui.endpoints import results as results_module
 from ui.precompute import QUICK_SAMPLER
 
 
-@pytest.fixture
-def write(tmp_path):
-    def write(name):
-        path = tmp_path / name
-        path.write_bytes(b"x" * 10)
-        return str(path)
-
-    return write
-
-
-def test_the_earliest_results_make_room(monkeypatch, write, tmp_path):
-    monkeypatch.setattr(results_module, "MAX_RESULT_BYTES", 35)
+def kept(monkeypatch, most: int, letters: str) -> str:
+    """Which of these results, of 10 bytes each, are kept."""
+    monkeypatch.setattr(results_module, "MAX_RESULT_BYTES", most)
     results = results_module.Results()
-    for name in ("a", "b", "c", "a", "d"):  # the same result again is the same file
-        assert results.add(write(name)) == str(tmp_path / name)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "c", "d"]
+    added = {letter: results.add("a.png", letter.encode() * 10) for letter in letters}
+    return "".join(sorted(letter for letter, file in added.items() if results.get(file.path)))
 
 
-def test_the_last_result_stays_however_large(monkeypatch, write, tmp_path):
-    monkeypatch.setattr(results_module, "MAX_RESULT_BYTES", 1)
-    results = results_module.Results()
-    for name in ("a", "b"):
-        results.add(write(name))
-    assert [path.name for path in tmp_path.iterdir()] == ["b"]
+def test_the_earliest_results_make_room(monkeypatch):
+    assert kept(monkeypatch, 35, "abcad") == "acd"  # the same result again is the same file
+
+
+def test_the_last_result_stays_however_large(monkeypatch):
+    assert kept(monkeypatch, 1, "ab") == "b"
 
 
 @pytest.mark.parametrize("process", [CosineVP(), LinearVP(), ExponentialVE(), Flow()], ids=lambda process: process.kind)

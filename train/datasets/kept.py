@@ -6,7 +6,6 @@ and notices when they have changed.
 """
 
 import logging
-import os
 import secrets
 import shutil
 from pathlib import Path
@@ -15,7 +14,7 @@ import numpy as np
 import torch
 from pydantic import BaseModel
 
-from diffusion.io.files import write_atomically
+from diffusion.io.files import replace, write_atomically
 from train.datasets.dataset import Dataset
 
 log = logging.getLogger(__name__)
@@ -43,7 +42,7 @@ def keep(data: Dataset, stamp: str, run_dir: Path) -> None:
         (directory / FACTS).unlink(missing_ok=True)
         with open(temporary, "wb") as file:
             np.save(file, data.images.numpy())
-        os.replace(temporary, directory / PIXELS)
+        replace(temporary, directory / PIXELS)
         write_atomically(directory / FACTS, facts.model_dump_json().encode())  # last: what is there is whole
     except OSError as error:
         log.warning("%s: the images are not kept for --resume (%s).", directory, error.strerror)

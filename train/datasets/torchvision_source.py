@@ -26,9 +26,9 @@ def from_torchvision(class_name: str, directory: Path, split: str):
     try:
         return source(str(root), train=train, download=False)
     except RuntimeError:  # torchvision's error for missing or incomplete files
-        log.info("%s is not in %s: downloading it", class_name, root.resolve())
+        log.info("%s is not in %s: downloading it", class_name, root.absolute())
     except (OSError, ValueError, AssertionError) as error:
-        raise InputError("datasets.damaged", name=class_name, path=root.resolve(), reason=error) from error
+        raise InputError("datasets.damaged", name=class_name, path=root.absolute(), reason=error) from error
     timeout = socket.getdefaulttimeout()
     socket.setdefaulttimeout(DOWNLOAD_TIMEOUT)  # torchvision would wait forever for a silent host
     try:
@@ -36,7 +36,7 @@ def from_torchvision(class_name: str, directory: Path, split: str):
     except (OSError, RuntimeError, ValueError, AssertionError) as error:
         reason = " ".join(str(error).split()).rstrip(".")
         raise InputError(
-            "datasets.cannot_download", name=class_name, path=root.resolve(), reason=reason, setting="data_dir"
+            "datasets.cannot_download", name=class_name, path=root.absolute(), reason=reason, setting="data_dir"
         ) from error
     finally:
         socket.setdefaulttimeout(timeout)

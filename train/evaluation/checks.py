@@ -39,7 +39,10 @@ def check_card(ref: str) -> None:
     """Whether metrics can be written into a model's card. Raises ``InputError``."""
     if ref.startswith("hub:") or not (resolve(ref) / CARD).is_file():
         raise InputError("evaluation.no_card", setting="write_card", file=CARD, model=ref)
-    card = parse_card((resolve(ref) / CARD).read_text(encoding="utf-8"))
+    try:
+        card = parse_card((resolve(ref) / CARD).read_text(encoding="utf-8"))
+    except UnicodeDecodeError:
+        raise InputError("evaluation.card_front_matter") from None
     check_writable(resolve(ref) / CARD, setting="write_card")
     dataset = matching_dataset(read_config(resolve(ref)))
     trained_on = card.data.get("datasets")

@@ -14,12 +14,13 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as to_safetensors
 
 from diffusion.errors import InputError
-from diffusion.io.files import write_atomically
+from diffusion.io.files import check_writable, write_atomically
 from train.datasets import Dataset, load_dataset
 from train.evaluation.classifier import CLASSIFIERS, EvaluationClassifier, classify, load_evaluation_classifier
 from train.evaluation.classifier_metrics import classifier_metrics
 from train.evaluation.frechet_distance import Moments, moments
 
+REFERENCE = "reference.safetensors"
 NUM_IMAGES = (500, 1000, 2000, 5000, 10000)  # the bundled metrics are of so many real test images each
 
 
@@ -59,6 +60,7 @@ def real_metrics(
 def compute_reference(dataset: str, data_dir: str | Path) -> None:
     """Compute the reference of a bundled classifier and write it. Raises ``InputError``."""
     classifier = load_evaluation_classifier(dataset)
+    check_writable(CLASSIFIERS[dataset].directory / REFERENCE, setting="write_reference")
     training = training_moments(classifier, dataset, data_dir)
     rows = real_metrics(classifier, dataset, data_dir, training, NUM_IMAGES)
     write_reference(training, rows, CLASSIFIERS[dataset].directory)
@@ -67,12 +69,12 @@ def compute_reference(dataset: str, data_dir: str | Path) -> None:
 def write_reference(training: Moments, rows: list[dict[str, Any]], directory: Path) -> None:
     """Write the moments and the metrics of real images beside a classifier's weights."""
     tensors = {"mean": training[0], "covariance": training[1]}
-    write_atomically(directory / "reference.safetensors", to_safetensors(tensors, {"real": json.dumps(rows)}))
+    write_atomically(directory / REFERENCE, to_safetensors(tensors, {"real": json.dumps(rows)}))
 
 
 def read_reference(directory: Path) -> tuple[Moments, list[dict[str, Any]]]:
     """What ``write_reference`` wrote. Raises ``InputError`` where it is missing or damaged."""
-    path = directory / "reference.safetensors"
+    path = directory / REFERENCE
     try:
         with safe_open(path, framework="pt") as file:
             rows = json.loads(file.metadata()["real"])

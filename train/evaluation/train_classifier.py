@@ -17,7 +17,7 @@ import torch
 from safetensors.torch import save as to_safetensors
 
 from diffusion.errors import InputError
-from diffusion.io.files import write_atomically
+from diffusion.io.files import check_writable, write_atomically
 from diffusion.runtime import configure
 from diffusion.runtime.command_line import Parser, run_command
 from train.datasets import load_dataset
@@ -73,6 +73,8 @@ def run(
     if not 0 <= seed < 2**32:
         raise InputError("settings.integer", setting="seed", low=0, high=2**32 - 1, given=seed)
     spec, recipe = CLASSIFIERS[dataset], RECIPES[dataset]
+    directory = output_dir or spec.directory
+    check_writable(directory / "model.safetensors", setting="output_dir")
     training, test = (load_dataset(dataset, data_dir, split) for split in ("train", "test"))
 
     start = time.monotonic()
@@ -107,7 +109,6 @@ def run(
         "test_images": len(test.images),
         "test_accuracy": accuracy(classifier, test),
     }
-    directory = output_dir or spec.directory
     save(classifier, facts, directory)
     print((directory / "README.md").read_text(encoding="utf-8"))
 

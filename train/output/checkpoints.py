@@ -7,6 +7,7 @@ data, the noise, the dropped labels) is a function of (seed, step), so there is 
 
 import json
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -43,9 +44,15 @@ def save_checkpoint(
     kept = [other for other in existing if other <= path][-NUM_KEPT:]
     for other in existing:
         if other not in kept:  # old, or damaged: of a later step than the one that the run was resumed from
-            other.unlink(missing_ok=True)
+            delete(other)
     for abandoned in directory.glob(".*.tmp"):  # by a process that was killed while writing
-        abandoned.unlink(missing_ok=True)
+        delete(abandoned)
+
+
+def delete(path: Path) -> None:
+    """A file that the run does not need; where something else is reading it just now, the next time."""
+    with suppress(OSError):
+        path.unlink(missing_ok=True)
 
 
 def check_disk(run_dir: Path, network: nn.Module) -> None:
@@ -71,8 +78,8 @@ def load_checkpoint(
         try:
             with safe_open(path, framework="pt") as file:
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
-                state = json.loads(file.metadata()["state"])
-        except (OSError, SafetensorError) as error:
+                state = dict(json.loads(file.metadata()["state"]))
+        except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:
             print(f"{path} cannot be read ({error}); trying the one before it.", file=sys.stderr)
             continue
         try:
@@ -110,5 +117,7 @@ def _optimizer_state(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor
         owner, key = name.split("|")
         if tensor.shape == parameters[owner].shape:  # a moment: the fused kernel needs the parameter's memory layout
             tensor = torch.empty_like(parameters[owner]).copy_(tensor)
+        else:
+            tensor = tensor.clone()  # what is of the file keeps it open, and Windows deletes no file that is
         state.setdefault(numbers[owner], {})[RENAMED.get(key, key)] = tensor
     return {"state": state, "param_groups": optimizer.state_dict()["param_groups"]}

@@ -1,7 +1,7 @@
 """Run directories: ``runs/NAME/{config.json, metrics.jsonl, samples/*.png, checkpoints/, model/}``."""
 
 import json
-import shlex
+import math
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -12,6 +12,7 @@ from filelock import FileLock, Timeout
 
 from diffusion.errors import InputError
 from diffusion.io.files import user_path
+from diffusion.runtime.command_line import typed
 from train.datasets.kept import FACTS, KEPT, PIXELS
 
 CONFIG, METRICS, SAMPLES, CHECKPOINTS, MODEL, EVENTS, LOCK = (
@@ -112,18 +113,27 @@ def check_not_started(path: Path) -> None:
     starting again would overwrite its model."""
     metrics = path / METRICS
     if any((path / CHECKPOINTS).glob("step-*")) or (metrics.exists() and metrics.stat().st_size):
-        model = shlex.quote(str(path / MODEL))
+        model = typed([str(path / MODEL)])
         raise InputError("run.no_checkpoint", path=path, init_from="init_from", model=model)
 
 
 def truncate_metrics(path: Path, step: int) -> None:
-    """Delete the lines after a step, and a last line cut off by a crash: a resumed run writes them again."""
+    """Delete the lines after a step, which a resumed run writes again, and those from the first on that a crash has
+    damaged."""
     if not path.exists():
         return
     size = 0
     with open(path, "r+b") as file:
         for line in file:
-            if not line.endswith(b"\n") or json.loads(line)["step"] > step:
+            if not line.endswith(b"\n") or step_of(line) > step:
                 break
             size += len(line)
         file.truncate(size)
+
+
+def step_of(line: bytes) -> float:
+    """The step of a line of metrics; infinite where it is damaged."""
+    try:
+        return float(json.loads(line)["step"])
+    except (ValueError, KeyError, TypeError):
+        return math.inf

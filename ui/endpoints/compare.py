@@ -6,14 +6,13 @@ from typing import Any, Literal
 
 import gradio as gr
 import numpy as np
-from gradio.processing_utils import save_bytes_to_cache
 
 from diffusion.errors import InputError
 from diffusion.io.images import png_bytes
 from diffusion.settings_schema import Settings, field, settings_of
 from ui.endpoints.generate import default_of as default_of_generate
 from ui.endpoints.parameters import component, describe
-from ui.endpoints.results import Results, answer
+from ui.endpoints.results import RESULTS, answer
 from ui.hosting.zero_gpu import on_gpu
 from ui.lab.compare import COMPARE_SETTINGS, OWN, CompareLab, CompareRequest, Plan
 from ui.lab.distances import distances
@@ -66,8 +65,8 @@ def add(lab: CompareLab) -> None:
             measured = distances(lab, references, outcomes)
         except InputError as error:
             raise gr.Error(str(error), print_exception=False) from None
-        png = save_bytes_to_cache(png_bytes(np.asarray(picture_of(plan, outcomes))), "grid.png", picture.GRADIO_CACHE)
-        yield results.add(png), about(plan, outcomes, measured)
+        png = png_bytes(np.asarray(picture_of(plan, outcomes)))
+        yield RESULTS.add("grid.png", png), about(plan, outcomes, measured)
 
     answering = on_gpu(grid)
 
@@ -76,14 +75,13 @@ def add(lab: CompareLab) -> None:
             async for pair in pairs:
                 yield pair
 
-    results = Results()
     settings = {name: COMPARE_SETTINGS[name] for name in NAMES} | MEASURES
     describe(compare, DESCRIPTION, RETURNS, settings, {name: default_of(name) for name in settings})
     with gr.Group(visible=False):
         inputs = [component(name, setting, default_of(name)) for name, setting in settings.items()]
         picture = gr.Image(label="grid", type="filepath", format="png")
         details = gr.JSON(label="about")
-        gr.Button().click(compare, inputs, [picture, details], api_name="compare", preprocess=False)
+        gr.Button().click(compare, inputs, [picture, details], api_name="compare", preprocess=False, postprocess=False)
 
 
 def about(plan: Plan, outcomes: dict[int, Outcome], measured: dict[int, float]) -> dict[str, Any]:

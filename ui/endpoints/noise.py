@@ -3,13 +3,13 @@
 from typing import Any
 
 import gradio as gr
-from gradio.processing_utils import save_bytes_to_cache
 from torch import cat
 
 from diffusion.errors import InputError
 from diffusion.io.images import png_bytes, sheet, to_uint8
 from ui.endpoints.parameters import component, describe
-from ui.endpoints.results import Results
+from ui.endpoints.results import RESULTS
+from ui.gradio_workarounds import Download
 from ui.hosting.streams import STREAMS
 from ui.hosting.visitors import visitor_of
 from ui.hosting.zero_gpu import on_gpu
@@ -27,7 +27,7 @@ ideal denoiser's weight, with their weights) and "images", how many training ima
 def add(lab: NoiseLab) -> None:
     """Put the endpoint into the open ``gr.Blocks``."""
 
-    def answer(*values: Any) -> tuple[str, dict[str, Any]]:
+    def answer(*values: Any) -> tuple[Download, dict[str, Any]]:
         try:
             request = NoiseRequest(**dict(zip(NOISE_SETTINGS, values, strict=True)))
             view = lab.view(request)
@@ -51,17 +51,16 @@ def add(lab: NoiseLab) -> None:
             "images": view.images,
         }
         png = png_bytes(sheet(to_uint8(images), columns=len(images)), settings)
-        return results.add(save_bytes_to_cache(png, "digit.png", picture.GRADIO_CACHE)), about
+        return RESULTS.add("digit.png", png), about
 
     answering = on_gpu(answer)
 
     async def noise(request: gr.Request, *values: Any) -> Any:
         return await STREAMS.result(answering, *values, visitor=visitor_of(request))
 
-    results = Results()
     describe(noise, DESCRIPTION, RETURNS, NOISE_SETTINGS, DEFAULTS)
     with gr.Group(visible=False):
         inputs = [component(name, setting, DEFAULTS[name]) for name, setting in NOISE_SETTINGS.items()]
         picture = gr.Image(label="sheet", type="filepath", format="png")
         details = gr.JSON(label="about")
-        gr.Button().click(noise, inputs, [picture, details], api_name="noise", preprocess=False)
+        gr.Button().click(noise, inputs, [picture, details], api_name="noise", preprocess=False, postprocess=False)

@@ -5,12 +5,11 @@ from contextlib import aclosing, closing
 from typing import Any
 
 import gradio as gr
-from gradio.processing_utils import save_bytes_to_cache
 
 from diffusion.errors import InputError
 from diffusion.settings_schema import Setting
 from ui.endpoints.parameters import component, describe
-from ui.endpoints.results import Results, answer
+from ui.endpoints.results import RESULTS, answer
 from ui.engine import Update
 from ui.hosting.zero_gpu import on_gpu
 
@@ -38,7 +37,6 @@ def add(
         except InputError as error:
             raise gr.Error(str(error), print_exception=False) from None
         assert result is not None  # the last update of a run has it
-        path = results.add(save_bytes_to_cache(result.sheet_png, "digits.png", sheet.GRADIO_CACHE))
         classifications = result.classifications
         about: dict[str, Any] = {
             "labels": result.labels,
@@ -48,7 +46,7 @@ def add(
         }
         if result.warning is not None:
             about["warning"] = result.warning.text()
-        yield path, about
+        yield RESULTS.add("digits.png", result.sheet_png), about
 
     sampling = on_gpu(sample)
 
@@ -57,12 +55,11 @@ def add(
             async for pair in pairs:
                 yield pair
 
-    results = Results()
     endpoint.__name__ = name
     describe(endpoint, description, RETURNS, settings, defaults)
     with gr.Group(visible=False):
         inputs = [component(each, setting, defaults[each]) for each, setting in settings.items()]
         sheet = gr.Image(label="sheet", type="filepath", format="png")
         details = gr.JSON(label="about")
-        # wrong types are answered by ``run``, in words
-        gr.Button().click(endpoint, inputs, [sheet, details], api_name=name, preprocess=False)
+        # wrong types are answered by ``run``, in words; results are as they are sent
+        gr.Button().click(endpoint, inputs, [sheet, details], api_name=name, preprocess=False, postprocess=False)

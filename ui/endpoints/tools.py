@@ -4,13 +4,13 @@ what to call. Gradio makes the server; what it does otherwise than a tool should
 import json
 from base64 import b64encode
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Any
 
 from anyio.to_thread import run_sync
 from gradio import mcp, processing_utils
 
 from diffusion.errors import InputError
+from ui.endpoints.results import RESULTS
 
 
 class Tools(mcp.GradioMCPServer):
@@ -56,7 +56,7 @@ class Tools(mcp.GradioMCPServer):
         """The picture, with the settings in it, and the rest as JSON. Reason: Gradio writes the picture anew, without
         them, and the rest as Python."""
         picture, about = processing_utils.add_root_url(data, root_url, None)
-        image = b64encode(Path(picture["path"]).read_bytes()).decode()
+        image = b64encode(RESULTS.get(picture["path"]) or b"").decode()
         return [
             self.types.ImageContent(type="image", data=image, mimeType="image/png"),
             self.types.TextContent(type="text", text=json.dumps(about)),

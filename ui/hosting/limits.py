@@ -6,7 +6,6 @@ that models and runs take together, beside the half gigabyte of the program itse
 
 import math
 import os
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -72,30 +71,13 @@ class Limits:
     def check_model(self, config: ModelConfig, cost: NetworkCost, bytes_per_weight: float) -> None:
         """Raises InputError for a model that is too large to be held, or to be called with one image."""
         weights = cost.weight_bytes / 4 * bytes_per_weight
-        if weights > self.weights:
-            raise InputError(
-                "host.weights",
-                model=config.name,
-                given=f"{weights / GIGA:.1f}",
-                most=f"{self.weights / GIGA:.1f}",
-                variable=MEMORY,
-            )
-        if cost.operations > self.work / CALLS:
-            raise InputError(
-                "host.call",
-                model=config.name,
-                given=trillions(cost.operations),
-                most=trillions(self.work / CALLS),
-                variable=WORK,
-            )
-        if cost.activation_bytes > self.batch:
-            raise InputError(
-                "host.activations",
-                model=config.name,
-                given=f"{cost.activation_bytes / GIGA:.1f}",
-                most=f"{self.batch / GIGA:.1f}",
-                variable=MEMORY,
-            )
+        for code, given, most, shown, variable in (
+            ("host.weights", weights, self.weights, gigabytes, MEMORY),
+            ("host.call", cost.operations, self.work / CALLS, trillions, WORK),
+            ("host.activations", cost.activation_bytes, self.batch, gigabytes, MEMORY),
+        ):
+            if given > most:
+                raise InputError(code, model=config.name, given=shown(given), most=shown(most), variable=variable)
 
     def check_request(self, config: ModelConfig, num_images: int, cost: Cost) -> None:
         """Raises InputError for a request that takes more than its share of the host."""
@@ -155,6 +137,11 @@ def trillions(operations: float) -> str:
     return f"{operations / TERA:.2g}" if operations < 10 * TERA else f"{operations / TERA:,.0f}"
 
 
+def gigabytes(size: float) -> str:
+    """A number of bytes in gigabytes."""
+    return f"{size / GIGA:.1f}"
+
+
 def granted_memory(root: Path = Path("/sys/fs/cgroup")) -> float:
     """The bytes that this process may have: the machine's, or the control group's (versions 2 and 1), or the limit of
     its address space."""
@@ -165,9 +152,9 @@ def granted_memory(root: Path = Path("/sys/fs/cgroup")) -> float:
         except OSError:
             continue
         granted += [float(text)] if text.isdecimal() else []
-    if sys.platform != "win32":
+    try:
         import resource
-
-        soft, _ = resource.getrlimit(resource.RLIMIT_AS)
-        granted += [float(soft)] if soft != resource.RLIM_INFINITY else []
-    return min(granted)
+    except ImportError:  # on Windows there is no such limit
+        return min(granted)
+    soft, _ = resource.getrlimit(resource.RLIMIT_AS)
+    return min(granted) if soft == resource.RLIM_INFINITY else min(*granted, float(soft))

@@ -5,11 +5,10 @@ import os
 import socket
 import sys
 import tempfile
-from pathlib import Path
 
 from diffusion.errors import InputError
 
-PORT, HOST, TEMP = "GRADIO_SERVER_PORT", "GRADIO_SERVER_NAME", "GRADIO_TEMP_DIR"
+PORT, HOST = "GRADIO_SERVER_PORT", "GRADIO_SERVER_NAME"
 # what Gradio reads as a whole number
 NUMBERS: tuple[str, ...] = (
     "GRADIO_NUM_PORTS",
@@ -34,6 +33,7 @@ def tidy_environment() -> dict[str, str]:
     os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
     # Gradio would make a table of the last 10,000 events at the end of each event
     os.environ |= {"GRADIO_ANALYTICS_MAX_EVENTS": "1", "GRADIO_ANALYTICS_CACHE_FREQUENCY": str(10**9)}
+    name_a_temporary_folder()
     drop_unusable_proxies()
     if os.environ.get("SPACE_ID"):  # visitors are whom the Space's own proxies name, not whom they say they are
         os.environ.setdefault("FORWARDED_ALLOW_IPS", ",".join(PRIVATE_NETWORKS))
@@ -89,25 +89,24 @@ def checked_host(host: str) -> str | None:
     return f"[{bare}]" if ":" in bare else bare
 
 
-def check_temporary_folder() -> None:
-    """Find a folder for the files of results, and tell Gradio of it. Raises InputError."""
+def check_port_is_free(host: str | None, port: int | None, name: str) -> None:
+    """Raises InputError where another program listens on a port, given as ``name``, or this one may not."""
+    if port is None:
+        return
+    family, *_, address = socket.getaddrinfo((host or "127.0.0.1").strip("[]"), port, type=socket.SOCK_STREAM)[0]
     try:
-        default = Path(tempfile.gettempdir()) / "gradio"
-    except FileNotFoundError:
-        raise InputError("start.no_temporary_folder") from None
-    chosen = os.environ.get(TEMP)
-    reason = unwritable(Path(chosen) if chosen else default)
-    if reason and chosen:
-        raise InputError("start.temporary_folder", variable=TEMP, given=chosen, reason=reason)
-    if reason:  # somebody else's
-        os.environ[TEMP] = tempfile.mkdtemp(prefix="gradio-")
-
-
-def unwritable(folder: Path) -> str | None:
-    """Why no file can be written into a folder, which is made if it is not there; None where one can."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            return None
+        with socket.socket(family) as trial:
+            if os.name == "posix":  # the port of a server that has just ended is free
+                trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            trial.bind(address)
     except OSError as error:
-        return error.strerror or str(error)
+        raise InputError("start.port_taken", name=name, given=port, reason=error.strerror) from None
+
+
+def name_a_temporary_folder() -> None:
+    """Where there is none that can be written to, name one all the same: libraries call for its name as they are
+    imported. This program writes nothing there."""
+    try:
+        tempfile.gettempdir()
+    except FileNotFoundError:
+        tempfile.tempdir = os.path.abspath(os.sep)

@@ -1,12 +1,14 @@
 """Model directories: what is saved is loaded the same, and what does not fit is refused by name."""
 
 import json
+import os
 
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
 from diffusion import InputError, load_classifier, load_model
+from diffusion.io import files
 from tests.tiny import DIT, ONE_PASS, tiny_classifier, tiny_enlarger, tiny_model
 
 MODELS = {
@@ -151,3 +153,22 @@ def test_a_truncated_file_is_refused(saved):
     content = (saved / "model.safetensors").read_bytes()
     (saved / "model.safetensors").write_bytes(content[: len(content) // 2])
     assert "cannot be read as safetensors" in refusal(saved)
+
+
+def test_a_file_that_a_reader_has_open_is_replaced_once_that_has_closed_it(saved, monkeypatch):
+    """On Windows it cannot be before."""
+    refusals, replace = [PermissionError(13, "in use")] * 3, os.replace
+
+    def busy(*paths):
+        if refusals:
+            raise refusals.pop()
+        replace(*paths)
+
+    monkeypatch.setattr(os, "replace", busy)
+    monkeypatch.setattr(files, "MOMENTS", (0, 0, 0))
+    tiny_model(7).save(saved)
+    assert torch.equal(load_model(saved).generate([1]), tiny_model(7).generate([1]))
+    refusals += [PermissionError(13, "in use")] * 4
+    with pytest.raises(PermissionError):
+        files.write_atomically(saved / "README.md", b"new")
+    assert sorted(os.listdir(saved)) == ["README.md", "config.json", "model.safetensors"]

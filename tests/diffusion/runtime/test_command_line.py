@@ -6,7 +6,8 @@ import torch
 import diffusion
 from diffusion import InputError
 from diffusion.errors import Message, option_name
-from diffusion.runtime.command_line import Parser, add_options, run_command
+from diffusion.runtime import command_line
+from diffusion.runtime.command_line import Parser, add_options, run_command, typed
 from diffusion.settings import SETTINGS
 from tests.programs import run_program
 
@@ -89,3 +90,9 @@ def test_the_package_offers_what_it_names():
     assert all(getattr(diffusion, name).__class__ for name in diffusion.__all__)
     with pytest.raises(AttributeError, match="has no attribute 'load_modle'"):
         _ = diffusion.load_modle
+
+
+@pytest.mark.parametrize(("windows", "quoted"), [(True, '"C:\\my runs\\x"'), (False, "'C:\\my runs\\x'")])
+def test_advice_is_quoted_as_the_systems_shell_takes_it(monkeypatch, windows, quoted):
+    monkeypatch.setattr(command_line, "WINDOWS", windows)
+    assert typed(["python", "--output-dir", "C:\\my runs\\x"]) == f"python --output-dir {quoted}"

@@ -41,8 +41,10 @@ def test_cifar10_has_its_own_classifier(tmp_path, monkeypatch):
         (["--epochs", "nan"], "--epochs must be a number above 0"),
         (["--minutes", "-1"], "--minutes must be a number above 0"),
         (["--seed", "-1"], "--seed must be a whole number from 0"),
+        (["--output-dir", "/dev/null/x"], "--output-dir cannot be written into"),
     ],
 )
-def test_bad_values_are_refused(arguments, message, capsys):
+def test_bad_values_are_refused(arguments, message, capsys, monkeypatch):
+    monkeypatch.setattr(train_classifier, "load_dataset", lambda *_: pytest.fail("the work has begun"))
     assert train_classifier.main(arguments) == 2
     assert message in capsys.readouterr().err

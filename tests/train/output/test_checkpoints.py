@@ -11,6 +11,7 @@ from torch import nn
 from diffusion.errors import InputError
 from train.optim.muon import Muon
 from train.output.checkpoints import checkpoints, load_checkpoint, save_checkpoint
+from train.output.run_directory import truncate_metrics
 
 
 def new_network(width=8) -> nn.Module:
@@ -58,3 +59,24 @@ def test_a_checkpoint_of_another_network_is_refused(tmp_path):
     other = new_network(width=9)
     with pytest.raises(InputError, match="does not fit the network"):
         load_checkpoint(tmp_path, modules(other), Muon(other.named_parameters()))
+
+
+@pytest.mark.parametrize("metadata", [None, {}, {"state": "["}, {"state": "3"}, {"state": "null"}])
+def test_before_a_checkpoint_without_its_state_there_is_another(tmp_path, metadata, capsys):
+    network = new_network()
+    optimizer = Muon(network.named_parameters())
+    save_checkpoint(tmp_path, modules(network), optimizer, {"step": 1})
+    save_file({"x": torch.zeros(1)}, tmp_path / "step-00000002.safetensors", metadata=metadata)
+    assert load_checkpoint(tmp_path, modules(network), optimizer) == {"step": 1}
+    assert "trying the one before it" in capsys.readouterr().err
+
+
+DAMAGED = [b'{"step": 2, "lo', b"\xff\xfe\n", b"[]\n", b'{"a": 1}\n', b'{"step": null}\n', b"\0" * 9]
+
+
+@pytest.mark.parametrize("damage", DAMAGED)
+def test_metrics_are_kept_up_to_where_they_are_damaged(tmp_path, damage):
+    good = b'{"step": 1}\n'
+    (tmp_path / "metrics.jsonl").write_bytes(good + damage + b'{"step": 2}\n')
+    truncate_metrics(tmp_path / "metrics.jsonl", 5)
+    assert (tmp_path / "metrics.jsonl").read_bytes() == good

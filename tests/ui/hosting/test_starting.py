@@ -1,6 +1,7 @@
 """The app starts, or says in one sentence why not, whatever is in the environment."""
 
 import asyncio
+import json
 import os
 import socket
 import sys
@@ -11,9 +12,8 @@ import pytest
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from diffusion import InputError
-from tests.programs import run_python
-from tests.ui.app_process import free_port, running_app
-from ui.hosting import starting
+from tests.programs import ROOT, run_python
+from tests.ui.app_process import DIRECT, free_port, running_app
 from ui.hosting.starting import HOST, PORT, checked_host, checked_port, tidy_environment
 
 
@@ -63,24 +63,11 @@ def test_another_machines_address_is_refused(host):
         checked_host(host)
 
 
-def test_without_a_folder_for_temporary_files_it_is_said(environment):
-    def none():
-        raise FileNotFoundError
-
-    environment.setattr(tempfile, "gettempdir", none)
-    with pytest.raises(InputError, match="TMPDIR"):
-        starting.check_temporary_folder()
-
-
-def test_a_folder_that_cannot_be_written_to_is_refused_or_replaced(environment, tmp_path):
-    (tmp_path / "gradio").write_text("somebody else's")
-    environment.setenv("GRADIO_TEMP_DIR", str(tmp_path / "gradio" / "x"))
-    with pytest.raises(InputError, match="GRADIO_TEMP_DIR is"):
-        starting.check_temporary_folder()
-    environment.delenv("GRADIO_TEMP_DIR")
-    environment.setattr(tempfile, "tempdir", str(tmp_path))
-    starting.check_temporary_folder()
-    assert starting.unwritable(starting.Path(os.environ["GRADIO_TEMP_DIR"])) is None
+def test_without_a_folder_for_temporary_files_there_is_a_name_for_one(environment):
+    environment.setattr(tempfile, "_get_default_tempdir", lambda: (_ for _ in ()).throw(FileNotFoundError))
+    environment.setattr(tempfile, "tempdir", None)
+    tidy_environment()
+    assert os.path.isdir(tempfile.gettempdir())
 
 
 @pytest.mark.parametrize("value", ["socks5h://192.0.2.1:9", "ftp://192.0.2.1", "http://proxy:many"])
@@ -119,11 +106,13 @@ def test_visitors_of_a_space_are_whom_its_proxies_name_and_not_whom_they_say_the
         ([], {PORT: "many"}, f"{PORT} must be a port"),
         (["--host", "192.0.2.1"], {}, "is no address of this machine"),
         ([], {HOST: "192.0.2.1"}, "is no address of this machine"),
-        ([], {"GRADIO_TEMP_DIR": "/dev/null/x"}, "GRADIO_TEMP_DIR is"),
+        (["--port", "TAKEN"], {}, "a port that cannot be listened on (Address already in use)"),
     ],
 )
 def test_a_refusal_is_one_line_at_once(options, variables, words):
-    done = run_python("app.py", *options, env={**os.environ, **variables})
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        options = [str(other.getsockname()[1]) if word == "TAKEN" else word for word in options]
+        done = run_python("app.py", *options, env={**os.environ, **variables})
     assert done.returncode == 2
     assert done.stdout == ""
     assert words in done.stderr
@@ -148,14 +137,25 @@ def test_a_second_execution_and_an_import_are_harmless():
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="variables of Windows that a program needs are unset")
-def test_it_starts_whatever_is_in_the_environment(tmp_path, monkeypatch):
-    """Proxies that lead nowhere, a port as Kubernetes sets it, no home, an address of IPv6."""
+def test_it_starts_whatever_is_around_it(tmp_path, monkeypatch):
+    """Proxies that lead nowhere, a port as Kubernetes sets it, no home, no folder for temporary files, an address of
+    IPv6; nobody who reads what it prints, in ASCII; nothing that only Unix has."""
     if not socket.has_ipv6:
         pytest.fail("There is no IPv6 here.")
     monkeypatch.delenv("HOME", raising=False)
     nowhere = dict.fromkeys(("HTTP_PROXY", "http_proxy", "HTTPS_PROXY"), "http://192.0.2.1:9")
     nowhere |= {"ALL_PROXY": "socks5h://192.0.2.1:9", "NO_PROXY": "", "GRADIO_NUM_PORTS": "x", HOST: "127.0.0.1"}
+    nowhere |= {"GRADIO_TEMP_DIR": "/dev/null/x", "PYTHONIOENCODING": "ascii"}
+    reader, writer = os.pipe()
+    os.close(reader)
     port = free_port()
-    with running_app(tmp_path, "--host", "::1", "--port", str(port), address=f"http://[::1]:{port}", **nowhere):
-        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        assert b"gradio" in opener.open(f"http://[::1]:{port}/", timeout=60).read()
+    options = ("--host", "::1", "--port", str(port))
+    unix_less = ROOT / "tests" / "programs" / "as_on_windows.py"
+    with (
+        open(writer, "w") as unread,
+        running_app(tmp_path, *options, program=unix_less, address=f"http://[::1]:{port}", output=unread, **nowhere),
+    ):
+        call, values = f"http://[::1]:{port}/gradio_api/call/generate", json.dumps({"data": ["7", 1]}).encode()
+        request = urllib.request.Request(call, values, {"Content-Type": "application/json"})
+        event = json.load(DIRECT.open(request, timeout=60))["event_id"]
+        assert b"event: complete" in DIRECT.open(f"{call}/{event}", timeout=60).read()

@@ -6,7 +6,7 @@ import httpx
 import pytest
 from gradio_client.exceptions import AppError
 
-from tests.ui.server.calls import GOOD, call, last_event, sample
+from tests.ui.server.calls import GOOD, JSON, call, last_event, sample
 
 pytestmark = pytest.mark.slow
 
@@ -42,6 +42,15 @@ def test_a_value_out_of_its_range_is_refused_in_a_sentence(client, name, value):
     assert sentence.endswith(".")
     assert len(sentence) < 600
     assert "the secret" not in sentence
+
+
+@pytest.mark.parametrize("label", ["Infinity", "-1e999", "NaN"])
+def test_numbers_that_are_none_are_refused_in_a_sentence(server, label):
+    address = f"{server}/gradio_api/call/generate"
+    event = httpx.post(address, content=f'{{"data": [{label}]}}', headers=JSON, timeout=60).json()["event_id"]
+    name, error = last_event(httpx.get(f"{address}/{event}", timeout=60).text)
+    assert name == "error"
+    assert error["error"].startswith("label must be text of at most")
 
 
 @pytest.mark.parametrize(
