@@ -18,6 +18,7 @@ from starlette.routing import Route
 
 from ui.about import documents
 from ui.endpoints import results
+from ui.endpoints.bodies import HANDLERS
 from ui.hosting.door import Door
 from ui.i18n import LANGUAGES
 from ui.instances import LAB, Instances
@@ -92,7 +93,7 @@ def launch_options(waiting: Callable[[], int]) -> dict[str, Any]:
     """What the page looks like and runs in the browser, and what comes before Gradio's own server, as arguments of
     Gradio's ``launch``; for ``waiting`` see ``routes``."""
     middleware = [Middleware(layer) for layer in (Door, Instances, PageSource)]
-    served = {"routes": routes(waiting), "middleware": middleware}
+    served = {"routes": routes(waiting), "middleware": middleware, "exception_handlers": HANDLERS}
     return {"theme": theme(), "css": css(), "head": head(), "app_kwargs": served}
 
 

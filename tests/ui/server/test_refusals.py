@@ -106,6 +106,29 @@ def test_a_bad_body_is_refused(server, body, version):
     assert "root:" not in text
 
 
+@pytest.mark.parametrize(
+    ("route", "body", "given", "example"),
+    [
+        ("call/generate", "{}", "data", '{"data": ["7", 4]}'),
+        ("call/generate", '{"data": "7"}', "data", '{"data": ["7", 4]}'),
+        ("call/generate", "not json", "body", '{"data": ["7", 4]}'),
+        ("run/generate", "{}", "data", '{"data": ["7", 4]}'),
+        ("call/v2/generate", "[]", "body", '{"label": "7", "num_images": 4}'),
+    ],
+)
+def test_a_body_of_the_wrong_kind_is_answered_with_an_example_that_works(server, route, body, given, example):
+    address = f"{server}/gradio_api/{route}"
+    response = httpx.post(address, content=body, headers=JSON, timeout=60)
+    assert response.status_code == 422
+    sentence = response.json()["detail"]
+    assert sentence.startswith(f"The request's '{given}' is missing or of the wrong kind")
+    assert example in sentence
+    if route.startswith("call"):
+        begun = httpx.post(address, content=example, headers=JSON, timeout=60).json()["event_id"]
+        event, (_, about) = last_event(httpx.get(f"{server}/gradio_api/call/generate/{begun}", timeout=60).text)
+        assert (event, about["labels"]) == ("complete", ["7"] * 4)
+
+
 def test_unknown_names_are_refused(server):
     assert call(server, GOOD | {"nonsense": 1}, "/v2")[0] == "HTTP 500"  # Gradio's
 
