@@ -33,6 +33,7 @@ from diffusion.trajectory import kept_indices
 from train.evaluation.classifier import EvaluationClassifier, classify, load_evaluation_classifier
 from ui.frames import Frame
 from ui.hosting.limits import Limits
+from ui.hosting.pace import Pace
 from ui.hosting.places import Places
 from ui.job import Job, prepare, tile_names
 from ui.model_names import HUB, ModelEntry
@@ -101,7 +102,7 @@ class Engine:
         requested_precision()
         self.limits = Limits.of_host(default_device())
         self.registry = Registry(default_model, runs_dir, self.limits)
-        self.places = Places(self.limits.runs)
+        self.places, self.pace = Places(self.limits.runs), Pace()
         self.default = FALLBACK if default_model.startswith(HUB) else self.registry.own
         if not default_model.startswith(HUB):
             self.registry.config(self.default)
@@ -115,6 +116,10 @@ class Engine:
     def load(self, ref: str = "") -> Model:
         """The model of a reference ("" is the default). Raises InputError."""
         return self.registry.load(self._checked(ref))
+
+    def config(self, ref: str = "") -> ModelConfig:
+        """The configuration of a model, or of a classifier. Raises InputError."""
+        return self.registry.config(self._checked(ref))
 
     def describe(self, ref: str = "", classifier: str = "") -> ModelInfo:
         """A model, guided by a classifier or not. Raises InputError."""
@@ -182,7 +187,7 @@ class Engine:
         frames: list[Frame] = []
         started = time.perf_counter()
         due = pulse = started  # when the next update may come; the first at once
-        with closing(job.states()) as states:
+        with closing(self.pace.timed(job, alone=lambda: self.places.running == 1)) as states:
             for state in states:
                 if state.index in kept:
                     frames.append(job.frames.frame(state))

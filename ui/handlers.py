@@ -31,7 +31,7 @@ class Handlers:
         count if they were typed: what such a control holds is nobody's choice, and is left out. Raises InputError."""
         chosen = {name: values.get(name) for name in ("label", "num_images", "model", "classifier", "sampler", "seed")}
         first = Request(**chosen)
-        config = self.engine.load(first.model).config
+        config = self.engine.config(first.model)
         use = Use(config, first.resolve(config, bool(first.classifier)).sampler, bool(first.classifier))
         names = set(applicable(use)) - ({"steps"} if not values.get("steps_by_hand") else set())
         return Request(**{name: values[name] for name in REQUEST_SETTINGS if name in values and name in names} | chosen)

@@ -15,6 +15,7 @@ from diffusion.fork import levels_from
 from diffusion.io.images import sheet, to_uint8
 from diffusion.model import Model
 from diffusion.process import Level
+from diffusion.runtime.cost import NetworkCost
 from diffusion.runtime.precision import precision_on
 from diffusion.settings import SamplingSettings
 from diffusion.trajectory import State, trajectory
@@ -23,7 +24,7 @@ from train.evaluation.classifier import generates_digits
 from ui.example_digits import low_res_digits
 from ui.fast_png import fast_png
 from ui.frames import FrameShape
-from ui.hosting.limits import Cost, request_cost
+from ui.hosting.limits import Cost, evaluation_operations, request_cost
 from ui.labels import columns_for, labels_in_turn, repeated
 from ui.registry import Registry
 from ui.request import Request
@@ -41,6 +42,7 @@ class Job(NamedTuple):
     classifiable: bool  # whether the images are digits that the evaluation classifier knows
     low_res_png: bytes | None  # what is enlarged, as a PNG sheet of the frames' size
     cost: Cost
+    networks: tuple[NetworkCost, NetworkCost | None]  # what its network costs, and its classifier
     frames: FrameShape
     warning: Message | None  # why there will be no picture, where that is known beforehand
     origin: "Fork | None" = None  # what it goes on from
@@ -60,6 +62,11 @@ class Job(NamedTuple):
         """The levels of its states."""
         levels = self.model.levels(self.settings)
         return levels if self.origin is None else levels_from(self.model.process, levels, self.origin.level.t)
+
+    def operations(self, level: Level) -> float:
+        """Of evaluating the denoiser once at a level."""
+        config, labelled = self.model.config, max(self.labels) >= 0
+        return len(self.labels) * evaluation_operations(config, self.settings, level, labelled, *self.networks)
 
     def states(self) -> Generator[State, None, None]:
         """Its states. Those of a fork come once it has been computed anew what it goes on from."""
@@ -105,8 +112,8 @@ def prepare(request: Request, ref: str, registry: Registry) -> Job:
     else:
         wanted = repeated(turns, request.num_images)
         labels = [label_index(label, names) for label in wanted]
-    guide_cost = registry.cost(arguments["classifier"]) if guided else None
-    cost = request_cost(config, settings, labels, registry.cost(model), guide_cost)
+    networks = (registry.cost(model), registry.cost(arguments["classifier"]) if guided else None)
+    cost = request_cost(config, settings, labels, *networks)
     registry.limits.check_request(config, request.num_images, cost)
     frames = FrameShape.of(config, request.num_images)._replace(columns=columns_for(turns))
     if "low_res" in arguments:
@@ -116,7 +123,7 @@ def prepare(request: Request, ref: str, registry: Registry) -> Job:
     record |= settings.record(config, guided) | ({"classifier": request.classifier} if guided else {})
     record |= {"precision": precision_on(model.device), "version": __version__}
     classifiable = generates_digits(config, tile_names(config, names))
-    about = (classifiable, low_res_png, cost, frames, warning(config, settings))
+    about = (classifiable, low_res_png, cost, networks, frames, warning(config, settings))
     return Job(model, labels, settings, arguments, wanted, record, *about)
 
 

@@ -30,10 +30,16 @@ def tiles(**properties: Any) -> gr.HTML:
     return _filled_in_browser("tiles", "digit-tiles", **properties)
 
 
-def component(server: list[Callable[..., Any]]) -> gr.HTML:
+def component(server: list[Callable[..., Any]], dropdowns: dict[str, Any]) -> gr.HTML:
     """The player, at rest until the first message. ``server``: the functions that the browser calls, named ``live``
-    (with the values of the controls by name, and a "number") and ``stop`` (with the name of a run)."""
-    return _filled_in_browser("player", "digit-player", value="", server_functions=server)
+    (with the values of the controls by name, and a "number") and ``stop`` (with the name of a run); ``dropdowns``: the
+    choices of the controls that are such, by name."""
+    return _filled_in_browser("player", "digit-player", value="", dropdowns=dropdowns, server_functions=server)
+
+
+def estimate(server: list[Callable[..., Any]]) -> gr.HTML:
+    """How long a run takes. ``server``: the function ``estimate`` that the browser calls."""
+    return _filled_in_browser("estimate", "lab-estimate", server_functions=server)
 
 
 def noise(server: list[Callable[..., Any]]) -> gr.HTML:

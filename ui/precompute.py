@@ -36,6 +36,7 @@ MAX_THUMBNAILS = 40  # of more labels, tiles show the names alone
 POLL = 0.2  # seconds between looks whether the host's model has come
 MAX_STEPS = 50  # a model that takes more by itself samples its thumbnails with a quicker sampler
 QUICK_SAMPLER = "heun"  # its grid ends at little noise for every process
+PACE_STEPS = 4  # of a run of one image that is there to be timed
 MAX_WORK = MUCH_WORK  # operations for all thumbnails of a model
 
 
@@ -59,6 +60,7 @@ class Precomputed:
             updates = list(self.engine.run(request))
             self._example = player.message("example", request, player.merged(updates), example=True)
             self.thumbnails()
+            list(self.engine.run(Request(num_images=1, steps=PACE_STEPS)))  # how time grows with the number of images
         except InputError as error:
             logging.getLogger(__name__).warning("No example can be sampled: %s", error)
             self._example = player.failure("example", str(error))

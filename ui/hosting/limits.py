@@ -14,9 +14,11 @@ import torch
 
 from diffusion.config import ModelConfig
 from diffusion.errors import InputError
+from diffusion.process import Level
 from diffusion.runtime.cost import NetworkCost
 from diffusion.samplers import SAMPLERS
 from diffusion.settings import SamplingSettings
+from ui.network_calls import passes
 
 WORK, MEMORY = "DIGIT_DIFFUSION_MAX_WORK", "DIGIT_DIFFUSION_MAX_MEMORY"
 DEFAULT_WORK = {"cpu": 40.0}  # trillions of operations: ten minutes or so of two cores
@@ -116,6 +118,19 @@ def request_cost(
     evaluations = SAMPLERS[settings.sampler].evaluations(settings.steps)
     size = math.prod(config.image_shape) * 4 * TENSORS
     return Cost(len(labels) * evaluations * operations, len(labels) * size)
+
+
+def evaluation_operations(
+    config: ModelConfig,
+    settings: SamplingSettings,
+    level: Level,
+    labelled: bool,
+    network: NetworkCost,
+    classifier: NetworkCost | None = None,
+) -> float:
+    """Operations of evaluating the denoiser for one image at a level, with resolved settings."""
+    gradient = GRADIENT * classifier.operations if classifier else 0
+    return passes(config, settings, level, labelled) * network.operations + gradient
 
 
 def number(variable: str, default: float) -> float:

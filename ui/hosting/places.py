@@ -53,6 +53,12 @@ class Places:
         """How many have a place."""
         return len(self._running)
 
+    def works(self, but: tuple[str, str]) -> list[float]:
+        """The operations that each who has a place, or waits for one, needs in all; without those of a visitor."""
+        with self._changed:
+            callers = {id(entry.caller): entry.caller for entry in self._running + self._waiting}
+        return [caller.work for caller in callers.values() if caller.visitor != but]
+
     @contextmanager
     def taken(self, caller: Caller, memory: int = 0) -> Iterator[None]:
         """A place, as soon as there is one. Raises Busy where too many wait, and Stopped once the caller is stopped."""

@@ -11,12 +11,14 @@ F = TypeVar("F", bound=Callable)
 try:
     import spaces
 except ImportError:  # the package exists on Spaces only
+    LENDS = False
 
     def on_gpu(function: F) -> F:
         """The function as it is."""
         return function
 
 else:
+    LENDS = True
 
     def on_gpu(function: F) -> F:
         """The function, run with a GPU lent for at most two minutes."""

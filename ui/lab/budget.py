@@ -6,12 +6,11 @@ from weakref import WeakKeyDictionary
 
 from diffusion.errors import InputError
 from diffusion.model import Model
-from diffusion.process import Level
 from diffusion.runtime.callers import Caller, calling, current_caller
 from diffusion.samplers import SAMPLERS
-from diffusion.settings import SamplingSettings
 from diffusion.settings_schema import Settings, field, settings_of
 from ui.engine import Engine
+from ui.network_calls import network_calls
 from ui.request import Request
 
 MOST_CALLS = 400
@@ -27,22 +26,6 @@ class Budget(Settings):
 
 
 BUDGETS = settings_of(Budget)
-
-
-def network_calls(model: Model, settings: SamplingSettings, labelled: bool) -> int:
-    """How often a run with resolved settings calls the network for each image, with a label or without."""
-    levels, evaluations = model.levels(settings), SAMPLERS[settings.sampler].evaluations(settings.steps)
-    called = [*levels[: settings.steps], *levels[1 : evaluations - settings.steps + 1]]  # a second time in a step
-    return sum(passes(model, settings, level, labelled) for level in called)
-
-
-def passes(model: Model, settings: SamplingSettings, level: Level, labelled: bool) -> int:
-    """How often the network is called for one image at a level."""
-    inside = settings.guidance_t_min <= level.t <= settings.guidance_t_max
-    scale = settings.guidance_scale if inside else min(settings.guidance_scale, 1)
-    guided = model.config.two_passes and labelled and scale not in (0, 1)
-    weakened = bool(settings.skip_scale) and inside
-    return (2 if guided else 1) * (2 if weakened else 1)
 
 
 def most_steps(model: Model, request: Request, budget: float, pace: float | None = None) -> int:

@@ -13,6 +13,7 @@ from ui import i18n, player
 from ui.calls import call, choose, in_browser, updating
 from ui.choices import MAX_TYPED, Choices
 from ui.controls import control, model_properties, tile_properties
+from ui.estimate import Estimate, estimating
 from ui.handlers import Handlers
 from ui.hosting.zero_gpu import on_gpu
 from ui.precompute import Precomputed
@@ -47,7 +48,9 @@ class GenerateTab:
             with gr.Column(min_width=0, elem_classes="lab-player"):
                 stops = self.buttons.stops
                 runs = [sampling_live(self.handlers), stopping(stops), counting_messages(stops)]
-                self.player = player.component([*runs, choosing(self.choices), showing_example(precomputed)])
+                server = [*runs, choosing(self.choices), showing_example(precomputed)]
+                lists = {name: each.choices for name, each in self.controls.items() if isinstance(each, gr.Dropdown)}
+                self.player = player.component(server, lists)
                 self.forks = Forks(precomputed.engine)
         with gr.Column(min_width=0, elem_classes="lab-explain"):
             player.history()
@@ -79,6 +82,7 @@ class GenerateTab:
         with gr.Row(elem_classes="lab-pair"):
             self.add("steps")
             self.add("num_images", value=16)
+        player.estimate([estimating(Estimate(self.handlers))])
         self.controls["steps_by_hand"] = gr.Checkbox(False, visible="hidden")
         self.restore = gr.Button(visible="hidden", elem_id="restore")
         self.add("eta")

@@ -6,16 +6,21 @@
 const MODEL = ["model", "settings"]; // questions that are about another model
 const BESIDE = ["tiles", "reload", "fetched", "arrived"]; // questions that take long: no other answer waits for theirs
 const LIVE_KEEPS = /^(label|seed|seed_mode|num_images|live|hub|notice)$|_note$/;
+const OF_ANY_MODEL = ["label", "seed", "seed_mode", "num_images"];
 const SET_WITH = { steps_by_hand: "steps" }; // that a value was typed is set with the value
 
-export class Choices {
+// Dispatches "change" whenever one of `values` may have.
+export class Choices extends EventTarget {
   // ask(what, values): a promise of an answer: values, or Gradio's updates, by name. apply() has the page call `take`.
   constructor({ ask, words, apply }) {
+    super();
     Object.assign(this, { ask, words, apply });
     this.values = {}; // of the controls by name, as far as they were set here, by a hand or by an answer
     this.hands = new Map(); // what a hand has set, by name: { value, turn }
     this.turn = 0; // how often a hand has set something
+    this.lists = {}; // of the dropdowns by name: [what a choice is called, its value] each
     this.model = null; // that the page is set up for, or is about to be
+    this.fitted = null; // that the values belong to: the one before, until another is there
     this.models = 0; // how often that was another
     this.labels = 0; // how often there were other tiles
     this.drawn = ""; // what the tiles show samples of
@@ -26,11 +31,35 @@ export class Choices {
     this.waiting = []; // updates by name that the page has still to take
   }
 
+  // The page with its own model, as it is before anything is chosen.
+  start(model) {
+    this.model = this.fitted = this.values.model = model;
+  }
+
+  // What a model is called in the list of models (ui/choices.py), in the page's language.
+  titleOf(model) {
+    return this.lists.model?.find(([, value]) => value === model)?.[0].split(" · ")[0] ?? model;
+  }
+
+  // The values that are to outlive the page. Those that come with a model which was chosen are its own until it is
+  // there, but for what a hand has set since.
+  get lasting() {
+    if (this.values.model === this.fitted) return this.values;
+    const since = this.hands.get("model")?.turn ?? 0;
+    const stays = ([name]) => OF_ANY_MODEL.includes(name) || this.hands.get(SET_WITH[name] ?? name)?.turn >= since;
+    return Object.fromEntries(Object.entries(this.values).filter(stays));
+  }
+
   // A hand has set a control.
   set(name, value) {
     this.values[name] = value;
     if (name === "steps") this.values.steps_by_hand = true;
     this.hands.set(name, { value, turn: ++this.turn });
+    this.changed();
+  }
+
+  changed() {
+    this.dispatchEvent(new Event("change"));
   }
 
   // A promise of what is wanted of an answer once its turn has come, as updates by name: they must take effect at once.
@@ -50,6 +79,7 @@ export class Choices {
     const settled = Promise.all([this.answer(what, values), before]).then(([answer]) => {
       if (this.asked.get(what) !== number || (what === "tiles" && labels !== this.labels)) return {};
       const updates = this.wanted(models === this.models ? answer : onAllModels(answer), since);
+      if (MODEL.includes(what) && updates.label) this.fitted = values.model;
       if (what === "restore") this.restored(updates);
       if (what === "live" && updates.model?.value) this.beforeLive = { values: own, model: updates.model.value };
       if (what === "tiles" && updates.label) this.drawn = tiles;
@@ -98,10 +128,13 @@ export class Choices {
       if ("value" in update && hand?.turn > since) keep(update, hand.value);
       if ("value" in update) this.values[name] = update.value;
       if (update.names) this.drawn = "";
+      if (update.choices) this.lists[name] = update.choices;
       updates[name] = update;
     }
     const chosen = updates.model?.value;
     if (chosen !== undefined && chosen !== this.model) this.begin(chosen);
+    if (chosen !== undefined) this.fitted = chosen;
+    this.changed();
     return updates;
   }
 
@@ -130,6 +163,7 @@ export class Choices {
       if (!(name in SET_WITH)) this.hands.set(name, { value, turn });
       updates[name] = { __type__: "update", ...updates[name], value };
     }
+    this.changed();
     return updates;
   }
 

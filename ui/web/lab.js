@@ -6,7 +6,7 @@
 //   lab.languages                      what each language is called, by its code
 //   lab.firstLanguage                  the code of the language that the page starts in
 //   lab.ready                          resolves once everything below is there
-//   lab.mount.header/tiles/player/forks/compare/noise/share/history/footer({ element, props, ... })   fill a component
+//   lab.mount.header/tiles/player/estimate/forks/compare/noise/share/history/footer({ element, props, ... })   fill a component
 //   lab.language()                     the code of the language in use
 //   lab.buttons(idle)                  updates of Generate and Stop: which of the two can be pressed
 //   lab.player.begin() -> name, .stop(), .end(broken) -> over     the run of the Generate tab (run_control.js)
@@ -21,6 +21,8 @@
 
 import { Choices, inOrder } from "./choices.js";
 import { keepFocus } from "./dom.js";
+import { followWidth } from "./embedded_width.js";
+import { mountEstimate } from "./estimate.js";
 import { mountTiles } from "./tiles.js";
 import { GenerateView } from "./generate_view.js";
 import { mountFooter } from "./footer.js";
@@ -30,19 +32,19 @@ import {
 import { mountHeader } from "./header.js";
 import { viewOf } from "./link.js";
 import { Live } from "./live.js";
+import { noteMovedControls } from "./moved_controls.js";
 import { createPlayer } from "./player/player.js";
 import { Presenting } from "./presenting.js";
 import { Preferences } from "./preferences.js";
+import { Reloads } from "./reloads.js";
 import { RunControl } from "./run_control.js";
 import { Seeds } from "./seeds.js";
-import { save, take } from "./session_restore.js";
 import { Tabs } from "./tabs.js";
 import { Theme } from "./theme.js";
 import { Words } from "./words.js";
 
 const PATIENCE = 120000; // ms that an answer may take
 const REACTION = 2500; // ms within which even a slow page reacts to a press
-const MAX_AGAIN = 3; // times in a row that the page is loaded again to reach the server
 const PAUSE = 3000; // ms before the server is asked again for the example
 
 const lab = window.digitLabs[new URL(import.meta.url).searchParams.get("app")];
@@ -61,22 +63,21 @@ const page = { words, preferences, theme, shareable, addHistory, about, open: op
 
 letTabPassDropdowns(root);
 if (own) answerForMcp();
+else followWidth(root);
 
 let mounted; // called with the player's server functions, its events and its state
 const player = new Promise((resolve) => { mounted = resolve; });
-const [{ type: loaded }] = performance.getEntriesByType("navigation");
-const saved = !own || loaded === "navigate" ? null : take(); // else the page was loaded again
-
-let reloads = saved?.again ?? 0; // in a row, so that a run can begin
-let again = 0; // `reloads`, where the page is about to be loaded again for that
-
 lab.choices = new Choices({
   words,
   ask: async (what, values) => inTime((await player).server.choose({ what, values })),
   apply: async () => (await player).trigger("submit"),
 });
-lab.choices.restore = restore;
 lab.seeds = new Seeds(lab.choices);
+const reloads = new Reloads({ root, choices: lab.choices, seeds: lab.seeds, press });
+lab.choices.restore = async (model) => {
+  lab.choices.start(model);
+  return reloads.restore(model, (await player).state);
+};
 lab.newNoise = () => followed(lab.seeds.set());
 lab.sameNoise = () => followed(lab.seeds.set(lab.generateView.state.run?.seed));
 lab.inOrder = inOrder;
@@ -88,13 +89,14 @@ lab.mount = {
   player: mountPlayer,
   compare: (component) => import("./compare/compare.js").then(({ mountCompare }) => mountCompare(component, page)),
   forks: (component) => { page.forks = component; },
+  estimate: async (component) => mountEstimate(component, { words, choices: lab.choices, use, state: (await player).state }),
   noise: (component) => import("./noise/noise.js").then(({ mountNoise }) => mountNoise(component, page)),
   share: mountShare,
   history: ({ element }) => addHistory(element.firstElementChild),
   footer: (component) => mountFooter(component, { words, base, openApi: () => openApi(lab) }),
 };
 const linked = own ? viewOf(location.search) : null;
-lab.link = saved ? null : linked; // what was on show comes later than the link
+lab.link = reloads.saved ? null : linked; // what was on show comes later than the link
 lab.openLink = async () => {
   const all = await share;
   if (lab.link) all.open(lab.link, "link");
@@ -132,7 +134,7 @@ function mountPlayer({ element, props, server, trigger, watch }) {
     queueSize: () => queueSize(base),
     connectionLost: () => connectionLost(root, () => responds(trigger)),
     release: () => release(state),
-    loadAgain,
+    loadAgain: () => reloads.loadAgain() || lab.player.fail("lost"),
     onBegin: () => {
       lab.live.yield();
       if (isPhone()) element.scrollIntoView({ behavior: state.calm ? "auto" : "smooth", block: "start" });
@@ -142,17 +144,14 @@ function mountPlayer({ element, props, server, trigger, watch }) {
     request: (payload) => server.live({ ...payload, language: words.language }),
     interrupt: () => press("stop"),
     onSwitch: arrangeForLive,
+    titleOf: (model) => lab.choices.titleOf(model),
   });
   for (const id of ["#generate", "#stop"]) whenThere(root, id).then(keepFocus);
   whenThere(root, "#seed-mode").then(groupRadios);
   theme.addEventListener("change", () => setTimeout(() => view.redraw()));
-  window.addEventListener("pagehide", () => {
-    const messages = state.run && !state.run.example ? state.run.messages : [];
-    if (own) save({ values: lab.choices.values, typed: lab.seeds.typed, messages, again });
-  });
-  state.addEventListener("change", () => {
-    if (state.phase === "finished") reloads = 0;
-  });
+  lab.choices.lists = { ...props.dropdowns };
+  noteMovedControls(root, lab.choices);
+  reloads.follow(state);
   root.addEventListener("click", (event) => {
     if (!event.target.closest?.("#generate")) return;
     if (lab.player.reconnect()) return event.stopPropagation();
@@ -171,8 +170,13 @@ function mountPlayer({ element, props, server, trigger, watch }) {
   showExample(server, state);
 }
 
+// Put values into the controls, as a hand would.
+async function use(values) {
+  lab.choices.give(await lab.choices.put(values));
+}
+
 const captionActs = {
-  use: async (settings) => lab.choices.give(await lab.choices.put({ classifier: "", ...settings })),
+  use: (settings) => use({ classifier: "", ...settings }),
   copy: async (_, line) => (await share).copy(line, "caption.copied"),
 };
 
@@ -199,26 +203,6 @@ async function responds(trigger) {
   trigger("submit");
   await new Promise((resume) => setTimeout(resume, REACTION));
   return lab.choices.taken !== taken;
-}
-
-// Load the page again, and begin a run there; but not for ever.
-function loadAgain() {
-  if (!own || reloads >= MAX_AGAIN) return lab.player.fail(own ? "lost" : "connection_failed");
-  again = reloads + 1;
-  location.reload();
-}
-
-// What a page with this model was like before it was loaded again, as updates by name.
-async function restore(own) {
-  lab.choices.model = lab.choices.values.model = own;
-  const { state } = await player;
-  if (!saved || lab.choices.turn > 0) return {};
-  const updates = await lab.choices.put(saved.values);
-  if (lab.choices.model !== (saved.values.model ?? own)) return updates; // it cannot be had any more
-  if (!saved.typed) lab.seeds.used = lab.choices.turn;
-  if (saved.messages.length && !state.busy) state.restore(saved.messages);
-  if (saved.again) setTimeout(() => press("generate"), 100); // once the controls have their values
-  return updates;
 }
 
 // The example comes when the server has sampled it.

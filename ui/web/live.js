@@ -8,9 +8,10 @@ const PAUSE = 2000; // ms before a request that failed is repeated
 
 export class Live {
   // request(payload): a promise of a message for the player, or of nothing where the server is too busy; payload is the
-  // values and a "number". interrupt() ends a run that is under way, onSwitch(on) arranges the page.
-  constructor(state, words, { request, interrupt, onSwitch = () => {} }) {
-    Object.assign(this, { state, words, interrupt, onSwitch });
+  // values and a "number". interrupt() ends a run that is under way, onSwitch(on) arranges the page, titleOf(model) is
+  // what a model is called.
+  constructor(state, words, { request, interrupt, onSwitch = () => {}, titleOf = (model) => model }) {
+    Object.assign(this, { state, words, interrupt, onSwitch, titleOf });
     this.on = false;
     this.model = null; // that the controls fit: while another one is being chosen they are about to change
     this.values = {}; // what Generate would sample with
@@ -35,7 +36,7 @@ export class Live {
   // The controls fit the model, and one another.
   settle(values) {
     const on = values.live;
-    if (this.on && !on) this.end();
+    if (this.on && !on) this.end(values.model === this.model ? null : this.titleOf(values.model));
     if (this.on !== on) this.onSwitch(on);
     this.on = on;
     this.model = values.model;
@@ -81,8 +82,9 @@ export class Live {
     this.last = number;
   }
 
-  end() {
+  // back: what the model is called that has come back, if it has.
+  end(back) {
     this.requests.forget();
-    this.state.endLive();
+    this.state.endLive(back);
   }
 }

@@ -41,6 +41,12 @@ export class Words extends EventTarget {
     this.apply(root);
   }
 
+  // What a model is called, given its reference and its title: bundled ones have translations.
+  modelTitle(ref, title) {
+    const key = `bundled_models.${ref}.title`;
+    return this.has(key) ? this.text(key) : title;
+  }
+
   has(key) {
     return key in this.texts || key in this.fallback;
   }

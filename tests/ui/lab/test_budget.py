@@ -4,8 +4,9 @@ import pytest
 
 from diffusion.errors import InputError
 from tests.tiny import DIT, tiny_model
-from ui.lab.budget import MOST_CALLS, Budget, most_steps, network_calls
+from ui.lab.budget import MOST_CALLS, Budget, most_steps
 from ui.lab.compare import CompareLab, CompareRequest
+from ui.network_calls import network_calls
 from ui.request import Request
 
 GUIDED = {"guidance_scale": 3, "guidance_t_min": 0.3, "guidance_t_max": 0.7}

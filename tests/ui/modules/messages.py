@@ -33,6 +33,8 @@ def message(run: str, steps: list[int], total: int, done: bool = False, **change
 
     content = {"run": run, "example": False, "live": False, "label": "7", "seed": 1, "count": COUNT, "size": SIZE}
     content |= {"step": max(steps), "total": total, "seconds": 1.5, "frames": [frame(step) for step in steps]}
+    content["settings"] = {"label": "7", "model": "quick", "seed": 1}
+    content["names"] = {"model": "Quick", "sampler": "DDIM"}
     if done:
         found = [["7", 0.998], ["7", 0.9], ["1", 0.6], ["7", 1.0]]
         content["result"] = {"png": png(), "labels": ["7"] * COUNT, "classifications": found}

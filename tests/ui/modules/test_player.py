@@ -36,6 +36,8 @@ def test_a_slow_run_says_how_long_it_still_takes(players: Page):
     expect(count).to_have_text("1 / 40")
     receive(players, message("one", [10], 40, seconds=4.0))
     expect(count).to_have_text("10 / 40 · about 12 s left")
+    receive(players, message("one", [20], 400, seconds=10.0))
+    expect(count).to_have_text("20 / 400 · about 3 min left")
     receive(players, message("one", [39], 40, seconds=16.0))
     expect(count).to_have_text("39 / 40")
 

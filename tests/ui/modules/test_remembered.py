@@ -9,8 +9,8 @@ CLOSED = "() => { throw new DOMException('closed', 'SecurityError'); }"
 def test_a_session_is_restored_once(page: Page):
     assert page.evaluate("""async () => {
         const { save, take } = await import("/web/session_restore.js");
-        save({ values: { steps: 3, hub: "a/b", model_note: "!" }, typed: true, messages: [{ run: "one" }] });
-        return [take(), take()];
+        save(0, { values: { steps: 3, hub: "a/b", model_note: "!" }, typed: true, messages: [{ run: "one" }] });
+        return [take(0), take(0)];
     }""") == [{"values": {"steps": 3}, "typed": True, "messages": [{"run": "one"}]}, None]
 
 
@@ -18,8 +18,8 @@ def test_a_run_that_is_too_large_is_restored_with_fewer_frames(page: Page):
     whole, kept = page.evaluate("""async () => {
         const { save, take } = await import("/web/session_restore.js");
         const messages = Array.from({ length: 41 }, (_, i) => ({ run: "one", i, png: "x".repeat(400000) }));
-        save({ values: { steps: 3 }, messages });
-        return [messages.length, take().messages.map(({ i }) => i)];
+        save(0, { values: { steps: 3 }, messages });
+        return [messages.length, take(0).messages.map(({ i }) => i)];
     }""")
     assert 2 <= len(kept) < whole
     assert (kept[0], kept[-1]) == (0, whole - 1)
@@ -30,8 +30,8 @@ def test_what_storage_holds_otherwise_is_no_session(page: Page, saved: str):
     taken = page.evaluate(
         """async (saved) => {
             const { take } = await import("/web/session_restore.js");
-            sessionStorage.setItem("digit-diffusion-lab-restore", saved);
-            return take();
+            sessionStorage.setItem("digit-diffusion-lab-restore0", saved);
+            return take(0);
         }""",
         saved,
     )
@@ -42,10 +42,10 @@ def test_closed_storage_is_no_harm(page: Page):
     assert page.evaluate(f"""async () => {{
         const {{ save, take }} = await import("/web/session_restore.js");
         const {{ Preferences }} = await import("/web/preferences.js");
-        save({{ values: {{}}, messages: [] }}, {CLOSED});
+        save(0, {{ values: {{}}, messages: [] }}, {CLOSED});
         const preferences = new Preferences({CLOSED});
         preferences.set("dark", true);
-        return [take({CLOSED}), preferences.get("dark")];
+        return [take(0, {CLOSED}), preferences.get("dark")];
     }}""") == [None, True]
 
 

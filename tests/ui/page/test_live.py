@@ -51,6 +51,7 @@ def test_the_switch_goes_to_the_quick_model_and_the_sheet_follows_a_drag(page: P
     page.keyboard.press("Space")
     expect_phase(page, "live")
     expect(page.get_by_label("Model", exact=True)).to_have_value(re.compile("Turbo"))
+    expect(page.locator(".dp-state [role=status]")).to_have_text("Live with Turbo: move any control")
     expect(guidance(page)).to_have_attribute("max", "4")
     settle(page)
     assert {values["model"] for values in traffic.sent} == {"turbo"}
@@ -186,7 +187,7 @@ def test_a_wrong_value_is_said_and_survived_in_chinese_too(page: Page):
     in_chinese = switch(page, text("live.switch", "zh"))
     expect(in_chinese).to_be_checked()
     expect(page.get_by_text(text("live.help", "zh"))).to_be_visible()
-    expect(page.get_by_role("status").filter(has_text=text("status.live", "zh"))).to_be_visible()
+    expect(page.get_by_role("status").filter(has_text="实时（Turbo）")).to_be_visible()
     steps = page.get_by_role("spinbutton", name=text("settings.steps.label", "zh"))
     steps.fill("20")
     expect(page.get_by_role("alert")).to_contain_text(re.compile("[\u4e00-\u9fff].*8.*20"))

@@ -38,7 +38,7 @@ export function captionOf({ settings, names, total }, words) {
   const extra = [eta ? `η ${eta}` : "", respacing ? `[${respacing}]` : ""].filter(Boolean).join(" ");
   const parts = [
     label === "" ? words.text("tiles.any") : label,
-    words.has(`bundled_models.${model}.title`) ? words.text(`bundled_models.${model}.title`) : names.model,
+    words.modelTitle(model, names.model),
     extra ? `${steps} ${extra}` : steps,
     guidance === undefined ? "" : words.text("caption.guidance", { value: guidance }),
     strength === undefined ? "" : words.text("caption.classifier", { value: strength }),

@@ -33,6 +33,7 @@ export class PlayerState extends EventTarget {
     this.awaited = null; // the name of the run of which nothing has come yet
     this.heard = 0; // when the last message came
     this.error = ""; // a sentence
+    this.back = null; // what the model is called that has come back after live sampling, until something is sampled
     this.ahead = 0; // how many are ahead in the queue
     this.waitsLong = false;
     this.view = "both"; // "x", "x0" or "both"
@@ -77,7 +78,7 @@ export class PlayerState extends EventTarget {
   // ---- a run, from its beginning to its end -------------------------------------------------------------------------
 
   begin(name) {
-    Object.assign(this, { phase: "waiting", awaited: name, error: "", ahead: 0, waitsLong: false });
+    Object.assign(this, { phase: "waiting", awaited: name, error: "", back: null, ahead: 0, waitsLong: false });
     if (this.run) this.run.discarded = true;
     this.changed();
   }
@@ -113,7 +114,7 @@ export class PlayerState extends EventTarget {
 
   // A finished sheet that nobody has begun.
   receiveLive(message) {
-    this.awaited = message.run;
+    Object.assign(this, { awaited: message.run, back: null });
     this.receive(message);
   }
 
@@ -151,10 +152,12 @@ export class PlayerState extends EventTarget {
     this.changed();
   }
 
-  // Live sampling was switched off: what it has left on show is an ordinary run.
-  endLive() {
+  // Live sampling was switched off: what it has left on show is an ordinary run. back: see above.
+  endLive(back = null) {
+    this.back = back;
     if (this.phase === "failed") this.error = "";
-    if (this.phase === "failed" || this.phase === "live") this.phase = this.restingPhase;
+    const resting = !this.run ? "idle" : this.run.example ? "example" : "finished";
+    if (this.phase === "failed" || this.phase === "live") this.phase = resting;
     this.changed();
   }
 
@@ -180,10 +183,6 @@ export class PlayerState extends EventTarget {
     if (this.run) this.dispatchEvent(new Event("replace"));
     this.run?.close();
     this.run = run;
-  }
-
-  get restingPhase() {
-    return !this.run ? "idle" : this.run.example ? "example" : "finished";
   }
 
   // ---- looking at it ------------------------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 // What a player's state looks like. `render` brings the page in line with the state, and touches only what differs.
 
 import { keepFocus, setText } from "../dom.js";
+import { duration, SLOW } from "../duration.js";
 import { Caption } from "./caption.js";
 import { MARKUP } from "./markup.js";
 import { NoiseTrack } from "./noise_track.js";
@@ -8,7 +9,6 @@ import { SheetCanvas } from "./sheet_canvas.js";
 import { renderButtons, renderScrubber } from "./transport.js";
 
 const SETTLED = 1; // seconds of computing after which its pace is known
-const SLOW = 3; // seconds that are worth a word
 
 export class PlayerView {
   constructor(root, state, words, acts) {
@@ -109,7 +109,7 @@ export class PlayerView {
 
   status() {
     const { state, words } = this;
-    const { phase, run, ahead } = state;
+    const { phase, run, ahead, back } = state;
     if (phase === "example") {
       return words.text(run ? "status.example" : state.waitsLong ? "status.example_late" : "status.example_awaited");
     }
@@ -117,7 +117,8 @@ export class PlayerView {
     if (phase === "waiting") return words.text("status.waiting");
     if (phase === "running") return words.text("status.running");
     if (phase === "stopped") return words.text("status.stopped", { step: run.step, total: run.total });
-    if (phase === "live") return words.text("status.live");
+    if (phase === "live") return words.text("status.live", { model: words.modelTitle(run.settings.model, run.names.model) });
+    if (phase === "finished" && back) return words.text("status.live_over", { model: back });
     if (phase === "finished") return words.text("status.finished", { seconds: run.seconds.toFixed(2) });
     return "";
   }
@@ -126,7 +127,8 @@ export class PlayerView {
   left() {
     const { step, total, seconds } = this.state.run;
     const left = step > 0 ? (seconds / step) * (total - step) : 0;
-    return seconds > SETTLED && left > SLOW ? ` · ${this.words.text("status.left", { seconds: Math.ceil(left) })}` : "";
+    const told = seconds > SETTLED && left > SLOW;
+    return told ? ` · ${this.words.text("status.left", { time: duration(left, this.words) })}` : "";
   }
 
   // The classifications of the images as a sentence; "" where there are none.
