@@ -17,7 +17,7 @@ from torch import Tensor
 from diffusion.errors import InputError
 from diffusion.io.images import png_bytes, to_uint8
 from diffusion.model import Model
-from diffusion.runtime.batching import MUCH_WORK
+from diffusion.runtime.batches import MUCH_WORK
 from diffusion.runtime.callers import calling, current_caller
 from diffusion.runtime.threads import use_one_core
 from diffusion.samplers import SAMPLERS

@@ -18,7 +18,8 @@ from diffusion.io.loading import load_classifier, load_model
 from diffusion.io.model_directory import CONFIG, WEIGHTS, read_config
 from diffusion.model import Model
 from diffusion.noisy_classifier import NoisyClassifier
-from diffusion.runtime.batching import BatchingService, Bound
+from diffusion.runtime.batches import Bound
+from diffusion.runtime.batching import BatchingService
 from diffusion.runtime.cost import NetworkCost, measured, network_cost
 from diffusion.runtime.device import default_device
 from diffusion.runtime.precision import use_bfloat16

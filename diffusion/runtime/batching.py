@@ -20,9 +20,8 @@ import os
 import threading
 import time
 from collections.abc import Callable, Hashable
-from concurrent.futures import Future, InvalidStateError, ThreadPoolExecutor
-from contextlib import nullcontext
-from typing import Any, NamedTuple
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 from weakref import WeakKeyDictionary
 
 import torch
@@ -30,22 +29,11 @@ from torch import Tensor
 
 from diffusion.condition import Condition
 from diffusion.denoiser import Network
-from diffusion.runtime.between_layers import BetweenLayers
-from diffusion.runtime.callers import Caller, Shares, Stopped, current_caller
+from diffusion.runtime.batches import MUCH_WORK, Bound, Call, compute, next_batch
+from diffusion.runtime.callers import Shares, Stopped, current_caller
 
-MAX_BATCH = {"cpu": 64}  # images, by kind of device: with more, nothing is gained and everybody waits longer
-MAX_BATCH_ELSEWHERE = 1024
-GUARANTEED = 32  # images guaranteed to each call per batch; more, where others leave room
 PATIENCE = 0.3  # how long to wait for those just served, as a share of the time that their batch took
 FIFO_SHARE = 0.25
-MUCH_WORK = 1e12  # operations: callers who need more are alike, and take turns
-
-
-class Bound(NamedTuple):
-    """What a model's calls are held to: the images of a batch; and whether one image takes a ``large`` network long."""
-
-    images: int | None = None
-    large: bool = False
 
 
 class BatchingService:
@@ -63,6 +51,7 @@ class BatchingService:
         self._fifo = False  # whether the present batch is for whoever has waited longest
         self._fifo_due = 0.0  # by the clock: when the next one may begin
         self._shares = Shares()
+        self._seconds: dict[int, float] = {}  # of an image in the last batch of a model, by its id
         self._bounds: WeakKeyDictionary[Any, Bound] = WeakKeyDictionary()
 
     def bound(self, of: Any, bound: Bound) -> None:
@@ -140,7 +129,7 @@ class BatchingService:
             waiting = sorted(waiting, key=self._order)
             short = [call for call in waiting if call.priority < MUCH_WORK]
             waiting = short or waiting  # who needs much would make the batch of who needs little a long one
-        batch = next_batch(waiting) if waiting else {}
+        batch = next_batch(waiting, self._seconds.get(id(waiting[0].of), 0.0)) if waiting else {}
         self._waiting = [call for call in self._waiting if call not in batch]
         return batch
 
@@ -158,7 +147,9 @@ class BatchingService:
 
         start = self._clock()
         outputs = compute(batch, look)
-        self._shares.note([(call.caller, count) for call, count in batch.items()], self._clock() - start)
+        seconds = self._clock() - start
+        self._shares.note([(call.caller, count) for call, count in batch.items()], seconds)
+        self._seconds[id(next(iter(batch)).of)] = seconds / sum(batch.values())
         finished = [call for call, output in zip(batch, outputs, strict=True) if call.take(output)]
         with self._changed:
             self._waiting += [call for call in batch if call not in finished]  # to the end of the line
@@ -166,95 +157,3 @@ class BatchingService:
 
     def _order(self, call: Call) -> tuple[bool, float, float]:
         return call.priority >= MUCH_WORK, self._shares.seconds(call.caller.visitor[0]), call.priority
-
-
-class Call:
-    """One call of a network, while it waits for its output."""
-
-    def __init__(
-        self,
-        network: Network,
-        of: Hashable,
-        x: Tensor,
-        t: Tensor,
-        condition: Condition,
-        options: dict[str, Any],
-        caller: Caller | None = None,
-        bound: Bound | None = None,
-    ):
-        self.network, self.options = network, options
-        self.caller = caller or Caller()
-        self.priority = min(self.caller.work, MUCH_WORK)  # the lower, the sooner
-        self.bound = bound or Bound()
-        self.x, self.t, self.condition = x, t, condition  # of the images that are still to do
-        tensors = (x, t, *condition.tensors())
-        shapes = tuple(None if part is None else (part.shape[1:], part.dtype, part.device) for part in tensors)
-        self.kind = (of, shapes, frozenset(options.items()))  # calls of one kind may share a batch
-        self.outputs: list[Tensor] = []  # so far
-        self.error: BaseException | None = None
-        self.result: Future[list[Tensor]] = Future()
-
-    def __len__(self) -> int:
-        return len(self.x)
-
-    def take(self, output: Tensor | BaseException) -> bool:
-        """The output for the first images that are still to do, or why there is none; returns whether this was all."""
-        if isinstance(output, BaseException):
-            self.error = output
-            return True
-        self.outputs.append(output)
-        rest = slice(len(output), None)
-        self.x, self.t, self.condition = self.x[rest], self.t[rest], self.condition.rows(rest)
-        return len(self) == 0
-
-    def finish(self) -> None:
-        """Hand the output, in its parts, to the caller."""
-        try:
-            if self.error is not None:
-                self.result.set_exception(self.error)
-            else:
-                self.result.set_result(self.outputs)
-        except InvalidStateError:  # stopped meanwhile
-            return
-
-
-def next_batch(waiting: list[Call]) -> dict[Call, int]:
-    """Of the calls that wait, in the order of their turns: which go into the next batch, with how many images.
-
-    Those of the first one's kind. Each gets ``GUARANTEED`` images, or all it has, as long as there is room; what room
-    is left goes to those with more. A call that waits alone goes whole, as far as its model's bound allows.
-    """
-    first = waiting[0]
-    most = first.bound.images or len(first)
-    if len(waiting) == 1:
-        return {first: min(len(first), most)}
-    room = min(MAX_BATCH.get(first.x.device.type, MAX_BATCH_ELSEWHERE), first.bound.images or MAX_BATCH_ELSEWHERE)
-    batch: dict[Call, int] = {}
-    for call in waiting:
-        count = min(len(call), GUARANTEED, most)
-        if call.kind == first.kind and count <= room:
-            batch[call] = count
-            room -= count
-    for call, count in batch.items():
-        more = min(len(call) - count, room)
-        batch[call] += more
-        room -= more
-    return batch
-
-
-def compute(batch: dict[Call, int], look: Callable[[], None] | None = None) -> list[Tensor | BaseException]:
-    """The network's output for each call of a batch, or the error. A batch that fails is tried again call by call: a
-    failure is for the caller whose it is. ``look`` is called between the layers of a large network."""
-    first = next(iter(batch))
-    try:
-        x, t = (torch.cat([getattr(call, name)[:n] for call, n in batch.items()]) for name in ("x", "t"))
-        condition = Condition.cat([call.condition.rows(slice(n)) for call, n in batch.items()])
-        with BetweenLayers(look) if look and first.bound.large else nullcontext():
-            output = first.network(x, t, condition, **first.options)
-        return list(output.split(list(batch.values())))
-    except Stopped as stopped:
-        return [stopped] * len(batch)
-    except BaseException as error:  # handed to the caller
-        if len(batch) == 1:
-            return [error]
-    return [output for call, n in batch.items() for output in compute({call: n}, look)]

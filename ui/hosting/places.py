@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from diffusion.errors import InputError
-from diffusion.runtime.batching import MUCH_WORK
+from diffusion.runtime.batches import MUCH_WORK
 from diffusion.runtime.callers import Caller
 
 RUNNING = 24  # at the same time: they share the network's batches

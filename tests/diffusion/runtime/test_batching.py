@@ -10,7 +10,8 @@ import torch
 from diffusion import Condition
 from diffusion.networks import FreeU
 from diffusion.runtime import batching
-from diffusion.runtime.batching import MAX_BATCH, BatchingService
+from diffusion.runtime.batches import MAX_BATCH
+from diffusion.runtime.batching import BatchingService
 from tests.programs import run_program
 from tests.tiny import tiny_model
 

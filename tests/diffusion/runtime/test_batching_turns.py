@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from diffusion import Condition
-from diffusion.runtime.batching import GUARANTEED, MAX_BATCH, Call, next_batch
+from diffusion.runtime.batches import GUARANTEED, MAX_BATCH, Call, next_batch
 
 
 def call(size, of="a model"):

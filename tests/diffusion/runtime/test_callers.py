@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from diffusion import Condition
-from diffusion.runtime.batching import MUCH_WORK, BatchingService, Bound
+from diffusion.runtime.batches import MUCH_WORK, Bound
+from diffusion.runtime.batching import BatchingService
 from diffusion.runtime.callers import Caller, Stopped, calling, current_caller
 from tests.tiny import tiny_model
 

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from diffusion.runtime.batching import MUCH_WORK
+from diffusion.runtime.batches import MUCH_WORK
 from diffusion.runtime.callers import Caller, Stopped
 from ui.hosting import places as places_module
 from ui.hosting.places import Busy, Places
