@@ -15,6 +15,7 @@ from diffusion.runtime.callers import Caller
 
 RUNNING = 24  # at the same time: they share the network's batches
 RUNNING_LONG = 12  # of them, that need much work
+RUNNING_OF_ONE = 20  # of them, from one address: others find a place at once, which else is free when a run has ended
 WAITING = 64
 WAITING_LONG = 24
 POLL = 0.2  # seconds between two looks whether whoever waits has been stopped
@@ -97,7 +98,9 @@ class Places:
         while len(self._running) < RUNNING:
             room = self._memory - sum(entry.memory for entry in self._running)
             all_long = sum(entry.long for entry in self._running) >= RUNNING_LONG
-            fits = [each for each in self._waiting if each.memory <= room or not self._running]
+            addresses = Counter(each.caller.visitor[0] for each in self._running)
+            may = [each for each in self._waiting if addresses[each.caller.visitor[0]] < RUNNING_OF_ONE]
+            fits = [each for each in may if each.memory <= room or not self._running]
             fitting = [each for each in fits if not (each.long and all_long)]
             if not fitting:
                 break

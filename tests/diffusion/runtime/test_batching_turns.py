@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from diffusion import Condition
-from diffusion.runtime.batches import GUARANTEED, MAX_BATCH, Call, next_batch
+from diffusion.runtime.batches import GUARANTEED, LEAST_BATCH, MAX_BATCH, QUICK, Call, next_batch
 
 
 def call(size, of="a model"):
@@ -65,3 +65,17 @@ def test_a_batch_is_of_one_model_and_the_others_come_next():
     waiting = [call(4, "a"), call(4, "b"), call(4, "a")]
     assert list(next_batch(waiting)) == [waiting[0], waiting[2]]
     assert list(next_batch(waiting[1:])) == [waiting[1]]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "room"), [(QUICK / 24, 24), (QUICK, LEAST_BATCH), (QUICK / 1000, MAX_BATCH["cpu"])]
+)
+def test_a_shared_batch_is_quick_but_not_too_small(seconds, room):
+    waiting = [call(40), *(call(8) for _ in range(8))]
+    batch = next_batch(waiting, seconds)
+    assert sum(batch.values()) == room
+    assert waiting[0] in batch
+
+
+def test_a_call_alone_goes_whole_however_long_it_takes():
+    assert list(next_batch([call(40)], seconds=1.0).values()) == [40]

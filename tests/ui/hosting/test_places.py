@@ -87,6 +87,15 @@ def test_who_has_none_is_next(places, visit):
     assert not again.has_place.is_set()
 
 
+def test_an_address_leaves_places_for_others(places, visit, monkeypatch):
+    monkeypatch.setattr(places_module, "RUNNING_OF_ONE", 2)
+    crowd = [visit(visitor=("crowd", str(i))) for i in range(4)]
+    assert visit(visitor=("honest", "x")).has_place.wait(30)
+    assert [each.has_place.is_set() for each in crowd] == [True, True, False, False]
+    crowd[0].leave()
+    assert crowd[2].has_place.wait(30)
+
+
 def test_within_an_address_sessions_take_turns(places, visit):
     first = [visit(visitor=("one", "a")) for _ in range(3)]
     again, other = visit(visitor=("one", "a")), visit(visitor=("one", "b"))
