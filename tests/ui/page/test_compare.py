@@ -83,7 +83,11 @@ def test_other_axes_bad_values_files_what_is_kept_and_the_history(page: Page):
     expect(page.locator('.compare-lab [role="alert"]')).to_contain_text("sampler must be one of", ignore_case=True)
     expect_grid(page, 12)
     assert sent == []  # all of it was here
-    write(page, "rows-values", "ddim, heun")
+    lab = page.locator(".compare-lab")
+    assert lab.get_attribute("data-asking") is None
+    asked = "(field) => (field.dispatchEvent(new Event('change')), field.closest('.compare-lab').dataset.asking)"
+    part(page, "rows-values").fill("ddim, heun")
+    assert part(page, "rows-values").evaluate(asked) == "true"  # the grid on show is still the one before
     part(page, "columns").select_option("guidance_scale")
     write(page, "columns-values", "0, 1, 3")
     expect_grid(page, 6)

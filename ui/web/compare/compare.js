@@ -101,6 +101,7 @@ class CompareTab {
     Object.assign(this.choice, changed);
     if (!this.scene || this.choice.model !== model) this.scenes.want({ model: this.choice.model, language: this.words.language });
     this.draw();
+    this.root.dataset.asking = "true"; // what is on show is not yet what is chosen
     this.plans.want(this.sent);
   }
 
@@ -126,6 +127,7 @@ class CompareTab {
   // text: JSON; nothing where the server is too busy, or cannot be reached.
   take(text, show) {
     const answer = text ? JSON.parse(text) : { error: this.words.text("status.connection_failed") };
+    if (!this.plans.open) delete this.root.dataset.asking;
     this.say(answer.error ? [answer.error] : []);
     if (!answer.error) show(answer);
   }
