@@ -9,8 +9,12 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from functools import cached_property
+from pathlib import Path
 
 import httpx
+
+if not __package__:  # started as a file: its imports are relative to the repository
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 PATIENCE = 120  # seconds
 RETRY = 1.0  # seconds after which whoever was turned away comes back

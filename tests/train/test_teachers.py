@@ -114,7 +114,7 @@ def test_distilling_lowers_the_loss_and_resuming_equals_not_stopping(begins, ref
     def stopping(self, step):
         update(self, step)
         if step == 13:
-            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(signal.SIGTERM)
 
     monkeypatch.setattr(PowerFunctionEMA, "update", stopping)
     with pytest.raises(TrainingStopped):

@@ -9,11 +9,17 @@ import torch
 
 from diffusion import Condition
 from diffusion.networks import FreeU
-from diffusion.runtime import batching
+from diffusion.runtime import batches, batching
 from diffusion.runtime.batches import MAX_BATCH
 from diffusion.runtime.batching import BatchingService
 from tests.programs import run_program
 from tests.tiny import tiny_model
+
+
+@pytest.fixture(autouse=True)
+def _any_time(monkeypatch):
+    """Batches as large as may be, also where they are held up."""
+    monkeypatch.setattr(batches, "QUICK", 1e9)
 
 
 def batched(model, seen=None):
