@@ -9,7 +9,6 @@ const WIDTH = /\((min|max)-width: ([\d.]+)px\)/g;
 const [ALWAYS, NEVER] = ["(min-width: 0px)", "(max-width: 0px)"];
 
 export function followWidth(app) {
-  if (getComputedStyle(app).display === "inline") app.style.display = "block"; // else it has no width of its own
   const conditions = new Map(); // of rules, as they were written
   const fit = () => {
     const width = Math.min(...[...document.querySelectorAll("gradio-app")].map((each) => each.clientWidth));

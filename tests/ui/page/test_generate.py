@@ -22,7 +22,7 @@ from tests.ui.page.actions import (
     tile,
 )
 from tests.ui.page.live_actions import REQUESTS, calls
-from ui.hosting.places import RUNNING
+from ui.hosting.places import RUNNING_OF_ONE
 
 
 def test_at_rest_a_finished_example_can_be_played(page: Page):
@@ -162,7 +162,7 @@ def test_an_error_is_one_sentence_and_survived(page: Page):
 def test_place_in_the_queue_is_shown(page: Page, url: str):
     address = f"{url}/gradio_api/call/generate"
     long = {"data": ["7", 64, "heun", 1000, 2, 0, ""]}
-    events = [httpx.post(address, json=long, timeout=60).json()["event_id"] for _ in range(RUNNING + 1)]
+    events = [httpx.post(address, json=long, timeout=60).json()["event_id"] for _ in range(RUNNING_OF_ONE + 1)]
     press_generate(page)
     expect(page.get_by_role("status").filter(has_text="1 ahead of you")).to_be_visible()
     for event in events:  # those who leave make room
