@@ -4,29 +4,28 @@
 
 const DELAY = 60; // ms in which Gradio's own event has come
 const BEFORE = ["pointerdown", "focusin", "keydown"];
-const AFTER = [...BEFORE, "input", "change", "click", "focusout"]; // a list closes under the finger at once
+const EVENTS = [...BEFORE, "input", "change", "click", "focusout"]; // a list closes under the finger at once
 const OTHERS = { tiles: "label", model: "model", "seed-mode": "seed_mode" }; // by id; the rest are #setting-NAME
 
 export function noteMovedControls(root, choices) {
   const before = new Map(); // what each showed, by name
-  const look = (control) => {
-    const [name, value] = [nameOf(control), shown(control, choices)];
+  const looks = new Map(); // that are due, by name: until then what it showed before is known
+  const look = (name, control) => {
+    looks.set(name, looks.get(name) - 1);
+    const value = shown(control, choices);
     if (value === undefined || value === before.get(name)) return;
     before.set(name, value);
     if (value !== choices.values[name]) choices.set(name, value);
   };
-  for (const type of BEFORE) {
-    root.addEventListener(type, ({ target }) => {
-      const control = controlOf(target);
-      if (control) before.set(nameOf(control), shown(control, choices));
-    }, true);
-  }
-  for (const type of AFTER) {
-    root.addEventListener(type, ({ target }) => {
-      const control = controlOf(target);
-      if (control) setTimeout(() => look(control), DELAY);
-    }, true);
-  }
+  const note = ({ type, target }) => {
+    const control = controlOf(target);
+    if (!control) return;
+    const name = nameOf(control);
+    if (BEFORE.includes(type) && !looks.get(name)) before.set(name, shown(control, choices));
+    looks.set(name, (looks.get(name) ?? 0) + 1);
+    setTimeout(() => look(name, control), DELAY);
+  };
+  for (const type of EVENTS) root.addEventListener(type, note, true);
 }
 
 function controlOf(node) {

@@ -1,5 +1,7 @@
 """What goes wrong in the browser or on the way to the server, and what the page makes of it."""
 
+import re
+
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -7,10 +9,13 @@ from tests.tiny import tiny_model
 from tests.ui.app_process import free_port, running_app
 from tests.ui.page.actions import (
     WAIT,
+    choose_model,
+    choose_sampler,
     expect_frames,
     expect_phase,
     generate,
     press_generate,
+    saved_settings,
     set_number,
     tile,
     wait_for_example,
@@ -62,6 +67,7 @@ def test_the_page_is_whole_whatever_storage_holds(rough_page: Page, url: str, st
 def test_a_server_that_was_killed_and_is_back_draws_again(rough_page: Page, tmp_path):
     page, port = rough_page, str(free_port())
     tiny_model(title="Tiny").save(tmp_path / "tiny")
+    tiny_model(1, title="Other").save(tmp_path / "runs" / "other" / "model")
     place = {"GRADIO_SERVER_PORT": port, "address": f"http://127.0.0.1:{port}"}
     generate_button, stop = (page.get_by_role("button", name=name) for name in ("Generate", "Stop"))
     with running_app(tmp_path, "--model", "tiny", **place) as (address, _):
@@ -77,13 +83,29 @@ def test_a_server_that_was_killed_and_is_back_draws_again(rough_page: Page, tmp_
     expect(stop).to_be_disabled()
     generate_button.click()  # nobody is there yet
     expect(page.get_by_role("alert").filter(has_text="press Generate to try again")).to_be_visible()
+    choose_model(page, "other")  # and yet a hand goes on choosing
+    tile(page, "5").click()
+    guidance = page.get_by_role("slider", name=re.compile("Guidance"))
+    guidance.press("End")
+    choose_sampler(page, "Heun")
+    page.get_by_role("radio", name="keep").check()
+    numbers = {"Steps": "30", "Images": "9", "Seed": "77"}
+    for name, value in numbers.items():
+        set_number(page, name, int(value))
     with running_app(tmp_path, "--model", "tiny", **place):
-        expect_phase(page, "stopped")  # what has come of the run is there again, with its settings
-        expect(tile(page, "3")).to_have_attribute("aria-checked", "true")
-        expect(page.get_by_role("spinbutton", name="Steps")).to_have_value("1000")
-        set_number(page, "Steps", 30)
+        expect_phase(page, "stopped")  # what has come of the run is there again, with what was chosen since
+        expect(page.get_by_label("Model", exact=True)).to_have_value(re.compile("other"))
+        expect(page.get_by_label("Sampler")).to_have_value("Heun")
+        expect(tile(page, "5")).to_have_attribute("aria-checked", "true")
+        expect(guidance).to_have_value("10")
+        expect(page.get_by_role("radio", name="keep")).to_be_checked()
+        for name, value in numbers.items():
+            expect(page.get_by_role("spinbutton", name=name)).to_have_value(value)
         generate(page)
         expect_frames(page, 31)
+        given = {"model": "runs/other/model", "label": "5", "guidance_scale": 10, "sampler": "heun", "steps": 30}
+        settings = saved_settings(page)
+        assert settings == settings | given | {"num_images": 9, "seed": 77}
 
 
 def test_the_page_begins_anew_where_nothing_arrives(rough_page: Page, url: str):
