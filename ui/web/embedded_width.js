@@ -11,7 +11,7 @@ const [ALWAYS, NEVER] = ["(min-width: 0px)", "(max-width: 0px)"];
 export function followWidth(app) {
   const conditions = new Map(); // of rules, as they were written
   const fit = () => {
-    const width = Math.min(...[...document.querySelectorAll("gradio-app")].map((each) => each.clientWidth));
+    const width = Math.min(...[...document.querySelectorAll("gradio-app")].map((each) => each.getBoundingClientRect().width));
     app.style.setProperty("--lab-width", `${width}px`);
     for (const rule of [...document.styleSheets].flatMap(rulesOf)) {
       if (!conditions.has(rule)) conditions.set(rule, rule.media.mediaText);
@@ -20,7 +20,7 @@ export function followWidth(app) {
       if (rule.media.mediaText !== text) rule.media.mediaText = text;
     }
   };
-  new ResizeObserver(fit).observe(app);
+  new ResizeObserver(fit).observe(app.parentElement); // the app itself may be a part of a line, which is not observed
   new MutationObserver(fit).observe(document.head, { childList: true }); // parts of the page bring their styles along
   fit();
 }

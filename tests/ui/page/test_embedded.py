@@ -20,6 +20,7 @@ from tests.ui.page.test_widths import CLIPPED, box
 HEAD = """<!doctype html><html lang="en"><title>Another site</title><body>
 <script type="module" crossorigin src="{script}"></script>"""
 TWO = '<gradio-app src="{url}"></gradio-app><gradio-app src="{url}/"></gradio-app>'
+# Gradio draws a line around an app on another site's page: 398 pixels are within it
 NARROW = '<h1>A site of its own</h1><div style="width: 400px"><gradio-app src="{url}"></gradio-app></div>'
 
 
@@ -69,7 +70,7 @@ def test_two_apps_on_one_page(rough_page: Page, tmp_path: Path, url: str):
 
 def test_in_little_room_it_is_laid_out_as_on_a_phone(new_context, tmp_path: Path, url: str):
     page = new_context(viewport={"width": 1280, "height": 844}, reduced_motion="reduce").new_page()
-    phone = new_context(viewport={"width": 400, "height": 844}, reduced_motion="reduce").new_page()
+    phone = new_context(viewport={"width": 398, "height": 844}, reduced_motion="reduce").new_page()
     with other_site(tmp_path, url, NARROW) as address:
         page.goto(address)
         phone.goto(url)
@@ -80,6 +81,9 @@ def test_in_little_room_it_is_laid_out_as_on_a_phone(new_context, tmp_path: Path
         for part in (".lab-pick", ".lab-settings", ".dp", ".dp-pane", ".dp-transport", ".tile", ".lab-how article"):
             sides = [box(each, part)["width"] for each in (page, phone)]
             assert sides[0] == pytest.approx(sides[1], abs=1), part
+        page.locator("gradio-app").evaluate("node => { node.parentElement.style.width = '1200px' }")
+        page.wait_for_function("document.querySelector('.lab-player').getBoundingClientRect().left > 300")
+        assert box(page, ".lab-player")["top"] == pytest.approx(box(page, ".lab-pick")["top"], abs=2)
 
 
 def test_a_server_that_is_lost_and_back_finds_what_was_there(rough_page: Page, tmp_path: Path):

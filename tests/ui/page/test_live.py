@@ -83,6 +83,8 @@ def test_the_switch_goes_to_the_quick_model_and_the_sheet_follows_a_drag(page: P
     page.get_by_role("button", name="Play").click()
     expect_step(page, 2)
     assert picture(page) != noise
+    switch(page).uncheck()
+    expect(page.locator(".dp-state [role=status]")).to_have_text("Live is off: unet draws again")
 
 
 def test_tiles_and_the_seed_are_followed_as_typed(page: Page):
