@@ -37,7 +37,7 @@ from train.stopped import TrainingStopped, is_finite, means, resume_command
 from train.teacher_samples import teacher_samples
 
 FUSED = ("cpu", "cuda", "mps", "xpu")  # devices where AdamW has a fused kernel
-INITIAL_STATE: dict[str, Any] = {"step": 0, "images": 0, "seconds": 0.0, "loss": None, "pending": [], "finished": None}
+INITIAL_STATE: dict[str, Any] = {"seconds": 0.0, "loss": None, "pending": [], "finished": None}
 
 
 def accelerator_for(training: TrainConfig) -> Accelerator:
@@ -77,7 +77,9 @@ def train(config: RunConfig, data: Dataset, run_dir: Path, accelerator: Accelera
         if training.init_from is not None:
             copy_weights(training.init_from, model)
         average.network.load_state_dict(model.network.state_dict())
-        state = INITIAL_STATE
+        state = {"step": 0}
+    # seen images: the size of a batch may change when resuming
+    state = INITIAL_STATE | {"images": state["step"] * training.batch_size} | state
     if state["finished"] == training.budget:
         if main:
             print(
@@ -89,8 +91,7 @@ def train(config: RunConfig, data: Dataset, run_dir: Path, accelerator: Accelera
         check_disk(run_dir, model.network)
     if adversarial is not None and teacher is not None:
         data = teacher_samples(teacher, data, config.model.max_guidance, run_dir, accelerator)
-    step, last_loss = state["step"], state["loss"]
-    images = state.get("images", step * training.batch_size)  # seen; the size of a batch may change when resuming
+    step, images, last_loss = state["step"], state["images"], state["loss"]
     # loss and gradient norm of the steps since the last row of metrics
     pending = [torch.tensor(pair, device=device) for pair in state["pending"]]
     total_steps = training.total_steps(len(data.images))

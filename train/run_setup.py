@@ -50,6 +50,8 @@ def resumed_config(run_dir: Path, options: dict[str, Any]) -> RunConfig:
     for name in options.keys() - RESUMABLE:
         if options[name] != whole[name]:
             started = {"started_with": settings[name], "given": options[name]}
+            if name == "preset":
+                raise InputError("run.preset_is_fixed", path=run_dir, **started)
             if name == "conditional":
                 name, started = "unconditional", {"started_with": not settings[name], "given": not options[name]}
             raise InputError("run.setting_is_fixed", path=run_dir, setting=name, **started, resume="resume")

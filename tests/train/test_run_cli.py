@@ -186,6 +186,7 @@ def test_two_processes_train_as_one(image_folder, unbroken, tmp_path):
         (["tiny", "--resume"], "/runs/ to resume"),
         (["tiny", "--resume", "--output-dir", "nowhere"], "not a training run"),
         (["tiny", "--resume", "--output-dir", "{run}", "--seed", "3"], "cannot change"),
+        (["dit", "--resume", "--output-dir", "{run}"], "is a run of the preset tiny: continue it with that"),
         (["tiny", "--unknown"], "--unknown"),
     ],
 )

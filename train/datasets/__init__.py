@@ -42,6 +42,8 @@ def load_dataset(
     """
     kind, _, path = name.partition(":")
     if kind not in DATASETS or (kind == "folder") != bool(path):
+        if kind not in DATASETS and Path(name).expanduser().exists():
+            raise InputError("datasets.unknown_folder", given=name)
         known = ", ".join(key for key in DATASETS if key != "folder")
         raise InputError("datasets.unknown", given=name, known=known)
     if split not in SPLITS:

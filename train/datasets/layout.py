@@ -40,6 +40,9 @@ def layout(listing: Listing, split: str, path: Path) -> Layout:
     files = within(listing.files, depth, skipped)
     above = files[0].parts[:depth] if files else ()
     if (folder := folder_of_split(files, split, depth, path)) is not None:
+        for file in files:
+            if file.parts[depth] != folder:
+                skipped.add(file.path, f"not in {folder}/")
         files = [file for file in files if file.parts[depth] == folder]
         above, depth = (*above, folder), depth + 1
     folders = folders_at(files, depth)

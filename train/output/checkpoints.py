@@ -79,15 +79,17 @@ def load_checkpoint(
             with safe_open(path, framework="pt") as file:
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
                 state = dict(json.loads(file.metadata()["state"]))
+                if not isinstance(state["step"], int):
+                    raise ValueError("its step is no number")
         except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:
             print(f"{path} cannot be read ({error}); trying the one before it.", file=sys.stderr)
             continue
         try:
             for prefix, module in modules.items():
                 module.load_state_dict(_with_prefix(f"{prefix}.", tensors))
-        except RuntimeError:
+            optimizer.load_state_dict(_optimizer_state(optimizer, _with_prefix("optimizer.", tensors)))
+        except (RuntimeError, ValueError, KeyError):
             raise InputError("training.checkpoint_does_not_fit", path=path) from None
-        optimizer.load_state_dict(_optimizer_state(optimizer, _with_prefix("optimizer.", tensors)))
         return state
     return None
 

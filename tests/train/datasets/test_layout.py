@@ -88,6 +88,18 @@ def test_what_belongs_to_no_class_is_counted(tmp_path, caplog):
         assert reason in caplog.text
 
 
+def test_what_is_of_another_split_is_counted(tmp_path, caplog):
+    name = folder(tmp_path, "train/cat/1.png", "train/dog/1.png", "val/cat/2.png", "val/dog/3.png")
+    assert counts(name) == {"cat": 1, "dog": 1}
+    assert "2 of 4 files skipped: 2 not in train/ (val/cat/2.png, val/dog/3.png)" in caplog.text
+
+
+def test_the_place_of_images_without_its_prefix(tmp_path):
+    path = folder(tmp_path, "cat/1.png").removeprefix("folder:")
+    with pytest.raises(InputError, match=f"for the images in that place, give folder:{path}"):
+        load_dataset(path)
+
+
 def test_only_a_folder_for_testing(tmp_path):
     with pytest.raises(InputError, match="there are folders for testing only"):
         load_dataset(folder(tmp_path, "test/a/1.png", "val/a/1.png"))

@@ -61,7 +61,22 @@ def test_a_checkpoint_of_another_network_is_refused(tmp_path):
         load_checkpoint(tmp_path, modules(other), Muon(other.named_parameters()))
 
 
-@pytest.mark.parametrize("metadata", [None, {}, {"state": "["}, {"state": "3"}, {"state": "null"}])
+@pytest.mark.parametrize("name", ["optimizer.9.weight|exp_avg", "optimizer.0.weight"])
+def test_a_checkpoint_of_another_optimiser_is_refused(name, tmp_path):
+    network = new_network()
+    save_checkpoint(tmp_path, modules(network), Muon(network.named_parameters()), {"step": 1})
+    (path,) = checkpoints(tmp_path)
+    with safe_open(path, framework="pt") as file:
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    save_file(tensors | {name: torch.zeros(1)}, path, metadata={"state": json.dumps({"step": 1})})
+    with pytest.raises(InputError, match="does not fit the network"):
+        load_checkpoint(tmp_path, modules(network), Muon(network.named_parameters()))
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [None, {}, {"state": "["}, {"state": "3"}, {"state": "null"}, {"state": "{}"}, {"state": '{"step": "2"}'}],
+)
 def test_before_a_checkpoint_without_its_state_there_is_another(tmp_path, metadata, capsys):
     network = new_network()
     optimizer = Muon(network.named_parameters())
