@@ -17,6 +17,7 @@ from gradio.server_messages import ProcessCompletedMessage
 from gradio.utils import run_coro_in_background
 
 from diffusion.errors import InputError
+from ui import i18n
 from ui.hosting.visitors import address_of
 
 logger = logging.getLogger(__name__)
@@ -65,9 +66,14 @@ class EventQueue(queueing.Queue):
         """Take an event, unless many from the same address are under way, or its session's name is none."""
         if body.session_hash is not None and not SESSION.fullmatch(body.session_hash):
             return False, str(InputError("host.session")), "error"
-        sender = address_of(request)
-        if sum(address_of(event.request) == sender for event in self.event_ids_to_events.values()) >= OF_ONE:
-            return False, str(InputError("host.events", most=OF_ONE)), "queue_full"
+        sender, refusal = address_of(request), None
+        if self.max_size is not None and len(self) >= self.max_size:
+            refusal = InputError("host.busy")
+        elif sum(address_of(event.request) == sender for event in self.event_ids_to_events.values()) >= OF_ONE:
+            refusal = InputError("host.events", most=OF_ONE)
+        if refusal is not None:
+            language = language_of(body.data)  # where Gradio's page is told that a queue is full, it has its own words
+            return False, i18n.error_text(refusal, language), "error" if language else "queue_full"
         return await super().push(body, request, username)
 
     async def end_unheard(self) -> None:
@@ -100,6 +106,12 @@ class EventQueue(queueing.Queue):
         ids = tuple(event._id for event in events)
         for task in [task for task in self._asyncio_tasks if task.get_name().endswith(ids)]:
             task.cancel()
+
+
+def language_of(values: Any) -> Any:
+    """The language of the page, of the values by name that its events send (``ui.calls``); None for other senders."""
+    by_name = values[0] if isinstance(values, list) and values else None
+    return by_name.get("language") if isinstance(by_name, dict) else None
 
 
 def use_event_queue() -> None:

@@ -119,10 +119,24 @@ def test_one_address_has_some_events_under_way_and_others_have_theirs(app):
     refused = call(app, "d", 60)
     assert refused.status_code == 503
     assert "At most 3 requests of one address" in refused.json()["detail"]
+    page = httpx.post(f"{app[0].local_url}gradio_api/call/count", json={"data": [{"language": "zh"}, 1]}, timeout=30)
+    assert (page.status_code, page.json()["detail"]) == (400, "同一地址最多同时进行 3 个请求：请过一分钟再试。")
     with httpx.Client(transport=httpx.HTTPTransport(local_address="127.0.0.2")) as other:
         answer = other.post(f"{app[0].local_url}gradio_api/call/count", json={"data": ["e", 0.1]}, timeout=30)
     assert answer.status_code == 200
     until(lambda: not app[0]._queue.event_ids_to_events)
+
+
+def test_a_full_queue_says_so(app, monkeypatch):
+    monkeypatch.setattr(app[0]._queue, "max_size", 0)
+    for values, status, words in (
+        (["a", 0.1], 503, "Too many people are sampling"),
+        ([{"language": "en"}, 1], 400, "Too many people are sampling"),
+        ([{"language": "zh"}, 1], 400, "现在使用的人太多"),
+    ):
+        refused = httpx.post(f"{app[0].local_url}gradio_api/call/count", json={"data": values}, timeout=30)
+        assert refused.status_code == status
+        assert words in refused.json()["detail"]
 
 
 @pytest.mark.parametrize("name", ["", "a" * 101, "a b", "<gradio-sep>", "\n"])
