@@ -190,12 +190,14 @@ def hardware(device: torch.device, processes: int) -> str:
     return words if device.type == "cpu" else f"{device.type.upper()}, {words}"
 
 
-def public(value: str) -> str:
-    """A value of an option as it may be published: of a path the last part, as the rest is private."""
+def public(name: str, value: str) -> str:
+    """An option's value as it may be published: of a path the last part, as the rest is private."""
+    if name == "dataset":
+        return data_name(value)
     path = Path(value)
     if path.is_absolute():
         return f"{path.parent.name}/{path.name}" if path.name == MODEL else path.name
-    return data_name(value)
+    return value
 
 
 def command(training: TrainConfig) -> str:
@@ -205,7 +207,7 @@ def command(training: TrainConfig) -> str:
     for name in OPTIONS:
         value = getattr(training, name)
         if value is not None and value != getattr(preset, name):
-            words += [f"--{name.replace('_', '-')}", public(str(value))]
+            words += [f"--{name.replace('_', '-')}", public(name, str(value))]
     if preset.conditional and not training.conditional:
         words.append("--unconditional")
     return shlex.join(words)

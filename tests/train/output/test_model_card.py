@@ -7,7 +7,7 @@ from diffusion.errors import InputError
 from tests.tiny import tiny_model
 from tests.train.tiny_run import TINY
 from train.config import RunConfig, TrainConfig
-from train.output.model_card import model_card, parse_card, with_metrics
+from train.output.model_card import command, model_card, parse_card, with_metrics
 from train.presets import PRESETS
 
 CARD = """---
@@ -50,6 +50,18 @@ def test_names_of_classes_mean_nothing_in_markdown(monkeypatch):
     assert " --unconditional\n" in card
     assert "/home/me" not in card
     assert ModelCard(card).data.tags
+
+
+def test_the_command_names_models_on_the_hub_whole_and_of_paths_only_the_end(monkeypatch):
+    monkeypatch.setitem(PRESETS, "tiny", TINY)
+    models = {"init_from": "hub:alice/digits@v1", "teacher": "hub:bob/teacher", "away_from": "/home/me/runs/weak/model"}
+    training = TrainConfig(preset="tiny", dataset="folder:/home/me/pets", steps=1, times="0.4:0.25,1:0.75", **models)
+    words = command(training).split()
+    assert words[words.index("--init-from") + 1] == "hub:alice/digits@v1"
+    assert words[words.index("--teacher") + 1] == "hub:bob/teacher"
+    assert words[words.index("--away-from") + 1] == "weak/model"
+    assert words[words.index("--dataset") + 1] == "folder:pets"
+    assert words[words.index("--times") + 1] == "0.4:0.25,1:0.75"
 
 
 def test_metrics_are_in_the_front_matter_and_in_a_table():
