@@ -8,6 +8,7 @@ A new data set is one function and one row of ``DATASETS``. ``folder:PATH`` is a
 people have them: ``train.datasets.layout`` says which folders are classes.
 """
 
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -42,7 +43,7 @@ def load_dataset(
     """
     kind, _, path = name.partition(":")
     if kind not in DATASETS or (kind == "folder") != bool(path):
-        if kind not in DATASETS and Path(name).expanduser().exists():
+        if name and kind not in DATASETS and os.path.exists(user_path(name, "dataset")):
             raise InputError("datasets.unknown_folder", given=name)
         known = ", ".join(key for key in DATASETS if key != "folder")
         raise InputError("datasets.unknown", given=name, known=known)
