@@ -1,4 +1,5 @@
 import ast
+import json
 import pickle
 from pathlib import Path
 from string import Formatter
@@ -60,6 +61,11 @@ def test_every_message_is_in_use():
         nodes = ast.walk(ast.parse(path.read_text("utf-8")))
         used |= {node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)}
     assert sorted(ENGLISH.keys() - used) == []
+
+
+def test_no_topic_is_empty():
+    topics = json.loads((ROOT / "diffusion" / "errors" / "messages.json").read_text("utf-8"))
+    assert [name for name, messages in topics.items() if not messages] == []
 
 
 def test_the_families_have_a_message_each():
