@@ -18,7 +18,7 @@ from diffusion.process import Level, Number, like
 from diffusion.variance import VARIANCES, Variance
 
 EXACT = 1024  # so many of the nearest images have their distances in float64: at low noise they decide
-
+NEGLIGIBLE = 1e-9  # weight, of all images together that are left out of the mean; it takes as long as reading the rest
 BLOCK = 1024  # images that are summed in their own precision; the sums of blocks are added in float64
 
 
@@ -46,7 +46,11 @@ class IdealDenoiser:
 
     def prediction(self, x: Tensor, level: Level, weights: Tensor) -> Prediction:
         """The prediction for x (N, C, H, W) that ``weights`` (N, M) stand for."""
-        parts = zip(weights.to(self.flat.dtype).split(BLOCK, dim=1), self.flat.split(BLOCK), strict=True)
+        counts = (weights > NEGLIGIBLE / len(self.flat)).any(0)
+        flat = self.flat
+        if 2 * counts.sum() < len(flat):  # a copy of few is soon made
+            weights, flat = weights[:, counts], flat[counts]
+        parts = zip(weights.to(flat.dtype).split(BLOCK, dim=1), flat.split(BLOCK), strict=True)
         mean = sum((part @ images).double() for part, images in parts) + self.mean
         x0 = mean.view_as(x).to(x.dtype)
         eps = (x - like(level.alpha, x) * x0) / like(level.sigma, x)

@@ -79,7 +79,7 @@ def choose(
 def updating(expression: str, outputs: Mapping[str, gr.components.Component]) -> dict[str, Any]:
     """An event's ``js``, and more of it: an expression of "...list" that gives updates by the names of outputs."""
     js = in_browser(f"lab.inOrder({json.dumps(list(outputs))}, {expression})", "...list")
-    return {"js": js, "outputs": list(outputs.values()), "trigger_mode": "multiple"}
+    return {"js": js, "outputs": list(outputs.values()), "trigger_mode": "multiple", "show_progress": "hidden"}
 
 
 def outputs_by_name(

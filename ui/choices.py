@@ -156,12 +156,12 @@ class Choices:
 
     def fetch(self, values: Values) -> Iterator[Values]:
         """Fetch a model from the Hub by its name or its address, and say what has become of it; see ``fetched``."""
-        language, typed = values.get("language"), str(values.get("hub")).strip()[:MAX_TYPED]
-        if not typed:
+        language = values.get("language")
+        if not str(values.get("hub")).strip():
             yield {"hub_note": text("models.hub_empty", language)}
             return
         try:
-            ref = hub_reference(typed) or HUB + typed
+            ref = typed_reference(values)
             yield {"hub_note": text("models.fetching", language, ref=escape(ref))}
             self.engine.load(ref)
         except InputError as error:
@@ -171,9 +171,8 @@ class Choices:
 
     def fetched(self, values: Values) -> Values:
         """The page with a model that was fetched from the Hub, if it was."""
-        typed = str(values.get("hub")).strip()[:MAX_TYPED]
         try:
-            ref = hub_reference(typed) or HUB + typed
+            ref = typed_reference(values)
         except InputError:
             return {}
         return self.selected(ref, values) if ref in [entry.ref for entry in self.engine.models()] else {}
@@ -237,6 +236,12 @@ class Choices:
         """What a model is, as HTML."""
         title = info.config.title or info.config.name
         return escape(model_words(ref or self.engine.default, title, info.config.description, language)[1])
+
+
+def typed_reference(values: Values) -> str:
+    """The model of the Hub whose name or address somebody has typed. Raises InputError."""
+    typed = str(values.get("hub")).strip()[:MAX_TYPED]
+    return hub_reference(typed) or hub_reference(HUB + typed) or HUB + typed
 
 
 def _choice(entry: ModelEntry, language: Any) -> tuple[str, str]:

@@ -21,6 +21,8 @@ from torch import Tensor
 
 from diffusion.config import ModelConfig
 from diffusion.errors import InputError, Message
+from diffusion.io.guesses import hub_reference
+from diffusion.io.hub import resolve
 from diffusion.io.images import png_bytes, sheet, to_uint8
 from diffusion.model import Model
 from diffusion.runtime.callers import current_caller
@@ -100,11 +102,13 @@ class Engine:
         Raises InputError where a local default cannot be read, or the environment asks for what is impossible.
         """
         requested_precision()
+        default_model = hub_reference(default_model) or default_model
         self.limits = Limits.of_host(default_device())
         self.registry = Registry(default_model, runs_dir, self.limits)
         self.places, self.pace = Places(self.limits.runs), Pace()
         self.default = FALLBACK if default_model.startswith(HUB) else self.registry.own
         if not default_model.startswith(HUB):
+            resolve(default_model)  # its errors are for the operator, those of the registry for visitors
             self.registry.config(self.default)
         self._status: Message | None = None
         self._lock = threading.Lock()

@@ -37,12 +37,13 @@ def public_name(own: str) -> str:
 
 
 @contextmanager
-def speaking_of(ref: str, directory: Path) -> Iterator[None]:
-    """Errors within speak of a reference, not of the host's directory that it stands for."""
+def speaking_of(ref: str, *directories: str | Path) -> Iterator[None]:
+    """Errors within speak of a reference, not of the host's directories that it stands for."""
     try:
         yield
     except InputError as error:
-        rename(error.message, str(directory), ref)
+        for directory in directories:
+            rename(error.message, str(directory), ref)
         error.args = (error.text(),)
         raise
 

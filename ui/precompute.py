@@ -25,12 +25,14 @@ from diffusion.settings import SamplingSettings
 from train.datasets import DIGITS
 from ui import player
 from ui.controls import START_VALUES
-from ui.engine import Engine
+from ui.engine import Engine, out_of_memory_explained
 from ui.example_digits import low_res_digits
 from ui.hosting.limits import request_cost
 from ui.i18n import error_text, text
 from ui.model_names import HUB
 from ui.request import Request
+
+log = logging.getLogger(__name__)
 
 MAX_THUMBNAILS = 40  # of more labels, tiles show the names alone
 POLL = 0.2  # seconds between looks whether the host's model has come
@@ -59,13 +61,16 @@ class Precomputed:
         try:
             updates = list(self.engine.run(request))
             self._example = player.message("example", request, player.merged(updates), example=True)
-            self.thumbnails()
-            list(self.engine.run(Request(num_images=1, steps=PACE_STEPS)))  # how time grows with the number of images
         except InputError as error:
-            logging.getLogger(__name__).warning("No example can be sampled: %s", error)
+            log.warning("No example can be sampled: %s", error)
             self._example = player.failure("example", str(error))
         finally:
             self._ready.set()
+        try:
+            self.thumbnails()
+            list(self.engine.run(Request(num_images=1, steps=PACE_STEPS)))  # how time grows with the number of images
+        except InputError as error:  # each is tried again when somebody wants it
+            log.warning("No thumbnails can be sampled yet: %s", error)
 
     async def example(self, patience: float) -> str | None:
         """The player's message for the example; None if it is not there after so many seconds. Those who wait for it
@@ -111,7 +116,7 @@ class Precomputed:
         if cost.operations > MAX_WORK:
             return None
         caller.work = cost.operations
-        with calling(caller), self.engine.places.taken(caller, cost.memory):
+        with calling(caller), self.engine.places.taken(caller, cost.memory), out_of_memory_explained():
             return model.generate(range(count), settings=settings, **arguments)
 
     async def news(self, language: str) -> AsyncIterator[tuple[str, str | None]]:

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import suppress
 from pathlib import Path
 from threading import BoundedSemaphore, Lock
 from typing import Any
@@ -53,6 +54,7 @@ class Registry:
         self._held = HeldModels(self.limits.weights, kept=self.own)
         self._costs: WeakKeyDictionary[Any, NetworkCost] = WeakKeyDictionary()
         self._loading: dict[tuple[Key, Stamp], Future[Any]] = {}
+        self._loaded_from: WeakKeyDictionary[Any, Path] = WeakKeyDictionary()
         self._pulled: dict[str, tuple[ModelEntry, ModelConfig]] = {}
         self._downloads, self._refreshing = BoundedSemaphore(DOWNLOADS), Lock()
 
@@ -121,20 +123,24 @@ class Registry:
         Busy."""
         key: Key = ("images", name)
         if (made := self._held.get(key, ())) is None:
-            with self._held.room_for(size):
+            with self._held.room_for(key, size):
                 made = make()
                 self._held.put(key, (), made, size)
         return made
 
     def refresh(self) -> None:
-        """Ask the Hub anew for what is held from there, but for what is named by its commit. The old ones draw until
-        the new ones are here, and go on where the Hub fails. Does nothing where somebody else is doing it."""
+        """Load what is held from the Hub anew where it has another commit by now. The old ones draw until the new ones
+        are here, and go on where the Hub fails. Does nothing where somebody else is doing it."""
         if not self._refreshing.acquire(blocking=False):
             return
         try:
             for key in self._held.held_keys():
                 if key[1].startswith(HUB) and not COMMIT.fullmatch(key[1].partition("@")[2]):
-                    self._fill(Future(), key, ())
+                    with suppress(InputError):
+                        loaded = self._held.get(key, ())
+                        directory = self._directory(key[1])
+                        if loaded is not None and directory != self._loaded_from[loaded]:
+                            self._fill(Future(), key, (), directory)
         finally:
             self._refreshing.release()
 
@@ -163,11 +169,11 @@ class Registry:
             self._fill(future, key, stamp)
         return future.result()
 
-    def _fill(self, future: "Future[Any]", key: Key, stamp: Stamp) -> None:
+    def _fill(self, future: "Future[Any]", key: Key, stamp: Stamp, directory: Path | None = None) -> None:
         ref = key[1]
         use_one_core()
         try:
-            loaded = self._load(key, stamp)
+            loaded = self._load(key, stamp, directory or self._directory(ref))
         except BaseException as error:  # handed to all who wait; what is held stays
             with self._lock:
                 self._loading.pop((key, stamp), None)
@@ -182,10 +188,9 @@ class Registry:
             self._loading.pop((key, stamp), None)
         future.set_result(loaded)
 
-    def _load(self, key: Key, stamp: Stamp) -> Any:
-        """Load a model, once it is known that this host can hold and call it."""
+    def _load(self, key: Key, stamp: Stamp, directory: Path) -> Any:
+        """Load a model from there, once it is known that this host can hold and call it."""
         kind, ref = key
-        directory = self._directory(ref)
         with speaking_of(ref, directory):
             config, trusted = read_config(directory), is_bundled(ref)
             cost = None if trusted else network_cost(config)
@@ -193,7 +198,7 @@ class Registry:
             if cost is not None:
                 self.limits.check_model(config, cost, weight)
             size = (directory / WEIGHTS).stat().st_size if cost is None else cost.weight_bytes / 4 * weight
-            with self._held.room_for(size):
+            with self._held.room_for(key, size):
                 is_model = kind == "model"
                 loaded = load_model(directory, batching=self._batching) if is_model else load_classifier(directory)
                 if cost is None:
@@ -203,15 +208,18 @@ class Registry:
                     self._batching.bound(loaded, Bound(self.limits.images_of_a_batch(cost), large))
                 self._costs[loaded] = cost
                 self._held.put(key, stamp, loaded, size)
+                self._loaded_from[loaded] = directory
         return loaded
 
     def _directory(self, ref: str) -> Path:
         """Where the files of a checked reference are; a visitor's is fetched from the Hub as anybody may."""
         if ref == self.own:
-            return resolve(self._own_path)
+            paths = os.path.expanduser(self._own_path), self._own_path
+            with speaking_of("the cache", cache_dir()), speaking_of(ref, *paths):
+                return resolve(self._own_path)
         if not ref.startswith(HUB):
             return resolve(ref)
-        with speaking_of("the cache", Path(cache_dir(VISITORS))):
+        with speaking_of("the cache", cache_dir(VISITORS)):
             return resolve(ref, access=VISITORS)
 
     def _config(self, ref: str) -> ModelConfig:

@@ -27,10 +27,14 @@ class Request(SamplingSettings):
     @field_validator("label", mode="before")
     @classmethod
     def _number_is_a_name(cls, value: Any) -> Any:
-        """7 means "7", as a program may send it."""
-        if isinstance(value, float) and value.is_integer():  # neither infinite nor NaN
-            value = int(value)
-        return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+        return as_name(value)
+
+
+def as_name(value: Any) -> Any:
+    """7 and 7.0 mean "7", as a program may send it; all else is left as it is."""
+    if isinstance(value, float) and value.is_integer():  # neither infinite nor NaN
+        value = int(value)
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
 REQUEST_SETTINGS = settings_of(Request)

@@ -9,6 +9,7 @@ import logging
 import os
 import re
 import shutil
+import time
 from contextlib import suppress
 from functools import cache, partial
 from pathlib import Path
@@ -30,6 +31,7 @@ SLOWEST = 250_000  # bytes/s: a slower transfer is given up
 ROOM = 1_000_000_000  # bytes that a download leaves free: visitors who choose models must not fill the disk
 REVISION = re.compile(r"(?!.*(\.\.|//|/$))[A-Za-z0-9_][A-Za-z0-9._/-]{0,199}")  # branch, tag, commit, refs/pr/1
 COMMIT = re.compile(r"[0-9a-f]{40}")
+STALLED = 60.0  # seconds without a byte after which a download is taken to have ended
 MAX_VISITORS_BYTES = 2_000_000_000  # of what visitors of a host have fetched: what was fetched first makes room
 
 
@@ -207,17 +209,27 @@ def _check_size(repo_id: str, filename: str, size: int) -> None:
 
 def _make_room(cache: Path, size: int, keep: str) -> None:
     """Delete models that visitors have fetched, the earliest first, until there is room for one of so many bytes."""
-    folders = [folder for folder in cache.glob("models--*") if folder.name != f"models--{keep.replace('/', '--')}"]
-    sizes = {
-        folder: sum(file.lstat().st_size for file in folder.rglob("blobs/*") if file.is_file())
-        for folder in sorted(folders, key=lambda folder: folder.stat().st_mtime)
-    }
-    excess = sum(sizes.values()) + size - MAX_VISITORS_BYTES
-    for folder, freed in sizes.items():
+    found: list[tuple[float, int, Path]] = []
+    for folder in cache.glob("models--*"):
+        if folder.name == f"models--{keep.replace('/', '--')}":
+            continue
+        with suppress(OSError):  # somebody else is making room
+            files = [file.lstat() for file in folder.rglob("blobs/*")]
+            found.append((folder.stat().st_mtime, sum(file.st_size for file in files), folder))
+    excess = sum(freed for _, freed, _ in found) + size - MAX_VISITORS_BYTES
+    for _, freed, folder in sorted(found):
         if excess <= 0:
             break
-        shutil.rmtree(folder, ignore_errors=True)
-        excess -= freed
+        if not _is_being_fetched(folder):
+            shutil.rmtree(folder, ignore_errors=True)
+            excess -= freed
+
+
+def _is_being_fetched(folder: Path) -> bool:
+    """Whether a file has come into it a moment ago that is not complete."""
+    with suppress(OSError):
+        return any(time.time() - file.stat().st_mtime < STALLED for file in folder.glob("blobs/*.incomplete"))
+    return False
 
 
 def _check_room(name: str, size: int, cache_dir: str) -> None:

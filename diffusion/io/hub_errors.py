@@ -17,6 +17,7 @@ from huggingface_hub import constants
 
 from diffusion.errors import InputError, Message
 
+LOGIN_OF_ADDRESS = re.compile(r"(?<=//)[^/\s]*@")
 ADDRESS = re.compile(r"https?://([\w.-]+|\[[0-9a-fA-F:]+\])(:\d{1,5})?(/[\w./-]*)?", re.ASCII)
 
 # Rows: what identifies an error (the name of one of its base classes, or an HTTP status), whether it is temporary, and
@@ -65,8 +66,14 @@ def endpoint() -> str:
     """The Hub's address: HF_ENDPOINT as it is now, or the client's own. Raises ``InputError``."""
     url = os.environ.get("HF_ENDPOINT", "").rstrip("/") or constants.ENDPOINT
     if not ADDRESS.fullmatch(url):
-        raise InputError("hub.endpoint", given=url)
+        raise InputError("hub.endpoint", given=without_login(url))
     return url
+
+
+def without_login(text: str) -> str:
+    """A text in which the names and passwords that addresses may have before the host are hidden: anyone may read
+    it."""
+    return LOGIN_OF_ADDRESS.sub("***@", text)
 
 
 _running: dict[tuple, Future] = {}
@@ -132,7 +139,7 @@ def explained(code: str, name: str, rows: tuple[Row, ...]) -> Iterator[None]:
             "seconds": f"{time.monotonic() - started:.0f}",
             "login": LOGIN,
             "variable": proxy,
-            "proxy": os.environ.get(proxy or "", ""),
-            "error": " ".join(str(error).split()).rstrip("."),
+            "proxy": without_login(os.environ.get(proxy or "", "")),
+            "error": without_login(" ".join(str(error).split()).rstrip(".")),
         }
         raise ModelUnavailable(code, temporary, name=name, reason=Message(f"hub.{reason}", **details)) from error

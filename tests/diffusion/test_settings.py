@@ -40,6 +40,11 @@ def test_a_bad_value_is_one_short_sentence_that_names_the_setting(name, value):
     assert len(sentence) < 200
 
 
+def test_no_name_is_a_settings_own():
+    with pytest.raises(InputError, match="There is no setting 'self'"):
+        SamplingSettings(self=1)
+
+
 def test_an_unknown_setting_is_refused_with_the_known_ones():
     with pytest.raises(InputError, match=r"^There is no setting 'scale'; the settings are sampler, steps, "):
         SamplingSettings(scale=2)

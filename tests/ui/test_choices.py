@@ -181,8 +181,13 @@ def test_a_model_from_the_hub_is_announced_and_then_chosen_or_refused(choices, m
     monkeypatch.setattr(choices.engine, "load", loaded.append)
     monkeypatch.setattr(choices.engine, "models", lambda: [entry])
     monkeypatch.setattr(choices.engine.registry, "config", lambda _: tiny_model().config)
-    for typed in (" hub:alice/digits ", "alice/digits", "https://huggingface.co/alice/digits/tree/main"):
+    for typed in (
+        " hub:alice/digits ",
+        "alice/digits",
+        "alice/digits/",
+        "https://huggingface.co/alice/digits/tree/main",
+    ):
         *_, said = choices.fetch({"hub": typed})
         assert said == {"hub_note": text("models.fetched", ref="hub:alice/digits")}
         assert choices.fetched({"hub": typed})["model"]["value"] == "hub:alice/digits"
-    assert loaded == ["hub:alice/digits"] * 3
+    assert loaded == ["hub:alice/digits"] * 4

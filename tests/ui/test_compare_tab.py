@@ -59,6 +59,7 @@ def test_what_cells_approach_is_computed_once_for_all_visitors(tab):
     [
         ("{", "The page's controls send their values by name."),
         ("[1]", "The page's controls send their values by name."),
+        ("[" * 40_000, "The page's controls send their values by name."),
         (json.dumps(GRID | {"rows": "steps"}), "Rows and columns are both Steps: choose two different settings."),
     ],
 )

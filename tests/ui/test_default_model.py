@@ -12,6 +12,7 @@ from diffusion.io.images import to_uint8
 from tests.tiny import tiny_model
 from ui import registry as registry_module
 from ui.engine import Engine
+from ui.hosting.places import Busy
 from ui.i18n import text
 from ui.precompute import Precomputed
 from ui.request import Request
@@ -82,3 +83,19 @@ def test_a_hub_that_fails_leaves_the_bundled_model_and_says_why(models, tmp_path
     assert engine.default == "unet"
     assert [entry.source for entry in engine.models()] == ["bundled", "bundled"]
     assert list(engine.run(Request(num_images=1)))[-1].result.record["model"] == "unet"
+
+
+def test_a_default_may_be_given_by_its_address(models, tmp_path):
+    engine = Engine("https://huggingface.co/alice/digits/tree/main", tmp_path / "runs")
+    assert (engine.default, engine.registry.own) == ("unet", "hub:alice/digits")
+
+
+def test_an_example_stays_where_thumbnails_cannot_be_had(engine, monkeypatch):
+    precomputed = Precomputed(engine)
+
+    def busy():
+        raise Busy("host.busy")
+
+    monkeypatch.setattr(precomputed, "thumbnails", busy)
+    precomputed.start("7")
+    assert '"png"' in asyncio.run(precomputed.example(60))

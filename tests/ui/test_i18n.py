@@ -14,7 +14,7 @@ from diffusion.io.hub import bundled
 from diffusion.samplers import SAMPLERS
 from train.presets import PRESETS
 from ui import i18n
-from ui.i18n import TEXTS, error_text, model_words, read_texts, sampler_description, setting_help, setting_label, text
+from ui.i18n import TEXTS, error_text, model_words, read_texts, sampler_description, setting_label, text
 from ui.lab.budget import BUDGETS
 from ui.request import REQUEST_SETTINGS
 
@@ -93,7 +93,6 @@ def test_every_sampler_and_setting_has_words_and_nothing_else():
     for name in REQUEST_SETTINGS:
         assert setting_label(name) != name
     assert setting_label("low_res", "zh") == "low_res"
-    assert setting_help("seed") == ""
     assert sampler_description("none") == sampler_description(["ddim"]) == ""
 
 

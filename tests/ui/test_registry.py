@@ -132,6 +132,20 @@ def test_models_in_use_count_and_another_is_refused_while_they_are(small_host):
     assert engine.load(refs[3]).config.name == "tiny"
 
 
+def test_the_operators_model_is_replaced_also_where_there_is_room_for_one(models, tmp_path, monkeypatch):
+    size = network_cost(tiny_model().config).weight_bytes
+    monkeypatch.setenv(MEMORY, str(2 * 1.5 * size / 1e9))
+    tiny_model(1).save(tmp_path / "own")
+    tiny_model().save(tmp_path / "runs" / "other" / "model")
+    engine = Engine(str(tmp_path / "own"), tmp_path / "runs")
+    engine.load()
+    with pytest.raises(InputError) as refused:
+        engine.load(str(tmp_path / "runs" / "other" / "model"))
+    assert refused.value.code == "host.weights"  # no advice to wait for what never comes
+    tiny_model(2).save(tmp_path / "own")
+    assert torch.equal(engine.load().generate([1]), tiny_model(2).generate([1]))
+
+
 def test_a_model_that_is_too_large_is_refused_before_its_weights_are_read(small_host, tmp_path, monkeypatch):
     engine, _ = small_host
     large = {"kind": "dit", "patch": 1, "width": 1024, "depth": 32, "heads": 4, "mlp_ratio": 8}
@@ -158,6 +172,15 @@ def test_visitors_know_the_operators_model_by_its_name_only(models, tmp_path):
     assert str(broken.value).startswith("own/model.safetensors cannot be read")
     (tmp_path / "secret place" / "own" / "config.json").write_text("{")
     assert "secret place" not in str(engine.models()[-1].problem)
+    for gone in ("own/config.json", "own/model.safetensors"):
+        (tmp_path / "secret place" / gone).unlink()
+        assert "own" in str(engine.models()[-1].problem)
+        assert "secret place" not in str(engine.models()[-1].problem)
+    (tmp_path / "secret place" / "own").rmdir()
+    for refuse in (engine.load, engine.describe):
+        with pytest.raises(InputError) as gone:
+            refuse()
+        assert "secret place" not in str(gone.value)
 
 
 def test_a_run_is_loaded_anew_when_its_files_have_changed(engine, tmp_path):
@@ -201,3 +224,6 @@ def test_reload_asks_the_hub_anew_but_for_commits(models, tmp_path, monkeypatch)
     now.seed, held = None, engine.load(branch)
     engine.registry.refresh()
     assert engine.load(branch) is held
+    now.seed = 2
+    engine.registry.refresh()
+    assert engine.load(branch) is held  # nothing has changed, and all that is known of it stays

@@ -25,7 +25,7 @@ class Results:
     """The PNGs of the last results, which callers fetch: the earliest make room."""
 
     def __init__(self) -> None:
-        self._files: dict[str, bytes] = {}  # in the order of their last use
+        self._files: dict[str, bytes] = {}  # the earliest first
         self._lock = Lock()
 
     def add(self, name: str, png: bytes) -> Download:

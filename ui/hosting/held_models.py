@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from threading import RLock
 from typing import Any, Literal
 
+from diffusion.errors import InputError
+from ui.hosting.limits import MEMORY, gigabytes
 from ui.hosting.places import Busy
 
 Stamp = tuple[int, ...]
@@ -21,13 +23,13 @@ class HeldModels:
     def __init__(self, most: float, kept: str):
         self.most, self.kept = most, kept
         self._lock = RLock()  # a model may be freed, and take it again, while something is dropped here
-        self._held: OrderedDict[Key, tuple[Stamp, Any]] = OrderedDict()
+        self._held: OrderedDict[Key, tuple[Stamp, Any, float]] = OrderedDict()  # and its bytes
         self._bytes = 0.0  # of all that are in memory, here or in a run, and of those being loaded
 
     def get(self, key: Key, stamp: Stamp) -> Any:
         """What is held, or None."""
         with self._lock:
-            held_stamp, loaded = self._held.get(key, (None, None))
+            held_stamp, loaded, _ = self._held.get(key, (None, None, 0.0))
             if loaded is None or held_stamp != stamp:
                 return None
             self._held.move_to_end(key)
@@ -39,14 +41,20 @@ class HeldModels:
             return list(self._held)
 
     @contextmanager
-    def room_for(self, size: float) -> Iterator[None]:
-        """Room for a model of so many bytes, from before it is loaded until it is ``put`` here. Raises Busy where runs
-        go on with too many others."""
+    def room_for(self, key: Key, size: float) -> Iterator[None]:
+        """Room for a model of so many bytes, from before it is loaded until it is ``put`` here; the one in whose place
+        it comes goes last. Raises Busy where runs go on with too many others, InputError where there is never room
+        beside what is kept."""
         with self._lock:
-            for key in [key for key in self._held if key[1] != self.kept]:
+            others = [other for other in self._held if other[1] != self.kept and other != key]
+            kept = sum(self._held[other][2] for other in self._held if other[1] == self.kept and other != key)
+            if size + kept > self.most and kept:
+                left = gigabytes(self.most - kept)
+                raise InputError("host.weights", model=key[1], given=gigabytes(size), most=left, variable=MEMORY)
+            for other in [*others, key]:
                 if self._bytes + size <= self.most:
                     break
-                del self._held[key]
+                self._held.pop(other, None)
             if self._bytes + size > self.most:
                 gc.collect()  # an exception's traceback may hold one
             if self._bytes + size > self.most and self._bytes:
@@ -62,7 +70,7 @@ class HeldModels:
         with self._lock:
             self._bytes += size
             weakref.finalize(loaded, self._freed, size)
-            self._held[key] = stamp, loaded
+            self._held[key] = stamp, loaded, size
             self._held.move_to_end(key)
 
     def _freed(self, size: float) -> None:

@@ -56,12 +56,6 @@ def setting_label(name: str, language: Any = ENGLISH) -> str:
     return text(key, language) if key in TEXTS[ENGLISH] else name
 
 
-def setting_help(name: str, language: Any = ENGLISH) -> str:
-    """One or two short sentences about a setting; "" where its label says enough."""
-    key = f"settings.{name}.help"
-    return text(key, language) if key in TEXTS[ENGLISH] else ""
-
-
 def sampler_description(name: Any, language: Any = ENGLISH) -> str:
     """What a sampler does, in a sentence or two; "" for what is no sampler."""
     key = f"samplers.{name}" if isinstance(name, str) else ""

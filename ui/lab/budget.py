@@ -6,10 +6,11 @@ from weakref import WeakKeyDictionary
 
 from diffusion.errors import InputError
 from diffusion.model import Model
-from diffusion.runtime.callers import Caller, calling, current_caller
+from diffusion.runtime.callers import calling, current_caller
 from diffusion.samplers import SAMPLERS
 from diffusion.settings_schema import Settings, field, settings_of
 from ui.engine import Engine
+from ui.hosting.one_by_one import OneByOne
 from ui.network_calls import network_calls
 from ui.request import Request
 
@@ -56,18 +57,23 @@ class Stopwatch:
         self.engine = engine
         self._lock = Lock()
         self._known: WeakKeyDictionary[Model, dict[int, float]] = WeakKeyDictionary()
+        self._measuring: WeakKeyDictionary[Model, OneByOne] = WeakKeyDictionary()
 
     def milliseconds(self, model: Model, ref: str, num_images: int) -> float:
-        """Of a call for each of so many images. Raises InputError."""
+        """Of a call for each of so many images. Raises InputError, and Stopped once the present caller is stopped."""
         with self._lock:
             known = self._known.setdefault(model, {})
-            if num_images not in known:
-                request = Request(model=ref, num_images=num_images, steps=TRIAL_STEPS)
-                known[num_images] = 1000 * min(self._seconds(request) for _ in range(TRIALS))
-            return known[num_images]
+            measuring = self._measuring.setdefault(model, OneByOne())
+        if num_images not in known:
+            with measuring.turn(current_caller()):  # once for all who want to know
+                if num_images not in known:
+                    request = Request(model=ref, num_images=num_images, steps=TRIAL_STEPS)
+                    known[num_images] = 1000 * min(self._seconds(request) for _ in range(TRIALS))
+        return known[num_images]
 
     def _seconds(self, request: Request) -> float:
-        caller = Caller(visitor=current_caller().visitor)
+        caller = current_caller()
         with calling(caller):
+            before = caller.images
             *_, last = self.engine.run(request, watched=False)
-        return last.seconds * request.num_images / max(caller.images, 1)  # without making a picture of them
+        return last.seconds * request.num_images / max(caller.images - before, 1)  # without making a picture of them

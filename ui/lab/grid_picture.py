@@ -28,9 +28,9 @@ def grid_picture(
     cells: Sequence[np.ndarray | None], rows: Sequence[str], columns: Sequence[str], corner: str
 ) -> Image.Image:
     """Cells row by row, each the images (N, H, W, C) uint8 of a run, or none; titles of rows and columns; and what the
-    two are, for the corner. Sheets of one size."""
+    two are, for the corner. Smaller sheets are enlarged by more, as far as they fit."""
     sheets = [None if images is None else sheet(images) for images in cells]
-    height, width = next(each.shape[:2] for each in sheets if each is not None)
+    height, width = (max(each.shape[side] for each in sheets if each is not None) for side in (0, 1))
     zoom = max(1, round(CELL / width))
     wide, high = width * zoom + GAP, height * zoom + GAP
     page = Image.new("RGB", (LEFT + len(columns) * wide, TOP + len(rows) * high), PAPER)
@@ -45,6 +45,7 @@ def grid_picture(
         pen.text((LEFT - 2 * GAP, TOP + i * high + (high - GAP) / 2), text, INK, font, anchor="rm")
     for index, pixels in enumerate(sheets):
         if pixels is not None:
-            large = to_pillow(pixels.repeat(zoom, axis=0).repeat(zoom, axis=1))
+            most = min(height * zoom // pixels.shape[0], width * zoom // pixels.shape[1])
+            large = to_pillow(pixels.repeat(most, axis=0).repeat(most, axis=1))
             page.paste(large, (LEFT + index % len(columns) * wide, TOP + index // len(columns) * high))
     return page

@@ -12,6 +12,7 @@ from diffusion.settings import MAX_SEED
 from diffusion.settings_schema import Settings, field, settings_of
 from train.datasets import DIGITS
 from ui.lab.real_digits import OF_EACH, SIZE, bundled, bundled_index
+from ui.request import as_name
 
 T_MIN = 1e-3  # where training ends, too
 
@@ -41,8 +42,7 @@ class NoiseRequest(Settings):
     @field_validator("digit", mode="before")
     @classmethod
     def _number_is_a_name(cls, value: Any) -> Any:
-        """7 means "7", as a program may send it."""
-        return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+        return as_name(value)
 
 
 NOISE_SETTINGS = settings_of(NoiseRequest)

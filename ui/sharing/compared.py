@@ -20,7 +20,7 @@ def shared_compare(lab: CompareLab) -> SharedTab:
             try:
                 check(values.get(name, ""))
             except InputError as error:
-                del values[name]
+                values.pop(name, None)
                 left_out.append(error)
 
         keep("model", lab.engine.describe)

@@ -154,7 +154,7 @@ def shared_generate(engine: Engine) -> SharedTab:
             try:
                 check(values.get(name, ""))
             except InputError as error:
-                values.pop(name)
+                values.pop(name, None)
                 left_out.append(error)
 
         keep("model", lambda ref: engine.describe(ref))

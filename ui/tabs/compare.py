@@ -16,7 +16,7 @@ from diffusion.samplers import SAMPLERS
 from diffusion.settings import SETTINGS
 from diffusion.settings_schema import Use
 from ui import i18n, player
-from ui.calls import Values, call, checked
+from ui.calls import Values, call, checked, in_browser
 from ui.endpoints import compare as endpoint
 from ui.hosting.zero_gpu import on_gpu
 from ui.job import Job
@@ -28,7 +28,7 @@ from ui.request import REQUEST_SETTINGS, Request
 from ui.tabs.run_buttons import Stops, stopping
 from ui.tabs.server_functions import server_function
 
-REMEMBERED = 200  # of a model
+REMEMBERED = 8_000_000  # bytes, about, of a model's
 FIELDS = ("label", "num_images", *(name for name in AXES if name in SETTINGS))
 
 
@@ -41,13 +41,9 @@ class CompareTab:
         self.approached: WeakKeyDictionary[Model, dict[str, Values]] = WeakKeyDictionary()  # cells, by their keys
         functions = [server_function("scene", self.scene), server_function("plan", self.plan), stopping(self.stops)]
         self.component = player.compare(functions)
-        call(
-            self.component.input,
-            self.begin,
-            {"request": self.component},
-            {"compare": self.component},
-            trigger_mode="multiple",
-        )
+        values = {"request": self.component}, {"compare": self.component}
+        runs = call(self.component.input, self.begin, *values, trigger_mode="multiple")
+        runs.failure(fn=None, js=in_browser("lab.compare.breakOff()"))
         endpoint.add(self.lab)
 
     def scene(self, values: Values) -> Values:
@@ -120,7 +116,7 @@ class CompareTab:
         """A run that the browser has named, until it is stopped."""
         try:
             sent = checked(json.loads(str(values.get("request"))))
-        except ValueError as error:  # of JSON, or InputError
+        except (ValueError, RecursionError) as error:  # of JSON, or InputError
             refusal = error if isinstance(error, InputError) else InputError("page.values_by_name")
             yield {"compare": player.failure("", i18n.error_text(refusal, values.get("language")))}
         else:
@@ -134,7 +130,7 @@ class CompareTab:
         try:
             plan = self.lab.plan(requested(values))
             jobs = self.lab.references(plan) if approached else plan.jobs()
-            skip = [str(key) for key in values.get("skip") or ()]
+            skip = values["skip"] if isinstance(values.get("skip"), list) else []
             wanted = {key: job for job in jobs.values() if (key := key_of(job)) not in skip}
             known = {key: self.approached.get(job.model, {}).get(key) for key, job in wanted.items()}
             if any(known.values()):
@@ -153,7 +149,8 @@ class CompareTab:
         """Keep runs in very many steps for whoever is next to compare with them: they cost more than a whole grid."""
         for job, found in zip(jobs, cells, strict=True):
             known = self.approached.setdefault(job.model, {})
-            if "message" in found and len(known) < REMEMBERED:
+            size = sum(len(cell["message"]["result"]["png"]) for cell in [found, *known.values()] if "message" in cell)
+            if "message" in found and size < REMEMBERED:
                 known[found["key"]] = found
 
 

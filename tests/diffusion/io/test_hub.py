@@ -4,6 +4,7 @@ import json
 import logging
 import os
 import pickle
+import time
 from pathlib import Path
 
 import pytest
@@ -158,3 +159,17 @@ def test_what_visitors_fetch_is_bounded_and_the_earliest_makes_room(server, file
         os.utime(tmp_path / "cache-visitors" / f"models--{name.replace('/', '--')}", (number, number))
     kept = {folder.name for folder in (tmp_path / "cache-visitors").glob("models--*")}
     assert kept == {"models--bob--two", "models--carol--three"}
+
+
+def test_what_somebody_is_fetching_stays(server, files, monkeypatch, tmp_path):
+    monkeypatch.setattr(hub_module, "MAX_VISITORS_BYTES", 1)
+    cache = tmp_path / "cache-visitors"
+    for name, age in (("fetched", 0), ("given-up", 1000)):
+        blob = cache / f"models--bob--{name}" / "blobs" / "0.incomplete"
+        blob.parent.mkdir(parents=True)
+        blob.write_bytes(b"half")
+        os.utime(blob, (time.time() - age, time.time() - age))
+    server.commit(REPO, files)
+    resolve(f"hub:{REPO}", access=VISITORS)
+    there = {folder.name for folder in cache.glob("models--*")}
+    assert there == {"models--bob--fetched", f"models--{REPO.replace('/', '--')}"}

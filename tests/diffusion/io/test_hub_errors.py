@@ -69,6 +69,7 @@ def test_an_expired_token_is_named_where_it_is_needed(server, monkeypatch):
         ("proxy.invalid:8080", r"through the proxy proxy.invalid:8080; correct HTTPS_PROXY, or unset it"),
         ("nonsense://x", r"the proxy in HTTPS_PROXY cannot be used \(.*\); correct it, or unset it"),
         ("http://127.0.0.1:9", r"through the proxy http://127.0.0.1:9; correct HTTPS_PROXY, or unset it"),
+        ("http://me:se@cret@127.0.0.1:9", r"through the proxy http://\*\*\*@127.0.0.1:9; correct HTTPS_PROXY"),
     ],
 )
 def test_a_proxy_that_breaks_requests_is_named(proxy, words, server, monkeypatch):
@@ -81,6 +82,12 @@ def test_a_proxy_that_breaks_requests_is_named(proxy, words, server, monkeypatch
         assert re.search(words, str(refusal(f"hub:{REPO}")))
     finally:
         huggingface_hub.close_session()
+
+
+def test_an_endpoint_is_named_without_its_password(monkeypatch):
+    monkeypatch.setenv("HF_ENDPOINT", "https://me:secret@mirror.example")
+    with pytest.raises(InputError, match=r"^HF_ENDPOINT is 'https://\*\*\*@mirror.example': it has to be"):
+        resolve(f"hub:{REPO}")
 
 
 def test_a_model_of_diffusers_is_named(server):

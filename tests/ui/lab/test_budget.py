@@ -1,8 +1,13 @@
 """A budget in place of steps."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
+
 import pytest
 
 from diffusion.errors import InputError
+from diffusion.runtime.callers import Caller, Stopped, calling
 from tests.tiny import DIT, tiny_model
 from ui.lab.budget import MOST_CALLS, Budget, most_steps
 from ui.lab.compare import CompareLab, CompareRequest
@@ -63,7 +68,8 @@ def test_a_budget_of_time_is_one_of_calls_at_this_hosts_pace(lab, monkeypatch):
 
 def test_a_race_against_the_clock_ends_in_time(lab):
     """At the pace that is measured on this very host; within a factor, as others compute here, too."""
-    budget = 60  # ms
+    lab.engine.load().network.register_forward_hook(lambda *_: time.sleep(0.02))  # which no neighbour changes much
+    budget = 300  # ms
     plan = lab.plan(
         CompareRequest(rows="sampler", row_values="ddim, heun, ddpm", columns="milliseconds", column_values=str(budget))
     )
@@ -85,3 +91,35 @@ def test_a_call_is_timed_once(lab):
     assert first > 0
     assert lab.stopwatch.milliseconds(model, "", 2) == first
     assert len(calls) == count > 0
+
+
+def test_who_waits_for_a_measurement_can_leave(lab):
+    model, entered, go_on = lab.engine.load(), Event(), Event()
+
+    def slowly(*_):
+        entered.set()
+        go_on.wait(30)
+
+    model.network.register_forward_hook(slowly)
+    with ThreadPoolExecutor(2) as pool:
+        measuring = pool.submit(lab.stopwatch.milliseconds, model, "", 2)
+        assert entered.wait(30)
+        leaver = Caller()
+
+        def wait() -> None:
+            with calling(leaver):
+                lab.stopwatch.milliseconds(model, "", 3)
+
+        waiting = pool.submit(wait)
+        leaver.stop()
+        with pytest.raises(Stopped):
+            waiting.result(30)
+        go_on.set()
+        assert measuring.result(30) > 0
+
+
+def test_a_measurement_ends_with_whoever_wanted_it(lab):
+    model, leaver = lab.engine.load(), Caller()
+    model.network.register_forward_hook(lambda *_: leaver.stop())
+    with calling(leaver), pytest.raises(Stopped):
+        lab.stopwatch.milliseconds(model, "", 2)

@@ -231,3 +231,11 @@ def test_the_picture_of_a_grid():
     assert (pixels[-60:, -60:] == 255).all()  # the cell that there is not
     assert (pixels[:40] < 200).any()
     assert (pixels[60:150, :140] < 200).any()  # both legends have words
+
+
+def test_sheets_of_several_sizes_have_a_place_of_their_own_each():
+    cells = [np.full((16, size, size, 1), 60 + size, np.uint8) for size in (28, 32)]
+    pixels = np.asarray(grid_picture(cells, ["model"], ["unet", "rgb"], "model"))
+    columns = {size: np.flatnonzero((pixels == 60 + size).all(2).any(0)) for size in (28, 32)}
+    assert columns[28].max() < columns[32].min()
+    assert columns[32].max() - columns[32].min() > 4 * 31  # nothing is cut

@@ -192,7 +192,7 @@ def test_models_that_denoise_digits_and_the_one_to_begin_with(lab, tmp_path):
 
 def test_blank_values_are_defaults():
     assert NoiseRequest(digit="", t=None, model=" ") == NoiseRequest()
-    assert NoiseRequest(t="0.25", digit=4) == NoiseRequest(t=0.25, digit="4")
+    assert NoiseRequest(t="0.25", digit=4.0) == NoiseRequest(t=0.25, digit="4")
 
 
 def test_the_tables_are_the_processes(lab):

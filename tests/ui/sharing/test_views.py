@@ -2,6 +2,7 @@
 
 import json
 import random
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import parse_qsl
@@ -194,3 +195,10 @@ def test_a_grid_keeps_what_can_be_used(views):
     assert (view.values["rows"], view.values["label"], view.values["seed"]) == ("sampler", "", 3)
     assert {error.code for error in view.left_out} == {"settings.choice", "labels.unknown_name"}
     assert views.check("compare", view.values).left_out == []
+
+
+@pytest.mark.parametrize("tab", ["generate", "compare"])
+def test_where_the_default_model_has_gone_that_is_said(views, models, tab: str):
+    shutil.rmtree(models / "unet")
+    said = json.loads(answer(view_answer, views, {"tab": tab, "values": {"label": "3"}}))
+    assert "unet" in (said.get("error") or said["sentence"])
