@@ -75,9 +75,9 @@ export class Choices extends EventTarget {
     const number = (this.asked.get(what) ?? 0) + 1;
     this.asked.set(what, number);
     const before = BESIDE.includes(what) ? null : this.order;
-    const since = what === "fetched" ? this.hands.get("hub").turn : turn;
+    const since = what === "fetched" ? (this.hands.get("hub")?.turn ?? turn) : turn;
     const settled = Promise.all([this.answer(what, values), before]).then(([answer]) => {
-      if (this.asked.get(what) !== number || (what === "tiles" && labels !== this.labels)) return {};
+      if (this.asked.get(what) !== number || (what === "tiles" && labels !== this.labels)) return superseded(what);
       const updates = this.wanted(models === this.models ? answer : onAllModels(answer), since);
       if (MODEL.includes(what) && updates.label) this.fitted = values.model;
       if (what === "restore") this.restored(updates);
@@ -199,6 +199,12 @@ export class Choices extends EventTarget {
     this.taken++;
     return Object.assign({}, ...this.waiting.splice(0));
   }
+}
+
+// What is wanted of an answer after which another was asked for. Throws where a run would follow.
+function superseded(what) {
+  if (what === "restore") throw new Error("superseded");
+  return {};
 }
 
 // Whether a model with these labels draws what is asked for: one, any, or several in turn (ui/labels.py).

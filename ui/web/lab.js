@@ -12,6 +12,7 @@
 //   lab.player.begin() -> name, .stop(), .end(broken) -> over     the run of the Generate tab (run_control.js)
 //   lab.live.turn, .turned, .settle, .move, .moveAll               live sampling (live.js)
 //   lab.forks.end(broken)              a branch of the run has ended (fork/forks.js)
+//   lab.compare.breakOff()             runs of a grid have broken off (compare/compare.js)
 //   lab.generateView.given, .restored()   values on their way into the controls (generate_view.js)
 //   lab.link, lab.openLink()           the view that the page's address stands for, or null (link.js); show it, or the tour
 //   lab.choices.set(name, value), .request(what, values), .take(), .restore(model)    what was chosen (choices.js)
@@ -87,7 +88,9 @@ lab.mount = {
   header: (component) => mountHeader(component, page),
   tiles: (component) => mountTiles(component, page),
   player: mountPlayer,
-  compare: (component) => import("./compare/compare.js").then(({ mountCompare }) => mountCompare(component, page)),
+  compare: (component) => import("./compare/compare.js").then(({ mountCompare }) => {
+    lab.compare = mountCompare(component, page);
+  }),
   forks: (component) => { page.forks = component; },
   estimate: async (component) => mountEstimate(component, { words, choices: lab.choices, use, state: (await player).state }),
   noise: (component) => import("./noise/noise.js").then(({ mountNoise }) => mountNoise(component, page)),
@@ -99,8 +102,11 @@ const linked = own ? viewOf(location.search) : null;
 lab.link = reloads.saved ? null : linked; // what was on show comes later than the link
 lab.openLink = async () => {
   const all = await share;
-  if (lab.link) all.open(lab.link, "link");
-  else if (linked) all.hide(linked);
+  if (lab.link) {
+    if ((await all.open(lab.link, "link")) || lab.link.tab !== "generate") return;
+    lab.link = null;
+    player.then(({ server, state }) => showExample(server, state));
+  } else if (linked) all.hide(linked);
   else if (own) all.offerTour(preferences);
 };
 
@@ -142,7 +148,10 @@ function mountPlayer({ element, props, server, trigger, watch }) {
   });
   lab.live = new Live(state, words, {
     request: (payload) => server.live({ ...payload, language: words.language }),
-    interrupt: () => press("stop"),
+    interrupt: () => {
+      lab.player.giveWay();
+      press("stop");
+    },
     onSwitch: arrangeForLive,
     titleOf: (model) => lab.choices.titleOf(model),
   });
@@ -205,9 +214,9 @@ async function responds(trigger) {
   return lab.choices.taken !== taken;
 }
 
-// The example comes when the server has sampled it.
+// The example comes when the server has sampled it; a link to this tab brings a picture of its own.
 async function showExample(server, state) {
-  while (state.awaitsExample && !lab.link) {
+  while (state.awaitsExample && lab.link?.tab !== "generate") {
     const message = await inTime(server.example(null)).catch(() => undefined);
     if (message) state.receive(JSON.parse(message));
     else state.wait({ long: true });

@@ -3,7 +3,7 @@
 // response, the latest values are requested again after a pause.
 
 export class LatestOnly {
-  // request(number, values): a promise of a response, or of nothing; show(response, number); patience: ms after which a
+  // request(number, values): a promise of a response, or of nothing; show(response, number, values); patience: ms after which a
   // response that has not come no longer holds up the next request; pause: ms before a request is repeated.
   constructor(request, show, { patience, pause }) {
     Object.assign(this, { request, show, patience, pause });
@@ -43,7 +43,7 @@ export class LatestOnly {
     if (number <= this.settled) return;
     this.settled = number;
     if (!response && !this.open) this.timer = setTimeout(() => this.want(values), this.pause);
-    this.show(response, number);
+    this.show(response, number, values);
   }
 
   close(number) {

@@ -35,6 +35,12 @@ export class RunControl {
     this.state.stop();
   }
 
+  // Another picture takes the place of the run, whose seed it has.
+  giveWay() {
+    this.stop();
+    this.name = "";
+  }
+
   // A run has ended; the one under way only if it broke off. Returns whether none is under way now.
   end(broken) {
     if (broken && this.state.busy) this.fail();

@@ -1,10 +1,10 @@
 // The Compare tab: a grid of runs from the same noise, in which two settings differ. The server makes a plan of what is
 // chosen, and computes those cells that are not here yet (ui/tabs/compare.py).
 
-import { download, radioGroup, setText } from "../dom.js";
+import { radioGroup, setText } from "../dom.js";
 import { LatestOnly } from "../latest_only.js";
+import { CompareView } from "./compare_view.js";
 import { EXPERIMENTS } from "./experiments.js";
-import { miniature, saveGridGif, saveGridPng } from "./files.js";
 import { Grid } from "./grid.js";
 import { GridState } from "./grid_state.js";
 import { Kept } from "./kept.js";
@@ -20,7 +20,7 @@ export function mountCompare(component, page) {
   const root = component.element.firstElementChild;
   root.innerHTML = MARKUP;
   const tab = new CompareTab(root, component, page);
-  page.shareable(tab, tab.parts.top);
+  page.shareable(tab.view, tab.parts.top);
   page.addHistory(tab.parts.history);
   return tab;
 }
@@ -28,31 +28,32 @@ export function mountCompare(component, page) {
 class CompareTab {
   constructor(root, { props, server, trigger, watch }, page) {
     const { words } = page;
-    Object.assign(this, { root, words, page, name: "compare" });
+    Object.assign(this, { root, words, page });
     this.parts = Object.fromEntries([...root.querySelectorAll("[part]")].map((node) => [node.getAttribute("part"), node]));
-    this.files = { table: () => this.saveTable() };
     this.choice = { model: "", ...EXPERIMENTS[0].choice };
-    this.told = JSON.stringify(this.values()); // in the history: not what was there before anything was chosen
+    this.view = new CompareView(this);
     this.scene = null; // what there is to choose from
     this.plan = null; // of the grid on show
+    this.shown = null; // the values that it was made of
+    this.begun = true; // whether the runs of that plan were; not before the grid is in sight
     this.problems = {}; // of cells that were begun, by their keys
     this.kept = new Kept();
     this.state = new GridState(window.matchMedia("(prefers-reduced-motion: reduce)").matches);
     const point = (index) => this.point(index);
     this.grid = new Grid(this.parts.grid, this.state, { words, onOpen: (index) => this.open(index), onPoint: point });
-    this.transport = new Transport(this.parts, this.state, words, { png: () => this.savePng(), gif: () => this.saveGif() });
+    this.transport = new Transport(this.parts, this.state, words, { png: () => this.view.savePng(), gif: () => this.view.saveGif() });
     this.measures = new Measures(this.parts, words, this.kept, point);
     this.picker = new Picker(this.parts, words, { onChange: (changed) => this.choose(changed), onTry: (each) => this.try(each) });
     this.runs = new Runs(this, {
       send: (request) => { props.value = JSON.stringify(request); trigger("input"); },
       stop: (name) => server.stop(name).catch(() => {}),
       onChange: () => this.renderStatus(),
-      onCells: () => this.tellOfCells(),
+      onCells: () => this.view.complete(),
     });
     watch("value", () => props.value && this.runs.receive(JSON.parse(props.value)));
-    const requests = (method, show) => new LatestOnly((_, values) => server[method](values), (text) => this.take(text, show), TIMING);
+    const requests = (method, show) => new LatestOnly((_, values) => server[method](values), (text, _, values) => this.take(text, values, show), TIMING);
     this.scenes = requests("scene", (scene) => this.showScene(scene));
-    this.plans = requests("plan", (plan) => this.showPlan(plan));
+    this.plans = requests("plan", (plan, values) => this.showPlan(plan, values));
     this.listen();
     this.applyWords();
     this.choose({});
@@ -64,34 +65,9 @@ class CompareTab {
     parts.measure.addEventListener("click", () => this.runs.start({ measures: true }));
     this.markWorth = radioGroup(parts.worth, (worth) => this.measureBy({ worth }));
     this.markCost = radioGroup(parts.cost, (cost) => this.measureBy({ cost }));
-    parts.csv.addEventListener("click", this.files.table);
     words.addEventListener("change", () => this.applyWords());
     this.page.theme.addEventListener("change", () => setTimeout(() => this.transport.measure()));
-    new ResizeObserver(() => this.root.offsetWidth || this.runs.stop()).observe(this.root); // another tab was opened
-  }
-
-  // ---- as one whose view can be shared (tabs.js) ---------------------------------------------------------------------
-
-  values() {
-    return Object.fromEntries(Object.entries(this.choice).filter(([, value]) => value !== undefined));
-  }
-
-  apply(values) {
-    this.choice = {};
-    this.choose(values);
-  }
-
-  whenFinished(tell) {
-    this.tell = tell;
-  }
-
-  // All cells of what is chosen are here.
-  async tellOfCells() {
-    const values = this.values();
-    const runs = this.state.cells.map(({ run }) => run);
-    if (!this.tell || this.plans.open || this.told === JSON.stringify(values) || !runs.some(Boolean)) return;
-    this.told = JSON.stringify(values);
-    this.tell(values, await miniature(this.plan, runs));
+    new ResizeObserver(() => (this.inSight ? this.begin() : this.runs.stop())).observe(this.root); // another tab was opened
   }
 
   // ---- what is chosen ------------------------------------------------------------------------------------------------
@@ -113,8 +89,12 @@ class CompareTab {
     this.choose({ ...choice, model, label });
   }
 
+  get chosen() {
+    return Object.fromEntries(Object.entries(this.choice).filter(([, value]) => value !== undefined));
+  }
+
   get sent() {
-    return { ...this.values(), language: this.words.language };
+    return { ...this.chosen, language: this.words.language };
   }
 
   measureBy(chosen) {
@@ -125,11 +105,11 @@ class CompareTab {
   // ---- what comes ----------------------------------------------------------------------------------------------------
 
   // text: JSON; nothing where the server is too busy, or cannot be reached.
-  take(text, show) {
+  take(text, values, show) {
     const answer = text ? JSON.parse(text) : { error: this.words.text("status.connection_failed") };
     if (!this.plans.open) delete this.root.dataset.asking;
-    this.say(answer.error ? [answer.error] : []);
-    if (!answer.error) show(answer);
+    if (answer.error) this.say([answer.error]);
+    else show(answer, values);
   }
 
   say(sentences) {
@@ -142,13 +122,36 @@ class CompareTab {
     this.draw();
   }
 
-  showPlan(plan) {
-    this.plan = plan;
-    this.problems = {};
+  // The same grid again, in other words, neither moves nor begins anew.
+  showPlan(plan, { language, ...values }) {
+    const same = JSON.stringify(values) === JSON.stringify(this.shown) && !Object.keys(this.problems).length;
+    const { position } = this.state.playback;
+    Object.assign(this, { plan, shown: values });
     this.say(plan.problems);
+    if (!same) this.problems = {};
     this.grid.build(plan, this.corner);
     this.show(plan.cells.map(({ key }) => key));
+    if (same) this.state.playback.moveTo(position);
+    else this.begun = false;
+    this.begin();
+  }
+
+  get inSight() {
+    return this.root.offsetWidth > 0;
+  }
+
+  // Compute what is missing of a new grid, once somebody sees it.
+  begin() {
+    if (this.begun || !this.inSight) return;
+    this.begun = true;
     this.runs.start();
+  }
+
+  // The server's way to the page is broken, or it refuses to compute.
+  breakOff() {
+    if (!this.runs.busy) return;
+    this.runs.end();
+    this.say([this.words.text("status.connection_failed")]);
   }
 
   // What rows and columns are.
@@ -172,7 +175,8 @@ class CompareTab {
     this.markWorth(worth);
     this.markCost(cost);
     this.renderStatus();
-    if (this.plan) this.measures.draw(this.plan, this.grid.cells);
+    this.parts.csv.disabled = !this.plan;
+    if (this.plan) this.measures.draw(this.plan, this.grid.cells, this.problems);
   }
 
   point(index) {
@@ -186,40 +190,6 @@ class CompareTab {
   open(index) {
     const { precision, version, ...values } = this.plan.cells[index].settings;
     this.page.open({ tab: "generate", values });
-  }
-
-  // ---- files ---------------------------------------------------------------------------------------------------------
-
-  // What the files are made of; the foot says what all cells have in common.
-  get picture() {
-    const { plan, state, words } = this;
-    const axes = [plan.rows.setting, plan.columns.setting];
-    const common = ["model", "label", "seed"].filter((name) => !axes.includes(name) && plan.cells.find(({ key }) => key));
-    const { settings } = plan.cells.find(({ key }) => key);
-    const foot = common.map((name) => [words.text(`settings.${name}.label`), settings[name]].join(" ")).join(" · ");
-    const runs = state.cells.map(({ run }) => run);
-    return { plan, runs, kind: state.view, words: { corner: this.corner, foot }, settings: { tab: this.name, ...this.values() } };
-  }
-
-  savePng() {
-    return saveGridPng({ ...this.picture, position: this.state.playback.position });
-  }
-
-  saveTable() {
-    download(["\ufeff", this.measures.costs.csv()], "text/csv", "grid.csv");
-    return true;
-  }
-
-  async saveGif() {
-    const { state, words, parts } = this;
-    state.setSaving(true);
-    setText(parts.gif_text, words.text("player.gif_busy"));
-    try {
-      await saveGridGif({ ...this.picture, longest: state.run, colour: this.scene.channels > 1 });
-    } finally {
-      state.setSaving(false);
-      setText(parts.gif_text, words.text("player.gif"));
-    }
   }
 
   // ---- words and controls --------------------------------------------------------------------------------------------

@@ -22,9 +22,9 @@ export class Costs {
   }
 
   // measured: the cells that are there, [{ index, place: { rows, columns }, calls, ms, images, share, distance }], row
-  // by row. A line is a row; or a column, see `linesAre`.
-  draw(plan, measured) {
-    Object.assign(this, { plan, measured });
+  // by row. A line is a row; or a column, see `linesAre`. problems: of runs that came to nothing, by their keys.
+  draw(plan, measured, problems = {}) {
+    Object.assign(this, { plan, measured, problems });
     const { titles } = plan[linesAre(plan)];
     const side = linesAre(plan) === "rows" ? "columns" : "rows";
     const across = plan[side];
@@ -80,9 +80,11 @@ export class Costs {
 
   // Why nothing is plotted.
   get emptyNote() {
-    const { words, plan, worth } = this;
+    const { words, plan, problems, worth } = this;
     if (worth === "share") return words.text("compare.no_share");
-    if (plan.cells.some(({ reference }) => reference)) return words.text("compare.awaits_distance");
+    const approached = plan.cells.map(({ reference }) => reference).filter(Boolean);
+    if (approached.some((reference) => !(reference in problems))) return words.text("compare.awaits_distance");
+    if (approached.length) return problems[approached[0]];
     return plan.reference_problem || words.text("compare.no_distance");
   }
 

@@ -21,9 +21,18 @@ export class Fields {
     const rest = shown.filter((field) => !everyday.includes(field));
     const controls = everyday.map((field) => this.field(field, scene, choice));
     if (!axes.includes("model")) controls.push(this.labelled("model", this.select("model", models, choice.model || scene.model)));
+    const { activeElement: hand } = document;
     this.parts.fields.replaceChildren(...controls);
     this.parts.more.replaceChildren(...rest.map((field) => this.field(field, scene, choice)));
     words.apply(this.parts.fields);
+    if (hand.id && !hand.isConnected) this.goOn(hand);
+  }
+
+  // Where a hand was in a control that was made anew, it goes on, and what it was typing stays.
+  goOn(hand) {
+    const again = document.getElementById(hand.id);
+    again?.focus();
+    if (again?.type === "number" && again.defaultValue === hand.defaultValue) again.value = hand.value;
   }
 
   field(field, scene, choice) {
@@ -40,7 +49,7 @@ export class Fields {
     }
     const input = this.number(field, value);
     if (name !== "seed") return this.labelled(name, input);
-    const dice = Object.assign(document.createElement("button"), { type: "button", className: "dp-round", innerHTML: DICE });
+    const dice = Object.assign(document.createElement("button"), { type: "button", id: "cp-dice", className: "dp-round", innerHTML: DICE });
     dice.dataset.label = "noise.new_noise";
     dice.addEventListener("click", () => this.onChange({ seed: Math.floor(Math.random() * 2 ** 32) }));
     return this.labelled(name, input, undefined, dice);
@@ -58,7 +67,7 @@ export class Fields {
     const input = Object.assign(document.createElement("input"), { type: "number", id: `cp-field-${name}`, min: low, max: high });
     input.step = kind === "integer" ? step : "any";
     input.placeholder = own === null || own === undefined ? "" : String(own);
-    input.value = value ?? "";
+    input.defaultValue = value ?? "";
     input.addEventListener("change", () => this.onChange({ [name]: input.value === "" ? undefined : input.value }));
     return input;
   }

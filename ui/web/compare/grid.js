@@ -37,12 +37,17 @@ export class Grid {
   }
 
   nameCells() {
-    for (const { button, place } of this.cells) {
-      const title = `${this.plan.rows.titles[place.row]} · ${this.plan.columns.titles[place.column]}`;
-      button.setAttribute("aria-label", `${title}. ${this.words.text("compare.open")}`);
-      button.title = this.words.text("compare.open");
-      button.tabIndex = place.row + place.column === 0 ? 0 : -1;
+    for (const cell of this.cells) {
+      this.nameCell(cell);
+      cell.button.tabIndex = cell.index === 0 ? 0 : -1;
     }
+  }
+
+  nameCell({ button, place, node }) {
+    const title = `${this.plan.rows.titles[place.row]} · ${this.plan.columns.titles[place.column]}`;
+    const what = node.dataset.problem ?? this.words.text("compare.open");
+    button.setAttribute("aria-label", `${title}. ${what}`);
+    button.title = what;
   }
 
   fill(index, cell) {
@@ -75,7 +80,7 @@ class Cell {
   constructor(index, place, grid) {
     Object.assign(this, { index, place, grid });
     this.node = element("div", "cp-cell", "gridcell");
-    this.button = Object.assign(element("button", "cp-picture"), { type: "button", disabled: true });
+    this.button = Object.assign(element("button", "cp-picture"), { type: "button", ariaDisabled: "true" }); // in a keyboard's reach all the same
     this.canvas = document.createElement("canvas");
     this.caption = element("span", "cp-caption");
     this.button.append(this.canvas);
@@ -83,14 +88,14 @@ class Cell {
     this.sheet = new SheetCanvas(this.canvas);
     this.state = grid.state.add();
     this.drawn = [];
-    this.button.addEventListener("click", () => grid.onOpen(index));
+    this.button.addEventListener("click", () => this.found && grid.onOpen(index));
     this.node.addEventListener("pointerenter", () => grid.onPoint(index));
     this.node.addEventListener("pointerleave", () => grid.onPoint(null));
   }
 
   fill(cell) {
     this.found = cell;
-    this.button.disabled = false;
+    this.button.ariaDisabled = null;
     this.grid.state.fill(this.state, cell.message);
   }
 
@@ -98,6 +103,7 @@ class Cell {
     this.node.dataset.problem = sentence;
     this.node.title = sentence;
     this.caption.textContent = "–";
+    this.grid.nameCell(this);
   }
 
   get picture() {

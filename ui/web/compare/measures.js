@@ -16,8 +16,8 @@ export class Measures {
     this.plan = null;
   }
 
-  // cells: of the grid, whose captions are written.
-  async draw(plan, cells) {
+  // cells: of the grid, whose captions are written; problems: of runs that came to nothing, by their keys.
+  async draw(plan, cells, problems) {
     this.plan = plan;
     const measured = [];
     const width = plan.columns.titles.length;
@@ -32,7 +32,7 @@ export class Measures {
     }
     if (plan !== this.plan) return; // another grid is on show by now
     for (const each of measured) setText(cells[each.index].caption, this.caption(each));
-    this.costs.draw(plan, measured);
+    this.costs.draw(plan, measured, problems);
     this.drawAim();
     this.writeUnder();
   }

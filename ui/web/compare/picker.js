@@ -46,7 +46,7 @@ export class Picker {
       parts[side].replaceChildren(...options);
       const input = parts[`${side}-values`];
       input.placeholder = scene.axes[choice[side]] ?? "";
-      if (input.value !== choice[values]) input.value = choice[values];
+      if (input.defaultValue !== (choice[values] ?? "")) input.value = input.defaultValue = choice[values] ?? ""; // else somebody may be typing
     }
     this.fields.draw(scene, choice);
     const experiment = experimentOf(choice);

@@ -5,7 +5,7 @@ const TRIES = 3; // to get what did not come
 const MEASURED = 2; // runs in very many steps that are computed unasked; more take long
 
 export class Runs {
-  // tab: has `plan`, `kept`, `problems`, `sent`, `show(keys)` and `say(sentences)`; send(request) begins a run on the
+  // tab: has `plan`, `kept`, `problems`, `shown`, `show(keys)` and `say(sentences)`; send(request) begins a run on the
   // server, stop(name) ends it; onCells(): no cell is missing.
   constructor(tab, { send, stop, onChange, onCells }) {
     Object.assign(this, { tab, send, stopRun: stop, onChange, onCells });
@@ -66,7 +66,7 @@ export class Runs {
     this.tries++;
     const missing = this.missing(what);
     Object.assign(this, { what, name: Math.random().toString(36).slice(2) });
-    this.send({ ...this.tab.sent, run: this.name, what, skip: this.keys(what).filter((key) => !missing.includes(key)) });
+    this.send({ ...this.tab.shown, run: this.name, what, skip: this.keys(what).filter((key) => !missing.includes(key)) });
     this.onChange();
   }
 

@@ -37,12 +37,13 @@ class NoiseTab {
     this.shared = new NoiseView(this);
     this.scene = null; // digits, noise and levels, from the server
     this.seen = null; // the guesses at the last noise level that the server has answered for
+    this.shown = { ...START, t: this.t }; // the values that they are of
     this.track = new SplitTrack(this.parts.track);
     this.plots = new NoisePlots(this.parts, (t) => this.moveTo(Math.round(t * 100)));
     this.schedules = new Schedules(this.parts, words, (t) => this.moveTo(Math.round(t * 100)));
-    const requests = (method, show) => new LatestOnly((_, values) => server[method](values), (text) => this.take(text, show), TIMING);
+    const requests = (method, show) => new LatestOnly((_, values) => server[method](values), (text, _, values) => this.take(text, show, values), TIMING);
     this.scenes = requests("scene", (scene) => this.showScene(scene));
-    this.views = requests("view", (view) => this.showView(view));
+    this.views = requests("view", (view, values) => this.showView(view, values));
     this.curves = requests("curve", (curve) => this.showCurve(curve));
     this.endings = new Endings(this.parts, words, async () => {
       const text = await server.endings({ ...this.sent, t: this.t }).catch(() => null);
@@ -109,8 +110,7 @@ class NoiseTab {
   moveTo(place) {
     this.place = Math.min(100, Math.max(0, place));
     if (this.parts.slider.valueAsNumber !== this.place) this.parts.slider.value = this.place;
-    if (!this.scene) return;
-    this.showLevel();
+    if (this.scene) this.showLevel();
     this.askForView();
   }
 
@@ -134,11 +134,11 @@ class NoiseTab {
   // ---- what comes ----------------------------------------------------------------------------------------------------
 
   // text: JSON; nothing where the server is too busy, or cannot be reached.
-  take(text, show) {
+  take(text, show, values) {
     const answer = text ? JSON.parse(text) : { error: this.words.text("status.connection_failed") };
     this.parts.banner.hidden = !answer.error;
     setText(this.parts.banner, answer.error ?? "");
-    if (!answer.error) show(answer);
+    if (!answer.error) show(answer, values);
   }
 
   showScene(scene) {
@@ -180,8 +180,8 @@ class NoiseTab {
     parts.slider.setAttribute("aria-valuetext", this.words.text("noise.level_text", { t, share }));
   }
 
-  showView(view) {
-    this.seen = view;
+  showView(view, { language, ...values }) {
+    Object.assign(this, { seen: view, shown: values });
     if (!this.views.open) delete this.root.dataset.asking;
     const pictures = { network: view.network.x0, network_noise: view.network.eps, ideal: view.ideal.x0, blur: view.blur };
     for (const [name, picture] of Object.entries(pictures)) this.panes.paint(name, bytesOf(picture));

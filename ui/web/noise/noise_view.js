@@ -13,7 +13,7 @@ export class NoiseView {
   }
 
   values() {
-    return { ...this.tab.choice, t: this.tab.t };
+    return this.tab.shown;
   }
 
   apply({ t, ...choice }) {
@@ -38,8 +38,8 @@ export class NoiseView {
 
   // What a saved picture says below.
   get foot() {
-    const { scene, words, parts, choice } = this.tab;
+    const { scene, words, shown } = this.tab;
     const model = scene.models.find(([ref]) => ref === scene.model)?.[1][words.language] ?? scene.model;
-    return [model, `t ${parts.t.textContent}`, `${words.text("settings.seed.label")} ${choice.seed}`].join(" · ");
+    return [model, `t ${shown.t.toFixed(2)}`, `${words.text("settings.seed.label")} ${shown.seed}`].join(" · ");
   }
 }

@@ -13,7 +13,7 @@ const MARKUP = `<span part="line"></span>
   )}<span data-text="caption.copy"></span></button>`;
 
 export class Caption {
-  // acts: { use(settings), copy(text) }; without them, the line alone.
+  // acts: { use(settings, line), copy(settings, line) }; without them, the line alone.
   constructor(root, words, acts) {
     Object.assign(this, { root, words });
     root.innerHTML = MARKUP;

@@ -31,13 +31,14 @@ class Share {
     takePictures(own ? document : app, area, (file) => this.openPicture(file));
   }
 
-  // Show a view that comes from anywhere. source: "link", "picture" or "history".
+  // Show a view that comes from anywhere. source: "link", "picture" or "history". Returns whether it can be shown.
   async open(view, source) {
     const answer = await this.ask("view", { ...view, source });
-    if (!answer) return;
+    if (!answer) return false;
     this.notice.show(answer.sentence);
     if (source === "link") applyHidden(answer.hidden);
     await this.tabs.show(answer.tab, answer.values);
+    return true;
   }
 
   // Of a view, only what it hides.
