@@ -19,8 +19,8 @@ from diffusion.errors import InputError
 from diffusion.io.files import write_atomically
 from diffusion.model import Model
 from train.datasets import Dataset
+from train.output.run_directory import TEACHER_SAMPLES
 
-FILE = "teacher-samples.safetensors"  # in the run's directory: a run that goes on has the same ones
 MOST = 24_000
 BATCH = 64  # images of one guidance scale
 LEAST_GUIDANCE = 1.0
@@ -32,7 +32,7 @@ def teacher_samples(
     """As many images as the data set has, at most ``MOST``, sampled with the teacher's own settings; where it takes a
     guidance scale, with random ones from 1 to the largest. Sampled once a run, by its main process. Raises InputError
     where the file that they are kept in is damaged."""
-    path = run_dir / FILE
+    path = run_dir / TEACHER_SAMPLES  # a run that goes on has the same ones
     with accelerator.main_process_first():
         if not path.exists():
             write_atomically(path, save(sampled(teacher, data.labels[:MOST], max_guidance)))

@@ -133,10 +133,12 @@ def test_a_disk_that_is_full_before_anything_was_saved(start, monkeypatch):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(loop, "save_checkpoint", full)
+    monkeypatch.setattr(loop, "check_disk", lambda run_dir, _: (run_dir / "teacher-samples.safetensors").touch())
     status, sentence = start("--steps", 5, "--output-dir", "mine")
     assert status == 1
     assert sentence.endswith("The disk is full, so the run was stopped; nothing is left of it. "
                              "Make room and start it again.")  # fmt: skip
+    assert not Path("mine").exists()
     monkeypatch.setattr(loop, "save_checkpoint", checkpoints.save_checkpoint)
     assert start("--steps", 5, "--output-dir", "mine")[0] == 0
     trained_to(5, "mine")
@@ -210,6 +212,16 @@ def test_a_run_killed_while_it_loads_its_images_can_be_started_again(start):
     Path("other/images/cat.png").touch()  # a person's own
     assert start("--steps", 5, "--output-dir", "other")[0] == 2
     assert Path("other/images/cat.png").exists()
+
+
+def test_the_samples_of_another_teacher_are_not_taken_over(start, monkeypatch):
+    Path("mine").mkdir()
+    Path("mine/teacher-samples.safetensors").touch()  # of a run that was killed
+    seen = []
+    monkeypatch.setattr(loop, "train", lambda config, data, run_dir, *_: seen.extend(run_dir.iterdir()) or run_dir)
+    assert start("--steps", 5, "--output-dir", "mine")[0] == 0
+    assert "config.json" in [path.name for path in seen]
+    assert "teacher-samples.safetensors" not in [path.name for path in seen]
 
 
 def test_a_complete_run_is_continued_by_more_steps(start):

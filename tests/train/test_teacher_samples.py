@@ -9,7 +9,8 @@ from diffusion.io.images import to_uint8
 from tests.tiny import tiny_model
 from train import teacher_samples as module
 from train.datasets import DIGITS, Dataset
-from train.teacher_samples import FILE, teacher_samples
+from train.output.run_directory import TEACHER_SAMPLES
+from train.teacher_samples import teacher_samples
 
 
 @pytest.fixture
@@ -48,6 +49,6 @@ def test_a_student_without_scale_has_none(sample):
 
 
 def test_a_damaged_file_is_named(sample, tmp_path):
-    (tmp_path / FILE).write_bytes(b"nonsense")
+    (tmp_path / TEACHER_SAMPLES).write_bytes(b"nonsense")
     with pytest.raises(InputError, match="delete it, and continue"):
         sample()

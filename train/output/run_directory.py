@@ -15,7 +15,7 @@ from diffusion.io.files import user_path
 from diffusion.runtime.command_line import typed
 from train.datasets.kept import FACTS, KEPT, PIXELS
 
-CONFIG, METRICS, SAMPLES, CHECKPOINTS, MODEL, EVENTS, LOCK = (
+CONFIG, METRICS, SAMPLES, CHECKPOINTS, MODEL, EVENTS, LOCK, TEACHER_SAMPLES = (
     "config.json",
     "metrics.jsonl",
     "samples",
@@ -23,6 +23,7 @@ CONFIG, METRICS, SAMPLES, CHECKPOINTS, MODEL, EVENTS, LOCK = (
     "model",
     "tensorboard",
     ".lock",
+    "teacher-samples.safetensors",
 )
 
 
@@ -50,7 +51,7 @@ def is_leftover(path: Path) -> bool:
     """Whether a file is what a run leaves behind that was killed before it had a configuration."""
     if path.name == KEPT and path.is_dir():
         return all(file.name in (FACTS, PIXELS) or file.suffix == ".tmp" for file in path.iterdir())
-    return path.name == LOCK or path.suffix == ".tmp"
+    return path.name in (LOCK, TEACHER_SAMPLES) or path.suffix == ".tmp"
 
 
 def free_directory(parent: Path, name: str) -> Path:
@@ -67,12 +68,15 @@ def free_directory(parent: Path, name: str) -> Path:
 
 @contextmanager
 def locked(path: Path, new: bool) -> Iterator[None]:
-    """Hold the lock of a run's directory while it is trained. A new one that ends before its first checkpoint leaves
-    nothing behind. Raises ``InputError`` where another process holds it, or nothing can be written there.
+    """Hold the lock of a run's directory while it is trained. A new one takes nothing over from a run that was killed
+    there, whose teacher may have been another, and leaves nothing behind if it ends before its first checkpoint. Raises
+    ``InputError`` where another process holds it, or nothing can be written there.
     """
     lock = FileLock(path / LOCK)
     try:
         lock.acquire(timeout=0)
+        if new:
+            (path / TEACHER_SAMPLES).unlink(missing_ok=True)
     except Timeout:
         raise InputError("run.locked", path=path, output_dir="output_dir") from None
     except OSError as error:
@@ -84,7 +88,7 @@ def locked(path: Path, new: bool) -> Iterator[None]:
             for name in (KEPT, SAMPLES, EVENTS, MODEL, CHECKPOINTS):
                 shutil.rmtree(path / name, ignore_errors=True)
             lock.release()  # some systems do not delete what is open
-            for name in (METRICS, CONFIG, LOCK):
+            for name in (METRICS, CONFIG, TEACHER_SAMPLES, LOCK):
                 with suppress(OSError):
                     (path / name).unlink(missing_ok=True)
             with suppress(OSError):  # something else is there
