@@ -81,7 +81,7 @@ def cifar10(directory: Path, split: str, image_size: Sizing, channels: int | Non
     original files.
     """
     for candidate in (directory / f"cifar10-{split}", directory / f"cifar10-{split}.zip"):
-        if candidate.exists():
+        if os.path.exists(candidate):
             return folder(candidate, "train", image_size, channels)
     source = from_torchvision("CIFAR10", directory, split)
     images = torch.from_numpy(source.data).permute(0, 3, 1, 2)

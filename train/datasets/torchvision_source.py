@@ -12,6 +12,7 @@ from diffusion.errors import InputError
 
 log = logging.getLogger(__name__)
 
+DAMAGE = (ValueError, AssertionError, KeyError, TypeError)  # what torchvision raises on damaged files
 DOWNLOAD_TIMEOUT = 20.0  # seconds without a response
 
 
@@ -27,19 +28,32 @@ def from_torchvision(class_name: str, directory: Path, split: str):
         return source(str(root), train=train, download=False)
     except RuntimeError:  # torchvision's error for missing or incomplete files
         log.info("%s is not in %s: downloading it", class_name, root.absolute())
-    except (OSError, ValueError, AssertionError) as error:
-        raise InputError("datasets.damaged", name=class_name, path=root.absolute(), reason=error) from error
+    except (OSError, *DAMAGE) as error:
+        check_open(error)
+        raise InputError("datasets.damaged", name=class_name, path=root.absolute(), reason=words(error)) from error
     timeout = socket.getdefaulttimeout()
     socket.setdefaulttimeout(DOWNLOAD_TIMEOUT)  # torchvision would wait forever for a silent host
     try:
         return source(str(root), train=train, download=True)
-    except (OSError, RuntimeError, ValueError, AssertionError) as error:
-        reason = " ".join(str(error).split()).rstrip(".")
-        raise InputError(
-            "datasets.cannot_download", name=class_name, path=root.absolute(), reason=reason, setting="data_dir"
-        ) from error
+    except (OSError, RuntimeError, *DAMAGE) as error:
+        check_open(error)
+        values = {"path": root.absolute(), "reason": words(error), "setting": "data_dir"}
+        raise InputError("datasets.cannot_download", name=class_name, **values) from error
     finally:
         socket.setdefaulttimeout(timeout)
+
+
+def check_open(error: Exception) -> None:
+    """Raises ``InputError`` where an error is of a file or folder here that is there, but may not be opened."""
+    if isinstance(error, PermissionError) and error.filename:
+        raise InputError("datasets.closed", path=error.filename, reason=error.strerror) from None
+
+
+def words(error: Exception) -> str:
+    """An error of torchvision in one line."""
+    if isinstance(error, KeyError):  # of its table of types
+        return f"type {error} is unknown"
+    return " ".join(str(error).split()).rstrip(".") or "they are of another format"
 
 
 _declared: list[torch.library.Library] = []  # kept, as declarations end with their Library

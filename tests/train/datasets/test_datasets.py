@@ -222,6 +222,35 @@ def test_damaged_mnist_is_an_error(tmp_path):
         load_dataset("mnist", tmp_path)
 
 
+@pytest.mark.parametrize(("kind", "reason"), [(10, "type 10"), (9, "dtype torch.uint8"), (0, "another format")])
+def test_mnist_files_of_an_unknown_type_are_damaged(kind, reason, tmp_path):
+    write_mnist(tmp_path)
+    path = tmp_path / "MNIST" / "raw" / "train-images-idx3-ubyte"
+    content = path.read_bytes()
+    path.write_bytes(content[:2] + bytes([kind]) + content[3:])
+    with pytest.raises(InputError, match=rf"MNIST files in .* are damaged \(.*{reason}"):
+        load_dataset("mnist", tmp_path)
+
+
+@pytest.mark.parametrize("closed", ["MNIST/raw/train-images-idx3-ubyte", "new"])
+def test_what_may_not_be_opened_is_not_called_damaged(closed, tmp_path, monkeypatch):
+    write_mnist(tmp_path)
+    (tmp_path / "new").mkdir()
+
+    def guarded(real):  # a test may run as root, to whom nothing is closed
+        def refuse(place, *more, **options):
+            if str(place).startswith(str(tmp_path / closed)):
+                raise PermissionError(13, "Permission denied", str(place))
+            return real(place, *more, **options)
+
+        return refuse
+
+    monkeypatch.setattr("builtins.open", guarded(open))
+    monkeypatch.setattr(os, "makedirs", guarded(os.makedirs))
+    with pytest.raises(InputError, match=rf"{closed}.* cannot be opened: Permission denied"):
+        load_dataset("mnist", tmp_path / "new" if closed == "new" else tmp_path)
+
+
 def test_mnist_is_downloaded_where_it_is_missing(tmp_path, monkeypatch):
     """From a server on this machine with a small made-up MNIST, without the real files' checksums."""
     write_mnist(tmp_path / "mirror")
