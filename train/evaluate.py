@@ -42,7 +42,7 @@ from diffusion.runtime import configure
 from diffusion.runtime.command_line import Parser, add_options, run_command
 from diffusion.runtime.device import checked_device
 from diffusion.settings import SETTINGS, SamplingSettings, field
-from train.datasets import FOLDER, Dataset, load_dataset
+from train.datasets import FOLDER, load_dataset
 from train.evaluation.checks import check, check_fits
 from train.evaluation.classifier import CLASSIFIERS, matching_dataset, required_dataset
 from train.evaluation.generation import evaluate_generation
@@ -52,7 +52,7 @@ from train.evaluation.nearest_neighbours import compare_neighbours
 from train.evaluation.reconstruction import dire_metrics
 from train.evaluation.reference_metrics import compute_reference, real_images
 from train.evaluation.super_resolution import evaluate_super_resolution
-from train.evaluation.two_sample_test import two_sample_test
+from train.evaluation.two_sample_test import check_counts, two_sample_test
 from train.output.model_card import with_metrics
 
 SHEET = "neighbours.png"  # beside the card
@@ -107,21 +107,20 @@ def run(options: argparse.Namespace) -> None:
     )
     check(options, given)
     model = load_model(options.model, checked_device(options.device))
+    check_fits(model, options, given.dire_steps)
     outputs, sheet = Outputs(), None
     if options.bits_per_dim:
         size, channels = model.config.image_size, model.config.channels
-        test = load_dataset(options.dataset or own_dataset(model), data_dir, "test", size, channels)
-        test = Dataset(test.images[: given.num_images], test.labels[: given.num_images], test.label_names)
+        test = real_images(options.dataset or own_dataset(model), data_dir, given.num_images, size, channels)
         result = bits_per_dim(model, test, given.batch_size, given.respacing, given.seed or 0)
         result["model"] = options.model
         text = summary(result)
     else:
         settings = given.resolve(model.config, options.classifier is not None)
-        check_fits(model, options, given.dire_steps)
         print_warning(warning(model.config, settings))
         if options.dire:
             print_warning(inversion_warning(model.config, model.plain_settings(given.dire_steps)))
-        real = real_data(model, options, data_dir)
+        real = real_data(model, given, options, data_dir)
         result, images = evaluate(model, given, settings, options)
         result["model"] = options.model
         try:
@@ -165,15 +164,19 @@ def evaluate(
     return result | {"classifier": options.classifier}, images
 
 
-def real_data(model: Model, options: argparse.Namespace, data_dir: str) -> dict[str, Tensor]:
+def real_data(model: Model, given: CommandSettings, options: argparse.Namespace, data_dir: str) -> dict[str, Tensor]:
     """The real images of each split that the metrics need, (N, C, H, W) uint8; loaded before the work, since they may
-    be missing. Raises ``InputError``."""
+    be missing, or too few. Raises ``InputError``."""
     dataset = required_dataset(model.config)
     data = {}
     if options.two_sample or options.neighbours:
         data["train"] = load_dataset(dataset, data_dir, "train").images
-    if options.neighbours or options.dire:
+    enlarged = model.config.task == "super-resolution"
+    if options.neighbours or options.dire or (options.two_sample and enlarged):
         data["test"] = real_images(dataset, data_dir).images
+    if options.two_sample:
+        most = len(data["test"]) if enlarged else given.num_images  # what is enlarged are test images
+        check_counts(min(given.num_images, most), len(data["train"]))
     return data
 
 

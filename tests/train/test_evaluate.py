@@ -21,7 +21,7 @@ from tests.bars import bars
 from tests.tiny import ENCODER, NETWORK, tiny_classifier, tiny_enlarger, tiny_model
 from train import evaluate
 from train.datasets import DIGITS, Dataset, import_torchvision
-from train.evaluation import generation, super_resolution, two_sample_test
+from train.evaluation import generation, reference_metrics, super_resolution, two_sample_test
 from train.evaluation.sample import cycled_labels, sample_images
 from train.evaluation.super_resolution import bicubic, downscale, psnr
 
@@ -166,12 +166,31 @@ def test_more_metrics_go_into_the_table_and_the_card(saved_model, tmp_path, caps
 
 
 def test_bits_per_dim_come_with_what_they_mean(saved_model, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(evaluate, "load_dataset", lambda *_: bars(12))
+    monkeypatch.setattr(reference_metrics, "load_dataset", lambda *_: bars(12))
     arguments = ["--model", saved_model, "--bits-per-dim", "--num-images", 5, "--respacing", "ddim20", "--seed", 3]
     printed, result = evaluated(capsys, tmp_path, *arguments)
     assert (result["n"], result["steps"], result["seed"]) == (5, 20, 3)
     assert f"{result['bits_per_dim']:.3f} ±" in printed
     assert "upper bound of the negative log-likelihood" in printed
+
+
+def test_bits_per_dim_of_a_few_images_are_of_several_classes(saved_model, capsys, monkeypatch):
+    """A folder's images are listed class by class."""
+    labels = torch.arange(10).repeat_interleave(20)
+    images = labels.byte().view(-1, 1, 1, 1).expand(-1, 1, 28, 28)
+    loaded, measured = [], []
+    monkeypatch.setattr(
+        reference_metrics, "load_dataset", lambda *given: loaded.append(given) or Dataset(images, labels, DIGITS)
+    )
+    monkeypatch.setattr(evaluate, "bits_per_dim", lambda model, data, *_: measured.append(data) or {})
+    monkeypatch.setattr(evaluate, "summary", str)
+    arguments = ["--model", str(saved_model), "--bits-per-dim", "--dataset", "folder:x", "--num-images", "20"]
+    assert evaluate.main(arguments) == 0
+    assert loaded == [("folder:x", "data", "test", 28, 1)]
+    (data,) = measured
+    assert len(data.images) == 20
+    assert len(set(data.labels.tolist())) > 5
+    assert torch.equal(data.images[:, 0, 0, 0], data.labels.byte())
 
 
 @pytest.fixture
@@ -273,10 +292,23 @@ def test_bad_values_are_refused(saved_model, arguments, message, capsys, monkeyp
     assert len(error.splitlines()) == 1
 
 
-def test_what_super_resolution_cannot_do_is_refused(tmp_path, capsys):
+def test_what_super_resolution_cannot_do_is_refused(tmp_path, capsys, monkeypatch):
     tiny_enlarger(image_size=28, low_res_size=7, dataset="mnist").save(tmp_path)
     assert evaluate.main(["--model", str(tmp_path), "--dire"]) == 2
     assert "--dire is for models that generate from noise alone" in capsys.readouterr().err
+    monkeypatch.setattr(reference_metrics, "load_dataset", lambda *_: pytest.fail("the work has begun"))
+    assert evaluate.main(["--model", str(tmp_path), "--bits-per-dim"]) == 2
+    assert "--bits-per-dim is for models that generate from noise alone" in capsys.readouterr().err
+
+
+def test_too_few_images_for_the_two_sample_test_are_refused_before_they_are_sampled(
+    saved_model, few_images, tmp_path, capsys, monkeypatch
+):
+    tiny_enlarger(image_size=28, low_res_size=7, dataset="mnist").save(tmp_path)
+    monkeypatch.setattr(evaluate, "evaluate", lambda *_: pytest.fail("images were sampled"))
+    for model, count, found in ((saved_model, 50, 50), (saved_model, 100, 100), (tmp_path, 10_000, 100)):
+        assert evaluate.main(["--model", str(model), "--two-sample", "--num-images", str(count)]) == 2
+        assert f"twice as many training images, not {found} and 100." in capsys.readouterr().err
 
 
 def test_a_model_without_an_evaluation_classifier_is_refused(tmp_path, capsys):

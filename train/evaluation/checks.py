@@ -53,7 +53,7 @@ def check_card(ref: str) -> None:
 
 def check_fits(model: Model, options: argparse.Namespace, dire_steps: int) -> None:
     """Whether the metrics apply to the model. Raises ``InputError``."""
-    for name in ("classifier", "dire"):
+    for name in ("classifier", "dire", "bits_per_dim"):
         if getattr(options, name) and model.config.task == "super-resolution":
             raise InputError("evaluation.not_for_super_resolution", setting=name, model=options.model)
     if options.dire:

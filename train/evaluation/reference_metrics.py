@@ -42,9 +42,16 @@ def training_moments(classifier: EvaluationClassifier, dataset: str, data_dir: s
     return moments(classify(classifier, load_dataset(dataset, data_dir, "train").images)[0])
 
 
-def real_images(dataset: str, data_dir: str | Path, count: int | None = None) -> Dataset:
-    """So many test images, or all, always in the same random order: the files are not shuffled."""
-    test = load_dataset(dataset, data_dir, "test")
+def real_images(
+    dataset: str,
+    data_dir: str | Path,
+    count: int | None = None,
+    image_size: int | None = None,
+    channels: int | None = None,
+) -> Dataset:
+    """So many test images, or all, always in the same random order: files are not shuffled, and those of a folder are
+    class by class. image_size, channels: see ``load_dataset``. Raises ``InputError``."""
+    test = load_dataset(dataset, data_dir, "test", image_size, channels)
     order = torch.randperm(len(test.images), generator=torch.Generator().manual_seed(0))[:count]
     return Dataset(test.images[order], test.labels[order], test.label_names)
 

@@ -18,6 +18,7 @@ from train.evaluation.classifier import EvaluationClassifier, accuracy
 from train.evaluation.supervised_training import train_supervised
 
 NUM_IMAGES = 5000  # of each side, half of them for training
+FEWEST = 100
 SEEDS = (0, 1, 2)
 EPOCHS, BATCH_SIZE = 7, 64
 WIDTHS = (32, 64, 96)
@@ -30,9 +31,7 @@ def two_sample_test(generated: Tensor, training: Tensor) -> dict[str, Any]:
     Of fewer than 5,000 generated images all are taken, and as many real ones. Raises ``InputError`` for fewer than 100,
     and where there are not twice as many training images.
     """
-    count = min(NUM_IMAGES, len(generated))
-    if count < 100 or len(training) < 2 * count:
-        raise InputError("evaluation.two_sample_size", generated=len(generated), training=len(training))
+    count = check_counts(len(generated), len(training))
     accuracies: dict[str, list[float]] = {"generated": [], "real": []}
     for seed in SEEDS:
         generator = torch.Generator().manual_seed(seed)
@@ -44,6 +43,14 @@ def two_sample_test(generated: Tensor, training: Tensor) -> dict[str, Any]:
         name: {"two_sample": sum(values) / len(values), "two_sample_by_seed": values, "two_sample_images": count}
         for name, values in accuracies.items()
     }
+
+
+def check_counts(generated: int, training: int) -> int:
+    """How many images of each side are compared, of so many. Raises ``InputError`` where these are too few."""
+    count = min(NUM_IMAGES, generated)
+    if count < FEWEST or training < 2 * count:
+        raise InputError("evaluation.two_sample_size", generated=generated, training=training)
+    return count
 
 
 def held_out_accuracy(a: Tensor, b: Tensor, seed: int) -> float:
