@@ -33,7 +33,7 @@ from train.output.model_card import model_card
 from train.output.run_directory import CHECKPOINTS, MODEL, SAMPLES, check_not_started
 from train.output.sample_sheets import network_evaluations, sample_sheet
 from train.schedule import PeriodicTask, Schedule
-from train.stopped import TrainingStopped, is_finite, means, resume_command
+from train.stopped import TrainingStopped, check_finite, is_finite, means, resume_command
 from train.teacher_samples import teacher_samples
 
 FUSED = ("cpu", "cuda", "mps", "xpu")  # devices where AdamW has a fused kernel
@@ -188,7 +188,8 @@ def train(config: RunConfig, data: Dataset, run_dir: Path, accelerator: Accelera
                 save_samples()
 
         # The end of the run, or where it was stopped
-        if main and is_finite(pending):
+        check_finite(pending, step, training, run_dir)
+        if main:
             save()
             if schedule.progress >= 1:
                 save_samples()

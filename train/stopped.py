@@ -94,7 +94,13 @@ def is_finite(pending: list[Tensor]) -> bool:
 
 def means(pending: list[Tensor], step: int, training: TrainConfig, run_dir: Path) -> tuple[float, float]:
     """Mean loss and mean gradient norm of some steps. Raises ``TrainingStopped`` where they are not finite."""
+    check_finite(pending, step, training, run_dir)
     loss, grad_norm = torch.stack(pending).double().mean(0).tolist()
+    return loss, grad_norm
+
+
+def check_finite(pending: list[Tensor], step: int, training: TrainConfig, run_dir: Path) -> None:
+    """Raises ``TrainingStopped`` where a loss or gradient norm since the last row of metrics is not finite."""
     if not is_finite(pending):
         lower = f"--learning-rate {training.learning_rate / 4:.2g}"
         raise TrainingStopped(
@@ -103,4 +109,3 @@ def means(pending: list[Tensor], step: int, training: TrainConfig, run_dir: Path
             f"{resume_command(training, run_dir, lower)}",
             code=1,
         )
-    return loss, grad_norm

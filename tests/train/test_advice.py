@@ -172,6 +172,26 @@ def test_a_loss_that_is_not_finite(start, follow, monkeypatch):
     trained_to(12)
 
 
+def test_a_run_that_is_interrupted_when_its_loss_is_no_longer_finite(start, follow, monkeypatch):
+    real, calls = loop.LOSSES["mse"], []
+
+    def broken(*arguments):
+        calls.append(1)
+        return real(*arguments) * (math.nan if len(calls) == 3 else 1)
+
+    monkeypatch.setitem(loop.LOSSES, "mse", broken)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # it may be ignored here, as in the background
+    try:
+        fails(monkeypatch, 4, lambda: signal.raise_signal(signal.SIGINT))
+        status, sentence = start("--steps", 12)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert status == 1
+    assert "The loss is no longer finite (steps 1 to 4), so the run was stopped; the last good model is in" in sentence
+    follow(sentence)
+    trained_to(12)
+
+
 def test_a_terminal_that_is_closed(start, follow, monkeypatch):
     before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
     try:
