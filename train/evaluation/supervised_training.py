@@ -33,7 +33,8 @@ def train_supervised(
     batch_size: int = 256,
     description: str = "training",
 ) -> tuple[Network, int]:
-    """Train a fresh network on the labels of ``data`` for so many epochs or, if given, so many minutes.
+    """Train a fresh network on the labels of ``data`` for so many epochs or, if given, so many minutes: at least a
+    step.
 
     Cross entropy on augmented images, AdamW, a cosine learning rate after a short warm-up. Returns the network with the
     averaged weights, in eval mode, on a GPU where there is one; and the number of images seen.
@@ -45,14 +46,14 @@ def train_supervised(
     averaged = AveragedModel(network, multi_avg_fn=update_average, use_buffers=True)
     optimizer = torch.optim.AdamW(network.parameters(), LEARNING_RATE, weight_decay=0.01)
 
-    seen, total, start = 0, round(epochs * len(images)), time.monotonic()
+    seen, total, start = 0, max(1, round(epochs * len(images))), time.monotonic()
     order = torch.empty(0, dtype=torch.int64, device=device)
     bar = tqdm(total=None if minutes else total, unit=" images", unit_scale=True, desc=description, file=sys.stderr)
-    while (progress := (time.monotonic() - start) / (60 * minutes) if minutes else seen / total) < 1:
+    while (progress := (time.monotonic() - start) / (60 * minutes) if minutes else seen / total) < 1 or not seen:
         if len(order) < batch_size:
             order = torch.cat([order, torch.randperm(len(images), generator=generator, device=device)])
         batch, order = order[:batch_size], order[batch_size:]
-        cosine = 0.5 + 0.5 * math.cos(math.pi * progress)
+        cosine = 0.5 + 0.5 * math.cos(math.pi * min(progress, 1))
         optimizer.param_groups[0]["lr"] = LEARNING_RATE * min(progress / WARMUP_SHARE, cosine)
         loss = F.cross_entropy(network(augment(to_input(images[batch]), generator)), labels[batch])
         optimizer.zero_grad()

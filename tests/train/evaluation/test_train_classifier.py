@@ -21,6 +21,13 @@ def test_what_is_saved_has_the_accuracy_that_the_card_gives(tmp_path, monkeypatc
     assert f"Test accuracy: **{facts['test_accuracy']:.2%}**" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("length", ["--epochs", "--minutes"])
+def test_the_shortest_training_is_a_step(length, tmp_path, monkeypatch):
+    monkeypatch.setattr(train_classifier, "load_dataset", lambda name, data_dir, split: bars(300))
+    assert train_classifier.main([length, "1e-9", "--output-dir", str(tmp_path)]) == 0
+    assert json.loads((tmp_path / "config.json").read_text())["images_seen"] == 256
+
+
 def test_cifar10_has_its_own_classifier(tmp_path, monkeypatch):
     data = Dataset(torch.zeros(20, 3, 32, 32, dtype=torch.uint8), torch.arange(20) % 10, CIFAR10)
     loaded = []
