@@ -133,8 +133,6 @@ def run(options: dict[str, Any]) -> int:
 
     configure()
     output_dir, resume, repo_id = (options.pop(name, None) for name in ("output_dir", "resume", "push_to_hub"))
-    if repo_id is not None:
-        on_main_process(lambda: check_push(repo_id))
     if resume:
         run_dir = user_path(output_dir, "output_dir") if output_dir else latest_run_directory(options["preset"])
         config = resumed_config(run_dir, options)
@@ -149,6 +147,8 @@ def run(options: dict[str, Any]) -> int:
         run_dir = on_main_process(lambda: new_run_directory(training.preset, output_dir))
     with ExitStack() as stack:
         on_main_process(lambda: stack.enter_context(locked(run_dir, new=not resume)))
+        if repo_id is not None:
+            on_main_process(lambda: check_push(repo_id))
         with accelerator.main_process_first():  # so that one of them downloads
             if resume:
                 data = resumed_dataset(config, run_dir)
