@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
+from diffusion.errors import InputError
 from diffusion.io.zip_names import member_names
 
 LEFTOVERS = {  # of operating systems, network drives and previews, in lower case
@@ -23,6 +24,7 @@ PICTURES = {  # endings of names, for where it matters which of several folders 
     *(".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif", ".jp2", ".j2k"),
     *(".ppm", ".pgm", ".pbm", ".pnm", ".pfm", ".ico", ".qoi", ".tga"),
 }
+ZIP = b"PK"  # how an archive begins, also one that is damaged
 SHOWN = 3  # examples of each reason
 
 
@@ -101,13 +103,13 @@ def is_listable(root: Path) -> bool:
         return True
     try:
         with open(root, "rb") as file:
-            return file.read(2) == b"PK" and zipfile.is_zipfile(root)  # some images have an archive at their end
+            return file.read(len(ZIP)) == ZIP  # some images have an archive at their end
     except OSError:
         return False
 
 
 def list_files(root: Path, except_below: Path | None = None) -> Listing:
-    """Raises ``OSError`` where the folder itself cannot be read, ``zipfile.BadZipFile`` for a damaged archive.
+    """Raises ``OSError`` where the folder itself cannot be read, ``InputError`` for a damaged archive.
 
     except_below: a folder whose content does not count.
     """
@@ -159,7 +161,7 @@ def files_below(root: Path, listing: Listing, except_below: Path | None) -> Iter
 
 
 def files_in_zip(path: Path, skipped: Skipped) -> Iterator[ImageFile]:
-    archive = zipfile.ZipFile(path)
+    archive = opened(path)
     members = [info for info in archive.infolist() if not info.is_dir()]
     seen = set()
     for info, name in zip(members, member_names(members), strict=True):
@@ -171,6 +173,14 @@ def files_in_zip(path: Path, skipped: Skipped) -> Iterator[ImageFile]:
             continue
         seen.add(inside)
         yield ImageFile(inside, info, info.file_size, info.CRC, archive)
+
+
+def opened(path: Path) -> zipfile.ZipFile:
+    """Raises ``InputError`` where the list of the archive's files is damaged, or of a kind that Python cannot read."""
+    try:
+        return zipfile.ZipFile(path)
+    except (zipfile.BadZipFile, NotImplementedError, ValueError) as error:
+        raise InputError("images.damaged_archive", path=path, reason=str(error).rstrip(".")) from None
 
 
 def is_leftover(name: str) -> bool:

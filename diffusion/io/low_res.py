@@ -45,7 +45,7 @@ def listed(path: Path, setting: str) -> Listing:
             return list_files(path)
         if path.is_file():
             return Listing([ImageFile.at(path)])
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
+    except OSError as error:
+        reason = error.strerror or error
         raise InputError("images.low_res_unreadable", setting=setting, path=path, reason=reason) from None
     raise InputError("images.low_res_not_there", setting=setting, path=path)

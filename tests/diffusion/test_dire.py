@@ -206,6 +206,7 @@ def test_rgb_models_get_rgb(tmp_path, images, capsys):
         (["--images", "nowhere"], "--images must be a folder; nowhere does not exist."),
         (["--images", "IMAGES/top.bmp"], "--images must be a folder or a .zip of one;"),
         (["--images", "EMPTY"], "--images must be a folder with images in it"),
+        (["--images", "TORN"], "torn.zip is a damaged archive (File is not a zip file): fetch or make it again."),
         (["--images", "IMAGES/b"], "has 2 files and none."),
         (["--images", "IMAGES", "--output", "IMAGES"], "--output must not be the folder of the images"),
         (["--images", "IMAGES", "--steps", "0"], "--steps must be a whole number from 1 to 1000, not '0'."),
@@ -227,8 +228,10 @@ def test_bad_input_is_one_line_and_exit_code_2(arguments, sentence, model_dir, i
     (tmp_path / "damaged").mkdir()
     (tmp_path / "damaged" / "errors.csv").write_text("x" * 140_000)
     (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    (tmp_path / "torn.zip").write_bytes(b"PK\3\4 the rest never came")
     places = {"IMAGES": str(images)}
     places |= {name.upper(): str(tmp_path / name) for name in ("empty", "damaged", "loop")}
+    places["TORN"] = str(tmp_path / "torn.zip")
     for name, place in places.items():
         arguments = [argument.replace(name, place) for argument in arguments]
     code, err = run(capsys, "--model", model_dir, "--output", tmp_path / "out", *arguments)

@@ -146,6 +146,7 @@ BAD = [
     ("--model MODELS/enlarger --low-res nowhere", "--low-res must be an image or a folder of images; nowhere does not"),
     ("--model MODELS/enlarger --low-res PICTURES/sub", "sub is empty"),
     ("--model MODELS/enlarger --low-res PICTURES/.hidden", "cannot be read as one"),
+    ("--model MODELS/enlarger --low-res torn.zip", "torn.zip is a damaged archive (File is not a zip file)"),
     ("--model MODELS/enlarger --low-res PICTURES --label 3", "This model has no labels"),
     ("--model MODELS/enlarger --low-res PICTURES --num-images 3", "--num-images must be left out with --low-res"),
 ]
@@ -156,13 +157,14 @@ def test_bad_input_is_one_line_and_exit_2(line, sentence, models, pictures, tmp_
     monkeypatch.chdir(tmp_path)
     (tmp_path / "folder.png").mkdir()
     (tmp_path / "file.txt").touch()
+    (tmp_path / "torn.zip").write_bytes(b"PK\3\4 the rest never came")
     words = line.replace("MODELS", str(models)).replace("PICTURES", str(pictures[0])).split()
     status, errors = run(capsys, "--model", models / "tiny", "--output", "x.png", *words)
     assert status == 2
     assert sentence in errors
     assert errors.count("\n") == 1
     assert len(errors) < 420
-    assert {path.name for path in tmp_path.iterdir()} == {"folder.png", "file.txt", "pictures"}
+    assert {path.name for path in tmp_path.iterdir()} == {"folder.png", "file.txt", "torn.zip", "pictures"}
 
 
 @pytest.fixture

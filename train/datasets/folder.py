@@ -2,7 +2,6 @@
 
 import hashlib
 import logging
-import zipfile
 from pathlib import Path
 
 import torch
@@ -53,8 +52,6 @@ def listed(directory: Path) -> Listing:
             return list_files(directory)
     except OSError as error:
         raise InputError("datasets.closed", path=directory, reason=error.strerror) from None
-    except (ValueError, zipfile.BadZipFile, NotImplementedError):  # a damaged archive
-        pass
     raise InputError("datasets.no_folder", path=directory)
 
 

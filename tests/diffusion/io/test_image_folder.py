@@ -124,6 +124,28 @@ def test_an_image_with_an_archive_at_its_end_is_an_image(tmp_path):
     assert [is_listable(tmp_path / name) for name in ("x.zip", "x.jpg", "", "nowhere")] == [True, False, True, False]
 
 
+@pytest.mark.parametrize(
+    ("place", "damage", "reason"),
+    [
+        (0, b"XX", "Bad magic number for central directory"),  # of the entry in the list of files
+        (6, b"\xff", "zip file version 25.5"),
+        (46, b"\xff", "'utf-8' codec can't decode"),  # its name
+        (None, b"", "File is not a zip file"),  # the list is missing, as where a download was broken off
+    ],
+)
+def test_a_damaged_archive_is_called_that(place, damage, reason, tmp_path):
+    path = tmp_path / "photos.zip"
+    with zipfile.ZipFile(path, "w") as file:
+        file.writestr("猫.png", b"x" * 100)
+    content, entry = path.read_bytes(), path.read_bytes().index(b"PK\1\2")
+    start = entry if place is None else entry + place
+    path.write_bytes(content[:start] + damage + (b"" if place is None else content[start + len(damage) :]))
+    assert is_listable(path)
+    with pytest.raises(InputError, match=rf"photos\.zip is a damaged archive \(.*({reason})") as caught:
+        list_files(path)
+    assert "\n" not in str(caught.value)
+
+
 def test_paths_as_people_write_them(monkeypatch, tmp_path):
     monkeypatch.setenv("HOME", str(tmp_path))
     assert user_path("~/x", "images") == tmp_path / "x"
