@@ -25,7 +25,7 @@ def pictures(page: Page) -> list[str]:
 
 def expect_grid(page: Page, cells: int) -> None:
     """All cells are there, and measured."""
-    expect(page.locator(".cp-picture:enabled")).to_have_count(cells, timeout=WAIT)
+    expect(page.locator(".cp-picture:not([aria-disabled])")).to_have_count(cells, timeout=WAIT)
     expect(page.locator(".compare-lab")).to_have_attribute("data-phase", "finished", timeout=WAIT)
 
 

@@ -35,6 +35,7 @@ class CompareTab {
     this.scene = null; // what there is to choose from
     this.plan = null; // of the grid on show
     this.shown = null; // the values that it was made of
+    this.refused = false; // whether what is chosen was
     this.begun = true; // whether the runs of that plan were; not before the grid is in sight
     this.problems = {}; // of cells that were begun, by their keys
     this.kept = new Kept();
@@ -108,6 +109,7 @@ class CompareTab {
   take(text, values, show) {
     const answer = text ? JSON.parse(text) : { error: this.words.text("status.connection_failed") };
     if (!this.plans.open) delete this.root.dataset.asking;
+    this.refused = Boolean(answer.error);
     if (answer.error) this.say([answer.error]);
     else show(answer, values);
   }

@@ -15,8 +15,10 @@ export class CompareView {
     tab.parts.csv.addEventListener("click", this.files.table);
   }
 
+  // What is chosen; where the server has refused that, what is on show still.
   values() {
-    return this.tab.shown;
+    const { plan, refused, shown, chosen } = this.tab;
+    return plan && (refused ? shown : chosen);
   }
 
   apply(values) {

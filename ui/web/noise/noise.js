@@ -34,10 +34,11 @@ class NoiseTab {
     this.panes = new Panes(root);
     this.choice = { ...START };
     this.place = 50; // of the slider
-    this.shared = new NoiseView(this);
     this.scene = null; // digits, noise and levels, from the server
     this.seen = null; // the guesses at the last noise level that the server has answered for
-    this.shown = { ...START, t: this.t }; // the values that they are of
+    this.shown = this.chosen; // the values that they are of
+    this.refused = false; // whether what is chosen was
+    this.shared = new NoiseView(this);
     this.track = new SplitTrack(this.parts.track);
     this.plots = new NoisePlots(this.parts, (t) => this.moveTo(Math.round(t * 100)));
     this.schedules = new Schedules(this.parts, words, (t) => this.moveTo(Math.round(t * 100)));
@@ -122,6 +123,10 @@ class NoiseTab {
     return { ...this.choice, language: this.words.language };
   }
 
+  get chosen() {
+    return { ...this.choice, t: this.t };
+  }
+
   get asking() {
     return "asking" in this.root.dataset;
   }
@@ -136,6 +141,7 @@ class NoiseTab {
   // text: JSON; nothing where the server is too busy, or cannot be reached.
   take(text, show, values) {
     const answer = text ? JSON.parse(text) : { error: this.words.text("status.connection_failed") };
+    this.refused = Boolean(answer.error);
     this.parts.banner.hidden = !answer.error;
     setText(this.parts.banner, answer.error ?? "");
     if (!answer.error) show(answer, values);

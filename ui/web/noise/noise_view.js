@@ -1,5 +1,6 @@
 // The Noise tab as one whose view can be shared (tabs.js), and saved as a picture.
 
+import { settingWords } from "../share/setting_words.js";
 import { saveNoisePng } from "./picture.js";
 
 const SETTLED = 1500; // ms that a view is on show until it belongs into the history
@@ -12,8 +13,9 @@ export class NoiseView {
     tab.parts.png.addEventListener("click", () => saveNoisePng(tab.panes.all, this.foot, { tab: this.name, ...this.values() }));
   }
 
+  // What is chosen; where the server has refused that, what is on show still.
   values() {
-    return this.tab.shown;
+    return this.tab.refused ? this.tab.shown : this.tab.chosen;
   }
 
   apply({ t, ...choice }) {
@@ -38,8 +40,9 @@ export class NoiseView {
 
   // What a saved picture says below.
   get foot() {
-    const { scene, words, shown } = this.tab;
+    const { scene, words } = this.tab;
+    const { t, seed } = this.values();
     const model = scene.models.find(([ref]) => ref === scene.model)?.[1][words.language] ?? scene.model;
-    return [model, `t ${shown.t.toFixed(2)}`, `${words.text("settings.seed.label")} ${shown.seed}`].join(" · ");
+    return [model, `t ${t.toFixed(2)}`, settingWords("seed", seed, words)].join(" · ");
   }
 }
