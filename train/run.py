@@ -107,6 +107,8 @@ def run_reporting_errors(options: dict[str, Any]) -> int:
     from train.processes import is_lost_connection, is_main_process, report
     from train.stopped import TrainingStopped, signals_raised
 
+    smaller = Message("datasets.smaller_images", setting="image_size")
+    advice = Message("command.more_memory") if "resume" in options else smaller  # its images cannot change
     try:
         with signals_raised():
             return run(options)
@@ -117,7 +119,7 @@ def run_reporting_errors(options: dict[str, Any]) -> int:
     except Exception as error:
         if is_lost_connection(error):
             return report("Another process of the run has ended without a reason, so this one ends, too.", 1)
-        reason, status = explained(error, Message("run.smaller_images", setting="image_size"))
+        reason, status = explained(error, advice)
         return report(reason.text(name=option_name), status)
 
 

@@ -147,8 +147,30 @@ def test_photographs_are_decoded_at_the_size_that_is_trained_on(pets, monkeypatc
 def test_more_images_than_memory_are_refused_before_they_are_read(pets, monkeypatch):
     monkeypatch.setattr(decoding.psutil, "virtual_memory", lambda: type("Memory", (), {"available": 500})())
     monkeypatch.setattr(decoding, "decode", lambda *_: pytest.fail("a file was decoded"))
-    with pytest.raises(InputError, match=r"4 images of 64x64 pixels need .* smaller size with image_size"):
+    with pytest.raises(InputError, match=r"4 images of 64x64 pixels need .* lower image_size, or use fewer images"):
         started(pets, image_size=64)
+
+
+@pytest.mark.parametrize("load", ["run_setup.with_images_kept", "decoding.allocate"])
+def test_advice_on_memory_names_no_option_that_cannot_help(load, pets, monkeypatch, capsys):
+    words = ["tiny", "--steps", "2", "--output-dir", "mine"]
+    assert main([*words, "--dataset", "folder:pets"]) == 0
+    shutil.rmtree("mine/images")
+    little = type("Memory", (), {"available": 500})()
+
+    def full(*_):
+        raise MemoryError
+
+    if load == "decoding.allocate":
+        monkeypatch.setattr(decoding.psutil, "virtual_memory", lambda: little)
+    else:
+        monkeypatch.setattr(run_setup, "with_images_kept", full)
+    capsys.readouterr()
+    assert main([*words[:1], "--resume", *words[1:]]) in (1, 2)
+    assert capsys.readouterr().err.strip().endswith(": close other programs, or use a machine with more.")
+    words[-1] = "another"
+    assert main([*words, "--dataset", "folder:pets"]) in (1, 2)
+    assert capsys.readouterr().err.strip().endswith(": lower --image-size, or use fewer images.")
 
 
 def test_the_minutes_begin_when_the_images_are_loaded(pets, monkeypatch):

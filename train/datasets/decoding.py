@@ -12,7 +12,7 @@ import numpy as np
 import psutil
 from tqdm import tqdm
 
-from diffusion.errors import InputError
+from diffusion.errors import InputError, Message
 from diffusion.io.image_folder import ImageFile, Skipped
 from diffusion.io.image_reader import (
     LARGE_BYTES,
@@ -53,13 +53,15 @@ def common_size(files: Sequence[ImageFile]) -> int | None:
     return median_low(sizes) if sizes else None
 
 
-def decode_all(files: Sequence[ImageFile], size: int, channels: int | None, skipped: Skipped) -> Decoded:
+def decode_all(
+    files: Sequence[ImageFile], size: int, channels: int | None, skipped: Skipped, advice: Message
+) -> Decoded:
     """The images, cropped to squares of ``size`` pixels; files that cannot be read are noted in ``skipped``.
 
     channels: 1, 3, or None for 1 where all images are grey, though saved as colours maybe. Raises ``InputError`` where
-    they do not fit into memory.
+    they do not fit into memory, with the ``advice`` what to do.
     """
-    images = allocate(len(files), channels or 1, size)
+    images = allocate(len(files), channels or 1, size, advice)
     indices: list[int] = []
     own_sizes: set[int] = set()
     digest = hashlib.blake2b(digest_size=16)
@@ -69,7 +71,7 @@ def decode_all(files: Sequence[ImageFile], size: int, channels: int | None, skip
             continue
         pixels = picture.pixels.transpose(2, 0, 1)
         if channels is None and images.shape[1] == 1 and (pixels != pixels[:1]).any():  # the first one with colours
-            images = in_colour(images, len(indices))
+            images = in_colour(images, len(indices), advice)
         images[len(indices)] = pixels[: images.shape[1]]
         indices.append(index)
         own_sizes.add(picture.own_size)
@@ -103,19 +105,19 @@ def picture_of(file: ImageFile, size: int, mode: str) -> Picture | UnreadableIma
         return error
 
 
-def allocate(count: int, channels: int, size: int) -> np.ndarray:
+def allocate(count: int, channels: int, size: int, advice: Message) -> np.ndarray:
     """(N, C, size, size) uint8, not yet filled: it takes memory as it is. Raises ``InputError`` where there is too
     little."""
     shape = (count, channels, size, size)
     needed, free = int(np.prod(shape, dtype=object)), psutil.virtual_memory().available
     if needed > LEFT_FREE * free:
         values = {"needed": f"{needed / 1e9:.1f}", "free": f"{free / 1e9:.1f}"}
-        raise InputError("datasets.memory", count=f"{count:,}", size=size, setting="image_size", **values)
+        raise InputError("datasets.memory", count=f"{count:,}", size=size, advice=advice, **values)
     return np.empty(shape, np.uint8)
 
 
-def in_colour(grey: np.ndarray, count: int) -> np.ndarray:
+def in_colour(grey: np.ndarray, count: int, advice: Message) -> np.ndarray:
     """Grey images (N, 1, H, W), of which so many are filled, with three channels."""
-    images = allocate(len(grey), 3, grey.shape[-1])
+    images = allocate(len(grey), 3, grey.shape[-1], advice)
     images[:count] = grey[:count]
     return images

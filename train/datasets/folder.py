@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from diffusion.errors import InputError
+from diffusion.errors import InputError, Message
 from diffusion.io.image_folder import Listing, Skipped, is_listable, list_files
 from train.datasets.dataset import Dataset, Sizing, sized
 from train.datasets.decoding import Decoded, common_size, decode_all
@@ -30,7 +30,9 @@ def folder(directory: Path, split: str, image_size: Sizing, channels: int | None
         why = Skipped([*listing.skipped.reasons, *((file.path, "no image of a known format") for file in chosen.files)])
         raise InputError("datasets.no_image", path=directory, reason=str(why) or "it is empty")
     size = min(sized(own, image_size), LARGEST)
-    decoded = decode_all(chosen.files, size, channels, listing.skipped)
+    smaller = Message("datasets.smaller_images", setting="image_size")
+    advice = smaller if callable(image_size) else Message("command.more_memory")  # as no other size would do
+    decoded = decode_all(chosen.files, size, channels, listing.skipped, advice)
     if listing.skipped:
         count = len(listing.skipped)
         total = count + len(decoded.indices)

@@ -16,7 +16,7 @@ if not __package__:  # started as a file: its imports are relative to the reposi
 import torch
 from safetensors.torch import save as to_safetensors
 
-from diffusion.errors import InputError
+from diffusion.errors import InputError, Message
 from diffusion.io.files import check_writable, write_atomically
 from diffusion.runtime import configure
 from diffusion.runtime.command_line import Parser, run_command
@@ -129,7 +129,8 @@ def save(classifier: EvaluationClassifier, facts: dict[str, Any], directory: Pat
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; returns its exit code: 0, 2 on bad input, 130 on Ctrl-C (and then nothing is saved)."""
-    return run_command(parser(), lambda options: run(**vars(options)), arguments, "nothing was saved")
+    advice = Message("command.more_memory")
+    return run_command(parser(), lambda options: run(**vars(options)), arguments, "nothing was saved", advice)
 
 
 if __name__ == "__main__":

@@ -21,6 +21,15 @@ def test_what_is_saved_has_the_accuracy_that_the_card_gives(tmp_path, monkeypatc
     assert f"Test accuracy: **{facts['test_accuracy']:.2%}**" in capsys.readouterr().out
 
 
+def test_out_of_memory_without_an_option_that_helps(monkeypatch, capsys, tmp_path):
+    def full(*_):
+        raise MemoryError
+
+    monkeypatch.setattr(train_classifier, "load_dataset", full)
+    assert train_classifier.main(["--output-dir", str(tmp_path)]) == 1
+    assert capsys.readouterr().err.endswith("not enough memory: close other programs, or use a machine with more.\n")
+
+
 @pytest.mark.parametrize("length", ["--epochs", "--minutes"])
 def test_the_shortest_training_is_a_step(length, tmp_path, monkeypatch):
     monkeypatch.setattr(train_classifier, "load_dataset", lambda name, data_dir, split: bars(300))
