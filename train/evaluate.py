@@ -43,8 +43,8 @@ from diffusion.runtime.command_line import Parser, add_options, run_command
 from diffusion.runtime.device import checked_device
 from diffusion.settings import SETTINGS, SamplingSettings, field
 from train.datasets import FOLDER, load_dataset
-from train.evaluation.checks import check, check_fits
-from train.evaluation.classifier import CLASSIFIERS, matching_dataset, required_dataset
+from train.evaluation.checks import DIRE_STEPS, check, check_fits, check_reference
+from train.evaluation.classifier import matching_dataset, required_dataset
 from train.evaluation.generation import evaluate_generation
 from train.evaluation.likelihood import bits_per_dim, summary
 from train.evaluation.metrics import table
@@ -83,7 +83,9 @@ def parser() -> Parser:
     more.add_argument("--neighbours", action="store_true", help="are they copies of their nearest training images?")
     more.add_argument("--sheet", type=Path, metavar="PNG", help="of --neighbours: 100 images beside their neighbours")
     more.add_argument("--dire", action="store_true", help="does the reconstruction error tell them from real images?")
-    more.add_argument("--dire-steps", default=20, metavar="N", help="of --dire, in each direction (default 20)")
+    more.add_argument(
+        "--dire-steps", default=DIRE_STEPS, metavar="N", help=f"of --dire, in each direction (default {DIRE_STEPS})"
+    )
     other = p.add_argument_group("instead of sampling")
     other.add_argument("--bits-per-dim", action="store_true", help="the variational bound on real test images")
     other.add_argument("--write-reference", action="store_true", help="compute the bundled metrics from --data-dir")
@@ -96,11 +98,8 @@ def run(options: argparse.Namespace) -> None:
     configure()
     data_dir = options.data_dir or "data"
     if options.write_reference:
-        dataset = options.dataset or "mnist"
-        if dataset not in CLASSIFIERS:
-            known = ", ".join(CLASSIFIERS)
-            raise InputError("evaluation.unknown_dataset", setting="dataset", known=known, given=dataset)
-        compute_reference(dataset, data_dir)
+        check_reference(options, parser())
+        compute_reference(options.dataset or "mnist", data_dir)
         return
     given = CommandSettings(
         **{name: getattr(options, name) for name in (*SETTINGS, "num_images", "batch_size", "dire_steps")}

@@ -270,7 +270,6 @@ def test_images_are_downscaled_by_the_mean_and_enlarged_by_bicubic():
         (["--data-dir", "no-such-folder"], "--data-dir"),
         (["--classifier", "unet"], "no classifier"),
         (["--classifier-scale", "2"], "--classifier-scale does not apply to tiny without a classifier"),
-        (["--write-reference", "--dataset", "fashion_mnist"], "--dataset must be one of mnist, cifar10"),
         (["--write-card"], "README.md"),
         (["--write-card", "--bits-per-dim"], "--write-card does not apply to --bits-per-dim"),
         (["--two-sample", "--bits-per-dim"], "--two-sample does not apply to --bits-per-dim"),
@@ -279,6 +278,7 @@ def test_images_are_downscaled_by_the_mean_and_enlarged_by_bicubic():
         (["--json", "."], "--json must be a file; . is a folder"),
         (["--dataset", "cifar10"], "--dataset applies only together with --bits-per-dim or --write-reference"),
         (["--dire-steps", "0"], "--dire-steps must be"),
+        (["--dire-steps", "5"], "--dire-steps applies only together with --dire"),
         (["--two-sample", "--data-dir", "no-such-folder"], "--data-dir"),
     ],
 )
@@ -290,6 +290,33 @@ def test_bad_values_are_refused(saved_model, arguments, message, capsys, monkeyp
     error = capsys.readouterr().err
     assert message in error
     assert len(error.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--dataset", "fashion_mnist"], "--dataset must be one of mnist, cifar10"),
+        (["--json", "x.json"], "--json does not apply to --write-reference, which evaluates no model: it takes "),
+        (["--two-sample"], "--two-sample does not apply to --write-reference"),
+        (["--num-images", "x"], "--num-images does not apply to --write-reference"),
+        (["--bits-per-dim"], "--bits-per-dim does not apply to --write-reference"),
+        (["--steps", "5", "--dataset", "mnist"], "--steps does not apply to --write-reference"),
+        (["--model", "dit"], "--model does not apply to --write-reference"),
+        (["--sheet", "x.png"], "it takes --dataset, --data-dir."),
+    ],
+)
+def test_what_the_reference_takes_no_account_of_is_refused(arguments, message, capsys, monkeypatch):
+    monkeypatch.setattr(evaluate, "compute_reference", lambda *_: pytest.fail("the work has begun"))
+    assert evaluate.main(["--write-reference", *arguments]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_the_reference_is_computed_of_the_data_set_and_from_the_place_given(capsys, monkeypatch):
+    computed = []
+    monkeypatch.setattr(evaluate, "compute_reference", lambda *given: computed.append(given))
+    assert evaluate.main(["--write-reference"]) == 0
+    assert evaluate.main(["--write-reference", "--dataset", "cifar10", "--data-dir", "here"]) == 0
+    assert computed == [("mnist", "data"), ("cifar10", "here")]
 
 
 def test_what_super_resolution_cannot_do_is_refused(tmp_path, capsys, monkeypatch):

@@ -8,11 +8,24 @@ from diffusion.io.hub import resolve
 from diffusion.io.model_directory import CARD, read_config
 from diffusion.model import Model
 from diffusion.settings import SETTINGS, SamplingSettings
-from train.evaluation.classifier import matching_dataset
+from train.evaluation.classifier import CLASSIFIERS, matching_dataset
 from train.output.model_card import HUB_DATASETS, parse_card
 
+DIRE_STEPS = 20  # where none are given
 OF_BITS_PER_DIM = ("seed", "respacing")  # the settings that it has
+OF_WRITE_REFERENCE = ("dataset", "data_dir")  # the options that it has
 WITHOUT_SAMPLES = ("write_card", "two_sample", "neighbours", "dire", "classifier")  # flags that it has not
+
+
+def check_reference(options: argparse.Namespace, defaults: argparse.ArgumentParser) -> None:
+    """Options of --write-reference that do not apply to it, and its data set. Raises ``InputError``."""
+    for name, value in vars(options).items():
+        if name not in (*OF_WRITE_REFERENCE, "write_reference") and value != defaults.get_default(name):
+            values = {"write_reference": "write_reference", "known": OF_WRITE_REFERENCE}
+            raise InputError("evaluation.not_with_write_reference", setting=name, **values)
+    if options.dataset not in (None, *CLASSIFIERS):
+        known = ", ".join(CLASSIFIERS)
+        raise InputError("evaluation.unknown_dataset", setting="dataset", known=known, given=options.dataset)
 
 
 def check(options: argparse.Namespace, given: SamplingSettings) -> None:
@@ -23,6 +36,8 @@ def check(options: argparse.Namespace, given: SamplingSettings) -> None:
         check_writable(options.sheet, (".png",), "sheet")
     if options.sheet and not options.neighbours:
         raise InputError("evaluation.option_needs", setting="sheet", needed="neighbours")
+    if options.dire_steps != DIRE_STEPS and not options.dire:
+        raise InputError("evaluation.option_needs", setting="dire_steps", needed="dire")
     if options.dataset is not None and not options.bits_per_dim:
         with_dataset = {"bits_per_dim": "bits_per_dim", "write_reference": "write_reference"}
         raise InputError("evaluation.dataset_option", setting="dataset", **with_dataset)
