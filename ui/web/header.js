@@ -28,9 +28,9 @@ export function mountHeader({ element, props, trigger }, { words, theme, prefere
   root.innerHTML = MARKUP;
   const group = root.querySelector("[role=radiogroup]");
   group.replaceChildren(...Object.entries(languages).map(([code, name]) => languageButton(code, name)));
-  const markLanguage = radioGroup(group, (chosen) => {
-    preferences.set("language", chosen);
-    words.use(chosen);
+  const markLanguage = radioGroup(group, async (chosen) => {
+    if (await words.use(chosen)) preferences.set("language", chosen);
+    else markLanguage(words.wanted);
   });
   root.querySelector(".lab-about").addEventListener("click", about);
   root.querySelector(".lab-theme").addEventListener("click", () => theme.toggle());

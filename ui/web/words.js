@@ -10,22 +10,33 @@ export class Words extends EventTarget {
     super();
     this.load = load;
     this.files = new Map(); // language -> the promise of its texts, by keys with dots
-    this.language = FALLBACK;
+    this.language = this.wanted = FALLBACK;
     this.texts = {};
     this.fallback = {};
   }
 
-  // Use another language once its file has come; the latest call wins.
+  // Use another language once its file has come; the latest call wins. Returns whether it is used now: where its file
+  // does not come, the language before stays. Rejects where there are no words at all.
   async use(language) {
     this.wanted = language;
-    const [texts, fallback] = await Promise.all([this.file(language), this.file(FALLBACK)]);
-    if (this.wanted !== language) return;
-    Object.assign(this, { language, texts, fallback });
+    const [texts, fallback] = await Promise.all([this.file(language).catch(() => null), this.file(FALLBACK)]);
+    if (this.wanted !== language) return false;
+    this.fallback = fallback;
+    if (!texts) {
+      this.wanted = this.language;
+      return false;
+    }
+    Object.assign(this, { language, texts });
     this.dispatchEvent(new Event("change"));
+    return true;
   }
 
   file(language) {
-    if (!this.files.has(language)) this.files.set(language, this.load(language).then((topics) => flattened(topics)));
+    if (!this.files.has(language)) {
+      const texts = this.load(language).then((topics) => flattened(topics));
+      texts.catch(() => this.files.delete(language)); // the next call tries again
+      this.files.set(language, texts);
+    }
     return this.files.get(language);
   }
 

@@ -1,7 +1,7 @@
 """What the page remembers, and the words that it chooses."""
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 CLOSED = "() => { throw new DOMException('closed', 'SecurityError'); }"
 
@@ -83,3 +83,49 @@ def test_words_fall_back_to_english_and_the_last_language_wins(page: Page):
         return [changes, last, words.text("a.b", { n: 3 }), words.text("a.c"), words.text("a.d")];
     }""")
     assert seen == [["yy", "xx"], "un", "eins 3", "English", "a.d"]
+
+
+FLAKY = """async () => {
+    const { Words } = await import("/web/words.js");
+    const files = { en: { page: { title: "Lab" } }, zh: { page: { title: "实验室" } } };
+    window.reached = false;
+    window.flaky = new Words(async (code) => {
+        if (code === "zh" && !reached) throw new Error("no texts");
+        return files[code];
+    });
+}"""
+
+
+def test_a_language_that_did_not_come_is_tried_again(page: Page):
+    page.evaluate(FLAKY)
+    seen = page.evaluate("""async () => {
+        const use = async (code) => [await flaky.use(code), flaky.language, flaky.text("page.title")];
+        const first = await use("zh");
+        reached = true;
+        return [first, await use("zh"), await use("en")];
+    }""")
+    assert seen == [[False, "en", "Lab"], [True, "zh", "实验室"], [True, "en", "Lab"]]
+
+
+def test_a_language_that_did_not_come_is_not_marked_as_chosen(page: Page):
+    page.evaluate(FLAKY)
+    page.evaluate("""async () => {
+        const { mountHeader } = await import("/web/header.js");
+        const app = document.createElement("gradio-app");
+        app.innerHTML = "<div><div></div></div>";
+        document.body.append(app);
+        await flaky.use("en");
+        window.kept = {};
+        mountHeader({ element: app.firstChild, props: {}, trigger: () => {} }, {
+            words: flaky, theme: {}, own: false, about: () => {}, presenting: new EventTarget(),
+            preferences: { set: (name, value) => (kept[name] = value) }, languages: { en: "English", zh: "简体中文" },
+        });
+    }""")
+    chosen = page.locator("[role=radio][aria-checked=true]")
+    page.get_by_role("radio", name="简体中文").click()
+    expect(chosen).to_have_text("English")
+    assert page.evaluate("kept") == {}
+    page.evaluate("reached = true")
+    page.get_by_role("radio", name="简体中文").click()
+    page.wait_for_function("kept.language === 'zh'")
+    expect(chosen).to_have_text("简体中文")

@@ -1,6 +1,6 @@
 // What may change from a step on: the panel between the player and the branches.
 
-import { radioGroup, setText } from "../dom.js";
+import { keepFocus, radioGroup, setText } from "../dom.js";
 
 export const ARROWS = '<svg viewBox="0 0 24 24" aria-hidden="true"><path d="M17.7 6.3A8 8 0 1 0 20 12h-2.2A5.8 5.8 0 1 1 16 7.9L13 11h8V3z"/></svg>';
 const MARKUP = `
@@ -43,6 +43,7 @@ export class Panel {
     });
     part.close.addEventListener("click", onClose);
     root.addEventListener("keydown", (event) => event.key === "Escape" && onClose());
+    keepFocus(part.go);
     words.addEventListener("change", () => this.applyWords());
     root.hidden = true;
   }
@@ -78,9 +79,13 @@ export class Panel {
 
   // What cannot be is said here, where it can be mended.
   async go() {
-    if (!this.choices) return;
-    const { changes } = this;
+    const { changes, part } = this;
+    if (!this.choices || part.go.disabled) return;
+    const asked = (this.asked = {});
+    part.go.disabled = true;
     const { error } = await this.ask(changes);
+    if (asked !== this.asked || this.root.hidden) return; // something else was chosen meanwhile, or nothing any more
+    part.go.disabled = false;
     if (error) this.refuse(error);
     else this.onGo(changes);
   }
@@ -111,7 +116,7 @@ export class Panel {
     part.labels.hidden = labels.length === 0;
     const buttons = labels.length ? [...labels, ""].map((label) => this.labelButton(label)) : [];
     part.labels.replaceChildren(...buttons);
-    this.markLabel(values.label);
+    this.markLabel(this.changed.label ?? values.label);
     part.sampler.replaceChildren(...choices.samplers.map(([name, title]) => option(title, name, values.sampler)));
     part["guidance-field"].hidden = choices.most_guidance === null;
     part.guidance.max = choices.most_guidance ?? "";
