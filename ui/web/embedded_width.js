@@ -1,15 +1,20 @@
 // Another site's page may give the app less room than it has itself, but @media is about that page's width. So there the
 // conditions on widths, in our style sheets and Gradio's, are answered for the app's: a condition that holds becomes one
-// that always does. Of several apps on one page, which share their style sheets, the narrowest counts.
+// that always does. Of several apps on one page, which share their style sheets, the narrowest counts. Gradio links the
+// sheets of its components with `crossorigin`, else they could not be read; its first one and its theme it does not.
 // (Container queries would need a sheet of their own: Gradio drops them from those that it takes, and lists that it
 // places on the screen would be placed in the container where layout containment still belongs to them.)
 
-const OURS = /gradio|\.lab-|svelte/; // in what a style sheet of the app says
+const OURS = /\.gradio-container|\.lab-/; // in a sheet that is in the page itself
+const SCRIPT = /(?<=\/)gradio\.js$/; // Gradio's, for other sites' pages: its sheets lie beside it
 const WIDTH = /\((min|max)-width: ([\d.]+)px\)/g;
 const [ALWAYS, NEVER] = ["(min-width: 0px)", "(max-width: 0px)"];
 
-export function followWidth(app) {
-  const conditions = new Map(); // of rules, as they were written
+// base: the app's address.
+export function followWidth(app, base) {
+  // Of rules, as they were written: one for all apps of the page, each of which may evaluate this module by itself.
+  const conditions = (window.digitLabs.conditions ??= new WeakMap());
+  const rulesOf = (sheet) => (isOurs(sheet, base) ? rulesIn(sheet).filter((rule) => rule instanceof CSSMediaRule) : []);
   const fit = () => {
     const width = Math.min(...[...document.querySelectorAll("gradio-app")].map((each) => each.getBoundingClientRect().width));
     app.style.setProperty("--lab-width", `${width}px`);
@@ -25,13 +30,17 @@ export function followWidth(app) {
   fit();
 }
 
-// The rules under a condition in a style sheet of the app.
-function rulesOf(sheet) {
+// Whether a style sheet is the app's: those of the page around it may name the app's classes, too.
+function isOurs(sheet, base) {
+  if (!sheet.href) return rulesIn(sheet).some((rule) => OURS.test(rule.selectorText ?? rule.cssText));
+  const scripts = [...document.scripts].map(({ src }) => src).filter((src) => SCRIPT.test(src));
+  return [base, ...scripts.map((src) => src.replace(SCRIPT, ""))].some((folder) => sheet.href.startsWith(folder));
+}
+
+function rulesIn(sheet) {
   try {
-    const rules = [...sheet.cssRules];
-    const app = rules.some((rule) => OURS.test(rule.selectorText ?? rule.cssText));
-    return app ? rules.filter((rule) => rule instanceof CSSMediaRule) : [];
-  } catch { // of a third site: it cannot be read
+    return [...sheet.cssRules];
+  } catch { // of another origin
     return [];
   }
 }

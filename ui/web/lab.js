@@ -64,7 +64,7 @@ const page = { words, preferences, theme, shareable, addHistory, about, open: op
 
 letTabPassDropdowns(root);
 if (own) answerForMcp();
-else followWidth(root);
+else followWidth(root, base);
 
 let mounted; // called with the player's server functions, its events and its state
 const player = new Promise((resolve) => { mounted = resolve; });
