@@ -6,17 +6,20 @@ export function setText(node, text) {
 }
 
 // A group of role="radio" elements with one tab stop, in which arrow keys choose and wrap around (WAI-ARIA's pattern).
-// Returns a function that marks a value as chosen without calling `onPick`.
+// Those that are hidden take no part. Returns a function that marks a value as chosen without calling `onPick`.
 export function radioGroup(root, onPick) {
-  const radios = () => [...root.querySelectorAll("[role=radio]")];
+  const radios = () => [...root.querySelectorAll("[role=radio]:not([hidden])")];
+  let marked = null;
   const mark = (value) => {
+    marked = value;
     const all = radios();
     const chosen = all.find((radio) => radio.dataset.value === value);
-    for (const radio of all) {
+    for (const radio of root.querySelectorAll("[role=radio]")) {
       radio.setAttribute("aria-checked", String(radio === chosen));
       radio.tabIndex = radio === (chosen || all[0]) ? 0 : -1;
     }
   };
+  new MutationObserver(() => mark(marked)).observe(root, { subtree: true, attributeFilter: ["hidden"] });
   const pick = (radio) => {
     mark(radio.dataset.value);
     radio.focus();
@@ -71,4 +74,26 @@ export function keepFocus(button) {
   Object.defineProperty(button, "disabled", { configurable: true, get: disabled, set });
   button.addEventListener("focusout", () => setTimeout(passOver));
   button.addEventListener("click", (event) => disabled() && event.stopImmediatePropagation(), true);
+}
+
+// As keepFocus, of a button that is hidden where it has nothing to do: from under somebody's keyboard it is only once it
+// is left. Returns a function that hides it, or brings it back.
+export function hidesWhenLeft(button) {
+  keepFocus(button);
+  const hide = () => (button.hidden = button.disabled && !button.matches(":focus-visible"));
+  button.addEventListener("focusout", () => setTimeout(hide));
+  return (hidden) => {
+    button.disabled = hidden;
+    hide();
+  };
+}
+
+// Fills an element anew. Whoever is on a button in it is on the one that has taken its place then, the same by `keyOf`.
+export function refill(root, children, keyOf) {
+  const { activeElement } = document;
+  const key = root.contains(activeElement) ? keyOf(activeElement) : undefined;
+  root.replaceChildren(...children);
+  if (key === undefined) return;
+  const twin = [...root.querySelectorAll("button")].find((button) => keyOf(button) === key);
+  twin?.focus({ preventScroll: true });
 }

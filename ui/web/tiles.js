@@ -1,6 +1,6 @@
 // The digit picker: one tile a label and one for "any". Each shows a sample of its label, once there is one.
 
-import { radioGroup, setText } from "./dom.js";
+import { radioGroup, refill, setText } from "./dom.js";
 
 const LONG = 12; // characters, more than may fit on a tile
 const SEVERAL = /,|^all$/; // labels, see ui/labels.py
@@ -40,7 +40,8 @@ export function mountTiles({ element, props, trigger, watch }, { words }) {
     const { names, thumbnails } = props;
     group.classList.toggle("tiles-named", names.some((name) => name.length > 2));
     group.classList.toggle("tiles-drawn", thumbnails.length > 0);
-    group.replaceChildren(...(names.length ? [...names.map((name, i) => tile(name, thumbnails[i])), anyTile()] : []));
+    const tiles = names.length ? [...names.map((name, i) => tile(name, thumbnails[i])), anyTile()] : [];
+    refill(group, tiles, (radio) => radio.dataset.value);
     group.hidden = names.length === 0;
     applyWords();
     mark(props.value);

@@ -5,7 +5,7 @@ from playwright.sync_api import Browser, Page
 
 SHEETS = {
     "site.css": ".host .gradio-container { color: red } @media (max-width: 700px) { .host { color: red } }",
-    "app/assets/Index.css": ".label.svelte-1 { color: red } @media (max-width: 700px) { .label.svelte-1 { color: red } }",
+    "app/assets/Index.css": ".svelte-1 { color: red } @media (max-width: 700px) { .svelte-1 { color: red } }",
     "cdn/assets/Index.css": ".svelte-2 { color: red } @media (max-width: 700px) { .svelte-2 { color: red } }",
 }
 INLINE = "<style>.lab-grid { color: red } @media (max-width: 700px) { .lab-grid { color: red } }</style>"

@@ -89,6 +89,7 @@ def test_a_finger_draws_and_the_page_stays(pad: Page):
     undo.click()
     assert image(pad) is None
     expect(undo).to_be_disabled()
+    expect(undo).to_be_focused()
 
 
 def test_by_keys_and_by_mouse(pad: Page):

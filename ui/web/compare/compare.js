@@ -1,7 +1,7 @@
 // The Compare tab: a grid of runs from the same noise, in which two settings differ. The server makes a plan of what is
 // chosen, and computes those cells that are not here yet (ui/tabs/compare.py).
 
-import { radioGroup, setText } from "../dom.js";
+import { hidesWhenLeft, radioGroup, setText } from "../dom.js";
 import { LatestOnly } from "../latest_only.js";
 import { CompareView } from "./compare_view.js";
 import { EXPERIMENTS } from "./experiments.js";
@@ -62,6 +62,7 @@ class CompareTab {
 
   listen() {
     const { parts, words } = this;
+    [this.hideStop, this.hideMeasure] = [parts.stop, parts.measure].map(hidesWhenLeft);
     parts.stop.addEventListener("click", () => (this.runs.busy ? this.runs.stop() : this.runs.start()));
     parts.measure.addEventListener("click", () => this.runs.start({ measures: true }));
     this.markWorth = radioGroup(parts.worth, (worth) => this.measureBy({ worth }));
@@ -173,9 +174,9 @@ class CompareTab {
   }
 
   drawMeasures() {
-    const { worth, cost } = this.measures.costs;
-    this.markWorth(worth);
-    this.markCost(cost);
+    const { costs } = this.measures;
+    this.markWorth(costs.worth);
+    this.markCost(costs.costIn(this.plan));
     this.renderStatus();
     this.parts.csv.disabled = !this.plan;
     if (this.plan) this.measures.draw(this.plan, this.grid.cells, this.problems);
@@ -214,9 +215,9 @@ class CompareTab {
     this.root.dataset.phase = busy ? "running" : !total ? "waiting" : done < total ? "stopped" : "finished";
     const counting = references ? words.text("compare.measuring") : words.text("compare.cells", { done, total });
     setText(parts.status, total ? counting : words.text("status.waiting"));
-    parts.stop.hidden = !busy && done === total;
+    this.hideStop(!busy && done === total);
     setText(parts.stop, words.text(busy ? "generate.stop" : "compare.go_on"));
-    parts.measure.hidden = busy || unmeasured === 0 || this.measures.costs.worth === "share";
+    this.hideMeasure(busy || unmeasured === 0 || this.measures.costs.worth === "share");
     setText(parts.measure, words.text("compare.measure", { n: unmeasured }));
   }
 }

@@ -26,10 +26,11 @@ export class Costs {
   draw(plan, measured, problems = {}) {
     Object.assign(this, { plan, measured, problems });
     const { titles } = plan[linesAre(plan)];
-    const side = linesAre(plan) === "rows" ? "columns" : "rows";
+    const side = acrossIs(plan);
     const across = plan[side];
     this.offer(across);
-    const x = this.cost === "value" && across.numeric ? valuesOf(across, side) : costsOf(this.cost === "value" ? "calls" : this.cost);
+    const cost = this.costIn(plan);
+    const x = cost === "value" ? valuesOf(across, side) : costsOf(cost);
     const shown = measured.filter((cell) => this.valueOf(cell) !== null && x.of(cell) !== null);
     this.parts.keys.replaceChildren(...titles.map((title, i) => key(title, i)));
     const noted = this.worth === "share" ? "compare.share_note" : "compare.distance_note";
@@ -46,8 +47,13 @@ export class Costs {
   // The third choice of what goes to the right: the setting itself, where it is a number.
   offer(across) {
     const { parts, words } = this;
-    parts["cost-value"].hidden = !across.numeric || BUDGETS.includes(across.setting);
+    parts["cost-value"].hidden = !isOffered(across);
     parts["cost-value"].textContent = words.text(`settings.${across.setting}.label`);
+  }
+
+  // What goes to the right in a plan: what is chosen, where that is a choice.
+  costIn(plan) {
+    return this.cost === "value" && plan && !isOffered(plan[acrossIs(plan)]) ? "calls" : this.cost;
   }
 
   line(cells, i, x) {
@@ -102,6 +108,16 @@ export class Costs {
 // Lines are rows, unless the columns have names and the rows numbers.
 export function linesAre({ rows, columns }) {
   return rows.numeric && !columns.numeric ? "columns" : "rows";
+}
+
+// Along a line, the other one differs.
+function acrossIs(plan) {
+  return linesAre(plan) === "rows" ? "columns" : "rows";
+}
+
+// Whether a setting is a number, and not one of the other choices.
+function isOffered({ numeric, setting }) {
+  return numeric && !BUDGETS.includes(setting);
 }
 
 // What goes to the right: `of` a cell, and the axis for some cells.

@@ -1,5 +1,6 @@
 // The grid's scrubber and buttons, in line with its state.
 
+import { keepFocus } from "../dom.js";
 import { connectControls } from "../player/controls.js";
 import { NoiseTrack } from "../player/noise_track.js";
 import { renderButtons, renderScrubber } from "../player/transport.js";
@@ -9,6 +10,7 @@ export class Transport {
   constructor(part, state, words, save) {
     Object.assign(this, { part, state, words, panes: [] });
     this.track = new NoiseTrack(part.track);
+    keepFocus(part.gif);
     connectControls(this, state, save);
     state.addEventListener("change", () => this.render());
     new ResizeObserver(() => this.measure()).observe(part.track);

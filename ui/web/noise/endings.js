@@ -1,6 +1,6 @@
 // What sampling ends on, with the ideal denoiser and with the network, beside the nearest training digits.
 
-import { bytesOf, setText } from "../dom.js";
+import { bytesOf, keepFocus, setText } from "../dom.js";
 import { paint } from "./pixels.js";
 
 const ROWS = ["ideal", "network"];
@@ -10,6 +10,7 @@ export class Endings {
   // or of nothing where it was refused.
   constructor(parts, words, ask) {
     Object.assign(this, { parts, words, ask, shown: null });
+    keepFocus(parts["end-button"]);
     parts["end-button"].addEventListener("click", () => this.run());
   }
 

@@ -3,7 +3,7 @@
 //
 //   const pad = new Pad(element, words, { onChange: (bytes) => ..., random: async () => bytes });
 
-import { radioGroup, setText } from "../dom.js";
+import { keepFocus, radioGroup, setText } from "../dom.js";
 import { centred, shrunk, SIZE } from "./centring.js";
 import { pictureOf } from "./picture_file.js";
 import { Sheet, SIDE } from "./sheet.js";
@@ -53,6 +53,7 @@ export class Pad {
     paper.addEventListener("focus", () => this.showCursor());
     paper.addEventListener("blur", () => { this.down = false; part.cursor.hidden = true; });
     radioGroup(part.tool, (tool) => { this.erases = tool === "eraser"; })("brush");
+    keepFocus(part.undo);
     part.undo.addEventListener("click", () => this.change(() => this.sheet.undo()));
     part.clear.addEventListener("click", () => this.change(() => this.sheet.clear()));
     part.random.addEventListener("click", async () => this.putBytes(await this.random()));

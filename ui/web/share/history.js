@@ -16,8 +16,9 @@ export class History extends EventTarget {
   // The same settings once more are the same entry, which becomes the newest. moving: the names of those that only lead
   // to another place of the same view.
   add(tab, values, picture, moving = []) {
-    const same = (entry) => entry.tab === tab && alike(entry.values, values, moving);
-    this.entries = bounded([{ tab, values, picture }, ...this.entries.filter((entry) => !same(entry))]);
+    const same = this.entries.find((entry) => entry.tab === tab && alike(entry.values, values, moving));
+    const newest = Object.assign(same ?? {}, { tab, values, picture });
+    this.entries = bounded([newest, ...this.entries.filter((entry) => entry !== newest)]);
     this.changed();
   }
 

@@ -1,5 +1,6 @@
 // The history as a strip of thumbnails; a click brings one back.
 
+import { refill } from "../dom.js";
 import { captionOf, titleOf } from "./history_words.js";
 
 const MARKUP = `<section class="sh-history lab-card" data-label="share.history" hidden>
@@ -13,28 +14,30 @@ export function mountHistory(root, history, words, open) {
   const [section] = root.children;
   const list = section.querySelector("ul");
   section.querySelector("button").addEventListener("click", () => history.clear());
+  const shown = new WeakMap(); // the entry of a button
   list.addEventListener("click", (event) => {
-    const place = event.target.closest("button")?.dataset.place;
-    if (place !== undefined) open(history.entries[place]);
+    const entry = shown.get(event.target.closest("button"));
+    if (entry) open(entry);
   });
   const render = () => {
     words.apply(section);
     section.hidden = history.entries.length === 0;
     const { entries } = history;
     const before = (i) => entries.find((each, j) => j > i && each.tab === entries[i].tab);
-    list.replaceChildren(...entries.map((entry, i) => item(entry, i, before(i), words)));
+    const items = entries.map((entry, i) => item(entry, before(i), words));
+    items.forEach((node, i) => shown.set(node.firstChild, entries[i]));
+    refill(list, items, (button) => shown.get(button));
   };
   history.addEventListener("change", render);
   words.addEventListener("change", render);
   render();
 }
 
-function item(entry, place, before, words) {
+function item(entry, before, words) {
   const image = Object.assign(new Image(), { src: entry.picture, alt: "" });
   const caption = document.createElement("span");
   caption.textContent = captionOf(entry, before, words);
   const button = Object.assign(document.createElement("button"), { type: "button" });
-  button.dataset.place = place;
   button.title = titleOf(entry, words);
   button.append(image, caption);
   const node = document.createElement("li");
