@@ -1,4 +1,4 @@
-"""Whoever works by keyboard stays where they were: in groups, on buttons that have done their work, in lists made anew."""
+"""Whoever works by keyboard stays where they were: in groups, on buttons at work, in lists made anew."""
 
 import pytest
 from playwright.sync_api import Page, expect

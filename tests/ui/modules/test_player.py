@@ -144,3 +144,12 @@ def test_words_follow_the_language(players: Page):
     expect(players.locator("#a [part=status]")).to_have_text("完成，用时 1.50 秒。")
     expect(players.locator("#a [part=phase]")).to_have_text("完成：噪声已全部去除。")
     expect(players.locator("#a [part=play]")).to_have_attribute("aria-label", "播放")
+
+
+def test_a_player_that_was_removed_follows_nothing(players: Page):
+    show_finished(players)
+    players.evaluate("a.remove()")
+    players.evaluate("words.use('zh')")
+    expect(players.locator("#b [part=play]")).to_have_attribute("aria-label", "播放")
+    expect(players.locator("#a [part=play]")).to_have_attribute("aria-label", "Play")
+    assert players.evaluate("a.state.run") is None

@@ -21,6 +21,7 @@ HEAD = """<!doctype html><html lang="en"><title>Another site</title><body>
 <script type="module" crossorigin src="{script}"></script>"""
 TWO = '<gradio-app src="{url}"></gradio-app><gradio-app src="{url}/"></gradio-app>'
 # Gradio draws a line around an app on another site's page: 398 pixels are within it
+LOOKS = {False: "rgb(255, 255, 255)", True: "rgb(20, 24, 48)"}  # of a card, dark or not
 NARROW = '<h1>A site of its own</h1><div style="width: 400px"><gradio-app src="{url}"></gradio-app></div>'
 
 
@@ -37,6 +38,15 @@ def other_site(folder: Path, url: str, body: str) -> Iterator[str]:
     yield f"http://127.0.0.1:{server.server_port}"
     server.shutdown()
     thread.join()
+
+
+def shown_menu(app: Locator) -> tuple[str, str]:
+    """The colour and the language of an app's Share menu."""
+    app.locator(".sh-button").filter(visible=True).first.click()
+    menu = app.page.locator(".sh-menu:popover-open")
+    found = menu.evaluate("(node) => [getComputedStyle(node).backgroundColor, node.closest('[lang]').lang]")
+    app.page.keyboard.press("Escape")
+    return tuple(found)
 
 
 def expect_example(app: Locator) -> None:
@@ -62,6 +72,9 @@ def test_two_apps_on_one_page(rough_page: Page, tmp_path: Path, url: str):
         second.get_by_role("radio", name="简体中文").click()
         expect(second.locator("#generate")).to_have_text("生成")
         expect(first.locator("#generate")).to_have_text("Generate")
+        dark = second.evaluate("(app) => app.classList.contains('dark')")
+        second.locator(".lab-theme").click()
+        assert {shown_menu(app) for app in (first, second)} == {(LOOKS[dark], "en"), (LOOKS[not dark], "zh-Hans")}
         first.locator("#generate").click()
         expect_phase(first, "finished")
         expect(page).to_have_title("Another site")

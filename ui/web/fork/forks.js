@@ -106,14 +106,14 @@ export class Forks {
     const branch = { parent, step, path, settings, number };
     branch.ended = new Promise((resolve) => (branch.end = resolve));
     branch.card = new Card(number, { step, changes, titles }, this.words, () => this.remove(branch));
-    const { state } = createPlayer(branch.card.player, {
+    const { state, remove } = createPlayer(branch.card.player, {
       words: this.words,
       playback: this.main.playback,
       calm: this.main.calm,
       makeRun: (message) => new Branch(message, this.originOf(branch), step),
       onFork: () => this.open(branch),
     });
-    branch.state = state;
+    Object.assign(branch, { state, close: remove });
     branch.control = new RunControl(state, this.words, { ...this.connection, release: () => {} });
     this.branches.push(branch);
     this.part.cards.replaceChildren(...this.below(null).map(({ card }) => card.node));
@@ -164,7 +164,7 @@ export class Forks {
   remove(branch) {
     for (const child of this.branches.filter((each) => each.parent === branch)) this.remove(child);
     branch.control.stop();
-    branch.state.close();
+    branch.close();
     branch.card.node.remove();
     branch.end();
     this.branches = this.branches.filter((each) => each !== branch);

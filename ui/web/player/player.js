@@ -12,16 +12,21 @@ export { link } from "./playback.js";
 
 // root: an empty element; words: see words.js; playback: of its own, unless it is given; makeRun: see state.js; onFork: is
 // called when somebody wants to go on from the step on show with other settings; without it there is no button for that;
-// captionActs: see caption.js.
+// captionActs: see caption.js. Whoever takes the element away calls remove().
 export function createPlayer(root, { words, playback, makeRun, onFork, captionActs, calm = prefersCalm() }) {
   const state = new PlayerState({ playback, calm, makeRun });
-  const view = new PlayerView(root, state, words, captionActs);
+  const removal = new AbortController();
+  const view = new PlayerView(root, state, words, captionActs, removal.signal);
   connectControls(view, state);
   if (onFork) {
     view.part.fork.hidden = false;
     view.part.fork.addEventListener("click", () => onFork());
   }
-  return { state, view };
+  const remove = () => {
+    removal.abort();
+    state.close();
+  };
+  return { state, view, remove };
 }
 
 function prefersCalm() {

@@ -11,7 +11,8 @@ import { renderButtons, renderScrubber } from "./transport.js";
 const SETTLED = 1; // seconds of computing after which its pace is known
 
 export class PlayerView {
-  constructor(root, state, words, acts) {
+  // acts: see caption.js; signal: of an AbortController, at which it no longer follows the language.
+  constructor(root, state, words, acts, signal) {
     Object.assign(this, { root, state, words });
     root.innerHTML = MARKUP;
     const parts = [...root.querySelectorAll("[part]")];
@@ -29,7 +30,7 @@ export class PlayerView {
     this.drawn = []; // what the canvases were drawn from
     this.said = []; // what the words were chosen by
     state.addEventListener("change", () => this.render());
-    words.addEventListener("change", () => this.render());
+    words.addEventListener("change", () => this.render(), { signal });
     new ResizeObserver(() => this.redraw()).observe(root);
     this.render();
   }

@@ -16,7 +16,7 @@ export class About {
   // app: the app's element.
   constructor(words, app) {
     Object.assign(this, { words, app });
-    this.dialog = new Dialog(words, "about.title", MARKUP, "sh-about");
+    this.dialog = new Dialog(words, app, "about.title", MARKUP, "sh-about");
     this.dialog.part.tour.addEventListener("click", () => {
       this.dialog.close();
       openTab(app, "generate");

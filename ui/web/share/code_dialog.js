@@ -10,9 +10,9 @@ const MARKUP = `
   <p class="lab-note" data-text="share.code_note"></p>`;
 
 export class CodeDialog {
-  // copy(text, key): puts a text on the clipboard and says so.
-  constructor(words, copy) {
-    this.dialog = new Dialog(words, "share.code_title", MARKUP);
+  // app: the app's element; copy(text, key): puts a text on the clipboard and says so.
+  constructor(words, app, copy) {
+    this.dialog = new Dialog(words, app, "share.code_title", MARKUP);
     const { part } = this.dialog;
     for (const name of ["python", "command"]) {
       part[`copy-${name}`].addEventListener("click", () => {

@@ -9,9 +9,9 @@ const MARKUP = `
   <button type="button" class="dp-pill sh-main" data-text="share.link" part="copy"></button>`;
 
 export class HideDialog {
-  // copy(tab, hide): copies a link to the tab's view without what is named.
-  constructor(words, copy) {
-    Object.assign(this, { words, dialog: new Dialog(words, "share.class", MARKUP) });
+  // app: the app's element; copy(tab, hide): copies a link to the tab's view without what is named.
+  constructor(words, app, copy) {
+    Object.assign(this, { words, dialog: new Dialog(words, app, "share.class", MARKUP) });
     this.dialog.part.copy.addEventListener("click", () => {
       this.dialog.close();
       copy(this.tab, this.hidden);

@@ -26,8 +26,8 @@ class Share {
     this.notice = new Notice(notice, words);
     words.keepApplied(area);
     this.history = new History();
-    this.code = new CodeDialog(words, (text, key) => this.copy(text, key));
-    this.class = new HideDialog(words, (tab, hide) => this.copyLink(tab, hide));
+    this.code = new CodeDialog(words, app, (text, key) => this.copy(text, key));
+    this.class = new HideDialog(words, app, (tab, hide) => this.copyLink(tab, hide));
     takePictures(own ? document : app, area, (file) => this.openPicture(file));
   }
 

@@ -1,6 +1,8 @@
 // The tour of a first visit: five places of the page, one after the other, with a sentence or two. It is in nobody's way,
 // can be left at once, and does not return.
 
+import { layerOf } from "./layer.js";
+
 const STEPS = [ // the key of its words, and where it points to
   ["pick", "#tiles"],
   ["draw", ".lab-buttons"],
@@ -20,13 +22,17 @@ const MARKUP = `<div class="sh-ring"></div>
       <button type="button" class="dp-pill sh-main"></button></div>
   </div>`;
 
+let present = null; // the one under way
+
 export class Tour {
-  // app: the app's element.
+  // app: the app's element. One that is under way ends.
   constructor(words, app) {
+    present?.end();
+    present = this;
     Object.assign(this, { words, app });
     this.root = document.createElement("div");
     this.root.innerHTML = MARKUP;
-    document.body.append(this.root);
+    layerOf(app).append(this.root);
     [this.ring, this.card] = this.root.children;
     [this.title, this.text] = this.card.children;
     const [count, skip, next] = this.card.querySelector(".sh-steps").children;
