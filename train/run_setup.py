@@ -1,6 +1,7 @@
 """The configuration and the data set of a run: from the options of the command line, or from the run to resume."""
 
 import math
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -79,7 +80,7 @@ def whole_reference(ref: str, setting: str) -> str:
     if on_hub := hub_reference(ref):
         return on_hub
     path = user_path(ref, setting).absolute()
-    return str(path) if path.exists() and not is_bundled(ref) else ref
+    return str(path) if os.path.exists(path) and not is_bundled(ref) else ref
 
 
 def new_run(training: TrainConfig, run_dir: Path) -> tuple[RunConfig, Dataset]:

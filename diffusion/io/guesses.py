@@ -1,12 +1,13 @@
 """What was meant by a model reference that is not quite one, where that is certain, and what it is, where it is not."""
 
-import json
 import os
 import re
+import stat
 from pathlib import Path
 from urllib.parse import unquote
 
 from diffusion.errors import InputError
+from diffusion.io.json_text import parse_json
 from diffusion.io.model_directory import CARD, CONFIG, MAX_CONFIG_BYTES, WEIGHTS
 
 HUB = "hub:"
@@ -44,17 +45,30 @@ def hub_reference(ref: str) -> str | None:
     return HUB + name + ("" if revision == "main" or "@" in name else f"@{revision}")
 
 
+def existing(ref: str) -> Path | None:
+    """The path that a reference is, where there is something; None where there is nothing. Raises ``PermissionError``
+    where that cannot be known."""
+    try:
+        path = Path(ref).expanduser()
+        os.stat(path)
+    except PermissionError:
+        raise
+    except (OSError, RuntimeError, ValueError):  # nothing there, too long, a null character, ~nobody
+        return None
+    return path if ref else None
+
+
 def model_directory(path: Path) -> Path:
     """The model directory that a path stands for: itself, that of a run, or that of one of its files. Raises InputError
-    for what is known to be something else."""
-    if path.is_file():
+    for what is known to be something else, ``PermissionError`` where its files may not be looked at."""
+    if is_file(path):
         if path.name in (CONFIG, WEIGHTS, CARD):
             return model_directory(path.parent)
         kind = "hub.pickle_file" if path.suffix in PICKLES else "hub.single_file"
         raise InputError(kind, path=path, config=CONFIG, weights=WEIGHTS)
-    if not (path / WEIGHTS).is_file():
+    if not is_file(path / WEIGHTS):
         for directory in (path / RUN_MODEL, path.parent / RUN_MODEL if path.name == "checkpoints" else path):
-            if (directory / WEIGHTS).is_file() and (directory / CONFIG).is_file():
+            if is_file(directory / WEIGHTS) and is_file(directory / CONFIG):
                 return directory
     library = foreign_library(path)
     if library:
@@ -62,13 +76,24 @@ def model_directory(path: Path) -> Path:
     return path
 
 
+def is_file(path: Path) -> bool:
+    """Whether there is a file. Raises ``PermissionError`` where that cannot be known: not every version of Python does
+    for ``Path.is_file``."""
+    try:
+        return stat.S_ISREG(os.stat(path).st_mode)
+    except PermissionError:
+        raise
+    except OSError:
+        return False
+
+
 def foreign_library(directory: Path) -> str | None:
     """The library that a directory is a model of, if it is one of those that people have."""
-    if (directory / "model_index.json").is_file():
+    if is_file(directory / "model_index.json"):
         return "diffusers"
     try:
         with open(directory / CONFIG, "rb") as file:
-            config = json.loads(file.read(MAX_CONFIG_BYTES))
+            config = parse_json(file.read(MAX_CONFIG_BYTES))
     except (OSError, ValueError):
         return None
     if not isinstance(config, dict):

@@ -19,7 +19,7 @@ import huggingface_hub as hf  # its parts are imported on first use, so a bundle
 from huggingface_hub import constants
 
 from diffusion.errors import InputError
-from diffusion.io.guesses import HUB, hub_reference, looks_like_hub_name, model_directory
+from diffusion.io.guesses import HUB, existing, hub_reference, is_file, looks_like_hub_name, model_directory
 from diffusion.io.hub_errors import LOGIN, PULLING, ModelUnavailable, endpoint, explained, within
 from diffusion.io.model_directory import CONFIG, MAX_CONFIG_BYTES, WEIGHTS
 
@@ -76,12 +76,11 @@ def resolve(ref: str, patience: float = PATIENCE, access: Access = OPERATOR) -> 
         warn_of_folder(ref)
         return BUNDLED / ref
     try:
-        path = Path(ref).expanduser()
-        exists = bool(ref) and path.exists()
-    except (OSError, RuntimeError, ValueError):  # too long, a null character, ~nobody
-        exists = False
-    if exists:
-        return complete(model_directory(path))
+        if path := existing(ref):
+            return complete(model_directory(path))
+    except PermissionError as error:  # of a folder on the way
+        directory = Path(error.filename).parent
+        raise InputError("weights.stat", directory=directory, reason=error.strerror) from None
     if looks_like_hub_name(ref):
         raise InputError("hub.no_prefix", ref=ref, on_hub=HUB + ref)
     raise InputError("hub.no_such_model", ref=ref, bundled=", ".join(bundled()), config=CONFIG, weights=WEIGHTS)
@@ -98,7 +97,7 @@ def warn_of_folder(name: str) -> None:
 
 def complete(path: Path) -> Path:
     """The path of a model directory, which must have all its files. Raises InputError."""
-    missing = [name for name in (CONFIG, WEIGHTS) if not (path / name).is_file()]
+    missing = [name for name in (CONFIG, WEIGHTS) if not is_file(path / name)]
     if missing:
         pickles = [file.name for pattern in ("*.bin", "*.pt", "*.pth", "*.ckpt") for file in path.glob(pattern)]
         code = "hub.incomplete_with_pickle" if pickles else "hub.incomplete"

@@ -15,6 +15,7 @@ from safetensors.torch import save as to_safetensors
 
 from diffusion.errors import InputError
 from diffusion.io.files import check_writable, write_atomically
+from diffusion.io.json_text import parse_json
 from train.datasets import Dataset, load_dataset
 from train.evaluation.classifier import CLASSIFIERS, EvaluationClassifier, classify, load_evaluation_classifier
 from train.evaluation.classifier_metrics import classifier_metrics
@@ -84,7 +85,7 @@ def read_reference(directory: Path) -> tuple[Moments, list[dict[str, Any]]]:
     path = directory / REFERENCE
     try:
         with safe_open(path, framework="pt") as file:
-            rows = json.loads(file.metadata()["real"])
+            rows = parse_json(file.metadata()["real"])
             return (file.get_tensor("mean"), file.get_tensor("covariance")), rows
     except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:
         raise InputError(

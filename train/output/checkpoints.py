@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from diffusion.errors import InputError
 from diffusion.io.files import check_room, write_atomically
+from diffusion.io.json_text import parse_json
 from train.output.run_directory import CHECKPOINTS
 
 NUM_KEPT = 2  # the last ones: should the newest be damaged, there is one before it
@@ -78,7 +79,7 @@ def load_checkpoint(
         try:
             with safe_open(path, framework="pt") as file:
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
-                state = dict(json.loads(file.metadata()["state"]))
+                state = dict(parse_json(file.metadata()["state"]))
                 if not isinstance(state["step"], int):
                     raise ValueError("its step is no number")
         except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:

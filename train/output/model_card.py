@@ -173,7 +173,7 @@ def parse_card(card: str) -> ModelCard:
     """A card's front matter and text. Raises ``InputError`` where there is no front matter."""
     try:
         parsed = ModelCard(card) if card.startswith("---\n") else None
-    except (ValueError, yaml.YAMLError):
+    except (ValueError, RecursionError, yaml.YAMLError):
         parsed = None
     if parsed is None or not parsed.data.to_dict():
         raise InputError("evaluation.card_front_matter")

@@ -1,6 +1,5 @@
 """Run directories: ``runs/NAME/{config.json, metrics.jsonl, samples/*.png, checkpoints/, model/}``."""
 
-import json
 import math
 import shutil
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ from filelock import FileLock, Timeout
 
 from diffusion.errors import InputError
 from diffusion.io.files import user_path
+from diffusion.io.json_text import parse_json
 from diffusion.runtime.command_line import typed
 from train.datasets.kept import FACTS, KEPT, PIXELS
 
@@ -104,7 +104,7 @@ def latest_run_directory(preset: str, parent: str = "runs") -> Path:
     for config in Path(parent).glob(f"*/{CONFIG}"):
         metrics = config.with_name(METRICS)
         with suppress(OSError, ValueError, KeyError, TypeError):  # another program's folder, or a damaged file
-            if json.loads(config.read_bytes())["training"]["preset"] == preset:
+            if parse_json(config.read_bytes())["training"]["preset"] == preset:
                 found.append(((metrics if metrics.exists() else config).stat().st_mtime, config.parent))
     if not found:
         values = {"preset": preset, "parent": Path(parent).absolute()}
@@ -138,6 +138,6 @@ def truncate_metrics(path: Path, step: int) -> None:
 def step_of(line: bytes) -> float:
     """The step of a line of metrics; infinite where it is damaged."""
     try:
-        return float(json.loads(line)["step"])
+        return float(parse_json(line)["step"])
     except (ValueError, KeyError, TypeError):
         return math.inf

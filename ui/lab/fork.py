@@ -8,12 +8,12 @@ Nothing is kept between requests: the noisy images at a step are computed anew, 
 one result. Without a change a fork ends as the run does, to the last bit, but for multistep samplers: they begin anew.
 """
 
-import json
 from collections.abc import Generator
 from typing import Any, NamedTuple
 
 from diffusion.config import ModelConfig
 from diffusion.errors import InputError
+from diffusion.io.json_text import parse_json
 from diffusion.settings import SETTINGS, Use, applicable
 from ui.engine import Engine, Update
 from ui.hosting.limits import Cost
@@ -119,8 +119,8 @@ def fork_list(given: Any) -> list[dict[str, Any]]:
     forks = given
     if isinstance(given, str):
         try:
-            forks = json.loads(given)
-        except (ValueError, RecursionError):
+            forks = parse_json(given)
+        except ValueError:
             forks = None
     fit = isinstance(forks, list) and 1 <= len(forks) <= MOST
     if not fit or not all(isinstance(each, dict) and "step" in each for each in forks):

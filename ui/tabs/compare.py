@@ -11,6 +11,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from diffusion.errors import InputError
+from diffusion.io.json_text import parse_json
 from diffusion.model import Model
 from diffusion.samplers import SAMPLERS
 from diffusion.settings import SETTINGS
@@ -115,8 +116,8 @@ class CompareTab:
     def begin(self, values: Values) -> Iterator[Values]:
         """A run that the browser has named, until it is stopped."""
         try:
-            sent = checked(json.loads(str(values.get("request"))))
-        except (ValueError, RecursionError) as error:  # of JSON, or InputError
+            sent = checked(parse_json(str(values.get("request"))))
+        except ValueError as error:  # of JSON, or InputError
             refusal = error if isinstance(error, InputError) else InputError("page.values_by_name")
             yield {"compare": player.failure("", i18n.error_text(refusal, values.get("language")))}
         else:

@@ -1,6 +1,8 @@
 """Model references: bundled names, paths, and names that never reach the network."""
 
+import os
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -115,6 +117,36 @@ def test_models_of_other_programs_are_named(files, given, message, tmp_path):
         (tmp_path / name).write_text(text)
     with pytest.raises(InputError, match=message):
         resolve(str(tmp_path / given))
+
+
+@pytest.mark.parametrize(
+    ("closed", "given"),
+    [("model", "model"), ("run/model", "run"), (".", "model"), (".", "nothing"), ("model", "model/config.json")],
+)
+def test_a_folder_that_may_not_be_searched_is_named(closed, given, model_dir, tmp_path, monkeypatch):
+    place = tmp_path / "place"
+    for name in ("model", "run/model"):
+        shutil.copytree(model_dir, place / name)
+    real = os.stat
+
+    def stat(path, *more, **options):  # a test may run as root, to whom nothing is closed
+        if isinstance(path, str | os.PathLike) and Path(path).parent == place / closed:
+            raise PermissionError(13, "Permission denied", str(path))
+        return real(path, *more, **options)
+
+    monkeypatch.setattr(os, "stat", stat)
+    with pytest.raises(InputError) as caught:
+        load_model(place / given)
+    assert str(caught.value) == f"{place / closed} cannot be read: Permission denied."
+
+
+def test_brackets_without_end_are_no_configuration(tmp_path):
+    (tmp_path / CONFIG).write_text("[" * 40_000)
+    with pytest.raises(InputError, match=r"it lacks model\.safetensors"):
+        resolve(str(tmp_path))
+    (tmp_path / "model.safetensors").touch()
+    with pytest.raises(InputError, match="is not a model's configuration"):
+        load_model(tmp_path)
 
 
 @pytest.mark.parametrize("name", [CONFIG, "model.safetensors"])

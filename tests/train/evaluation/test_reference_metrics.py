@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from diffusion.errors import InputError
 from train.datasets import DIGITS
@@ -43,6 +44,12 @@ def test_a_reference_is_read_as_it_was_written(tmp_path):
 
 def test_a_missing_reference_is_named(tmp_path):
     with pytest.raises(InputError, match=r"reference\.safetensors"):
+        read_reference(tmp_path)
+
+
+def test_a_damaged_reference_is_named(tmp_path):
+    save_file({"mean": torch.zeros(1)}, tmp_path / "reference.safetensors", {"real": "[" * 40_000})
+    with pytest.raises(InputError, match=r"reference\.safetensors cannot be read \(it is nested too deeply\)"):
         read_reference(tmp_path)
 
 

@@ -75,7 +75,16 @@ def test_a_checkpoint_of_another_optimiser_is_refused(name, tmp_path):
 
 @pytest.mark.parametrize(
     "metadata",
-    [None, {}, {"state": "["}, {"state": "3"}, {"state": "null"}, {"state": "{}"}, {"state": '{"step": "2"}'}],
+    [
+        None,
+        {},
+        {"state": "["},
+        {"state": "[" * 40_000},
+        {"state": "3"},
+        {"state": "null"},
+        {"state": "{}"},
+        {"state": '{"step": "2"}'},
+    ],
 )
 def test_before_a_checkpoint_without_its_state_there_is_another(tmp_path, metadata, capsys):
     network = new_network()
@@ -86,7 +95,15 @@ def test_before_a_checkpoint_without_its_state_there_is_another(tmp_path, metada
     assert "trying the one before it" in capsys.readouterr().err
 
 
-DAMAGED = [b'{"step": 2, "lo', b"\xff\xfe\n", b"[]\n", b'{"a": 1}\n', b'{"step": null}\n', b"\0" * 9]
+DAMAGED = [
+    b'{"step": 2, "lo',
+    b"\xff\xfe\n",
+    b"[]\n",
+    b'{"a": 1}\n',
+    b'{"step": null}\n',
+    b"\0" * 9,
+    b"[" * 40_000 + b"\n",
+]
 
 
 @pytest.mark.parametrize("damage", DAMAGED)

@@ -93,7 +93,10 @@ def test_metrics_that_are_there_are_replaced(heading):
     assert with_metrics(old, "tiny", RESULT) == with_metrics(CARD, "tiny", RESULT)
 
 
-@pytest.mark.parametrize("card", ["# Tiny\n", "---\n---\n# Tiny\n", "---\n- a list\n---\n", "---\n{: no yaml\n---\n"])
+@pytest.mark.parametrize(
+    "card",
+    ["# Tiny\n", "---\n---\n# Tiny\n", "---\n- a list\n---\n", "---\n{: no yaml\n---\n", f"---\n{'[' * 40_000}\n---\n"],
+)
 def test_a_card_without_front_matter_is_refused(card, capsys):
     with pytest.raises(InputError, match="has no front matter"):
         parse_card(card)

@@ -1,0 +1,33 @@
+"""JSON of strangers: whatever is wrong with it, it is one kind of error."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from diffusion.io.json_text import parse_json
+
+ROOT = Path(__file__).parents[3]
+OWN = {  # what this program has written itself
+    *("diffusion/errors/__init__.py", "ui/i18n/__init__.py"),  # its words
+    *("ui/sharing/forked.py", "ui/tabs/compare.py"),  # what another of its functions has just returned
+}
+
+
+def test_json_is_parsed():
+    assert parse_json('{"a": [1]}') == parse_json(b'{"a": [1]}') == {"a": [1]}
+
+
+@pytest.mark.parametrize("text", ["[" * 40_000, '{"a":' * 40_000, "[1", b"\xff", "", "9" * 5000])
+def test_what_cannot_be_read_is_one_kind_of_error(text):
+    with pytest.raises(ValueError, match=r"."):
+        parse_json(text)
+
+
+def test_no_other_place_parses_the_json_of_strangers():
+    found = set()
+    for path in (path for name in ("diffusion", "train", "ui") for path in (ROOT / name).rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Attribute) and ast.unparse(node) in ("json.load", "json.loads"):
+                found.add(path.relative_to(ROOT).as_posix())
+    assert found - OWN == {"diffusion/io/json_text.py"}
