@@ -74,7 +74,7 @@ export class Words extends EventTarget {
   }
 }
 
-export function flattened(topics, prefix = "") {
+function flattened(topics, prefix = "") {
   return Object.assign({}, ...Object.entries(topics).map(([name, value]) =>
     typeof value === "object" ? flattened(value, `${prefix}${name}.`) : { [prefix + name]: value }));
 }

@@ -78,7 +78,8 @@ def test_a_run_as_a_table(page: Page):
         }""",
         run,
     )
-    rows = list(csv.DictReader(io.StringIO(text, newline="")))
+    assert text.startswith("\ufeff")  # a spreadsheet knows by it that this is UTF-8
+    rows = list(csv.DictReader(io.StringIO(text[1:], newline="")))
     assert [row["step"] for row in rows] == ["0", "2", "4"]
     assert float(rows[1]["alpha"]) == pytest.approx(0.5**0.5, abs=1e-4)
     assert rows[0]["predicted_1"] == ""
@@ -95,4 +96,24 @@ def test_a_run_on_its_way_is_a_table_without_an_end(page: Page):
         }""",
         message("one", [0, 1], 4),
     )
-    assert text.splitlines()[0] == "step,steps,t,alpha,sigma,seconds"
+    assert text.splitlines()[0] == "\ufeffstep,steps,t,alpha,sigma,seconds"
+
+
+def test_a_grid_as_a_table_has_texts_and_numbers_but_no_formulas(page: Page):
+    text = page.evaluate("""async () => {
+        const { Costs } = await import("/web/compare/costs.js");
+        const plot = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+        const costs = new Costs({ plot }, words, () => {});
+        const rows = { setting: "label", values: ["=1+1", "-猫, 2"] };
+        costs.plan = { rows, columns: { setting: "eta", values: ["-0.5"] } };
+        const cell = { steps: 4, calls: 8, ms: 1.5, images: 1, share: null, distance: null };
+        costs.measured = [0, 1].map((rows) => ({ ...cell, place: { rows, columns: 0 } }));
+        return costs.csv();
+    }""")
+    assert text.startswith("\ufeff")
+    rows = list(csv.DictReader(io.StringIO(text[1:], newline="")))
+    assert [(row["label"], row["eta"], row["distance"]) for row in rows] == [
+        ("'=1+1", "-0.5", ""),
+        ("'-猫, 2", "-0.5", ""),
+    ]
+    assert text.endswith("\r\n")

@@ -94,36 +94,46 @@ def test_two_players_do_not_know_of_each_other(players: Page):
     assert (phase(players, "a"), phase(players, "b")) == ("finished", "waiting")
 
 
-def test_linked_players_scrub_and_play_together(players: Page):
-    show_finished(players, 4, "a")
-    show_finished(players, 20, "b")
-    players.evaluate("async () => (await import('/web/player/player.js')).link(a.state, b.state)")
+@pytest.fixture
+def together(page: Page) -> Page:
+    """A page with two players that share a playback, ``a`` and ``b``."""
+    page.evaluate("""async () => {
+        const { createPlayer } = await import("/web/player/player.js");
+        const make = (name, playback) => createPlayer(document.getElementById(name), { words, calm: true, playback });
+        window.a = make("a");
+        window.b = make("b", a.state.playback);
+    }""")
+    return page
+
+
+def test_players_with_one_playback_scrub_and_play_together(together: Page):
+    show_finished(together, 4, "a")
+    show_finished(together, 20, "b")
     for step_of_a, step_of_b in ((1, 5), (0, 0), (3, 15), (4, 20)):
-        players.locator("#a [part=scrub]").fill(str(step_of_a))
-        expect_step(players, step_of_a, "a")
-        expect_step(players, step_of_b, "b")
-    players.locator("#b [part=scrub]").fill("13")  # between two steps of a: the one before
-    expect_step(players, 13, "b")
-    expect_step(players, 2, "a")
-    players.locator("#b [part=scrub]").press("Home")
-    players.locator("#a [part=speed]").select_option("4")
-    players.locator("#a [part=play]").click()
-    expect(players.locator("#b [part=play]")).to_have_attribute("aria-label", "Pause")
-    expect_step(players, 4, "a")
-    expect_step(players, 20, "b")
-    expect(players.locator("#a [part=play]")).to_have_attribute("aria-label", "Play")
+        together.locator("#a [part=scrub]").fill(str(step_of_a))
+        expect_step(together, step_of_a, "a")
+        expect_step(together, step_of_b, "b")
+    together.locator("#b [part=scrub]").fill("13")  # between two steps of a: the one before
+    expect_step(together, 13, "b")
+    expect_step(together, 2, "a")
+    together.locator("#b [part=scrub]").press("Home")
+    together.locator("#a [part=speed]").select_option("4")
+    together.locator("#a [part=play]").click()
+    expect(together.locator("#b [part=play]")).to_have_attribute("aria-label", "Pause")
+    expect_step(together, 4, "a")
+    expect_step(together, 20, "b")
+    expect(together.locator("#a [part=play]")).to_have_attribute("aria-label", "Play")
 
 
-def test_linked_players_follow_runs_that_come_one_after_another(players: Page):
-    players.evaluate("async () => (await import('/web/player/player.js')).link(a.state, b.state)")
-    begin(players, "one", "a")
-    begin(players, "two", "b")
-    receive(players, message("one", [0, 1, 2, 3], 4), name="a")
-    expect_step(players, 3, "a")
-    receive(players, message("two", [0], 8), name="b")
-    expect_step(players, 0, "b")
-    expect_step(players, 3, "a")  # it does not go back for the other
-    receive(players, message("one", [4], 4, done=True), name="a")
-    receive(players, message("two", list(range(1, 9)), 8, done=True), name="b")
-    expect_step(players, 4, "a")
-    expect_step(players, 8, "b")
+def test_players_with_one_playback_follow_runs_that_come_one_after_another(together: Page):
+    begin(together, "one", "a")
+    begin(together, "two", "b")
+    receive(together, message("one", [0, 1, 2, 3], 4), name="a")
+    expect_step(together, 3, "a")
+    receive(together, message("two", [0], 8), name="b")
+    expect_step(together, 0, "b")
+    expect_step(together, 3, "a")  # it does not go back for the other
+    receive(together, message("one", [4], 4, done=True), name="a")
+    receive(together, message("two", list(range(1, 9)), 8, done=True), name="b")
+    expect_step(together, 4, "a")
+    expect_step(together, 8, "b")

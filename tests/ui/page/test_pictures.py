@@ -133,7 +133,7 @@ def test_the_runs_of_the_visit_come_back_also_after_a_reload(page: Page):
 
 def test_a_run_is_saved_as_a_video_and_as_a_table(page: Page):
     generate(page)
-    for item, start in (("video", b"\0\0\0\x1cftypisom"), ("table", b"step,steps,t,alpha,sigma,seconds")):
+    for item, start in (("video", b"\0\0\0\x1cftypisom"), ("table", b"\xef\xbb\xbfstep,steps,t,alpha,sigma,seconds")):
         with page.expect_download(timeout=WAIT) as saved:
             share(page, item)
         assert saved.value.suggested_filename.endswith({"video": ".mp4", "table": ".csv"}[item])

@@ -54,7 +54,7 @@ export class CompareView {
   }
 
   saveTable() {
-    download(["\ufeff", this.tab.measures.costs.csv()], "text/csv", "grid.csv");
+    download([this.tab.measures.costs.csv()], "text/csv", "grid.csv");
     return true;
   }
 

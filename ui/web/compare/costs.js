@@ -1,6 +1,7 @@
 // What each cell of a grid costs and what it is worth, as a plot and as CSV.
 
 import { Plot } from "../plots/plot.js";
+import { csvText } from "../share/csv.js";
 
 const SIZE = { width: 420, height: 300 };
 const FULL = { range: [0, 1.02], ticks: [0, 0.25, 0.5, 0.75, 1], label: (value) => `${100 * value}%` };
@@ -101,7 +102,7 @@ export class Costs {
       rows.values[place.rows], columns.values[place.columns], steps, calls, ms, images,
       share?.right, share && share.right / share.of, share?.low, share?.high, distance,
     ]);
-    return [head, ...lines].map((line) => line.map(quoted).join(",")).join("\r\n");
+    return csvText([head, ...lines]);
   }
 }
 
@@ -161,9 +162,4 @@ function key(title, i) {
 
 export function number(value) {
   return value < 10 ? String(Number(value.toFixed(1))) : String(Math.round(value));
-}
-
-function quoted(value) {
-  const text = value === undefined || value === null ? "" : String(value);
-  return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }

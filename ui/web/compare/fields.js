@@ -1,6 +1,7 @@
 // The controls of what all cells of a grid have in common, made from what the server knows of the settings.
 
-import { DICE } from "./markup.js";
+import { AGAIN } from "../icons.js";
+import { randomSeed } from "../seeds.js";
 
 const IMAGES = [1, 4, 9, 16, 25];
 const ANY = ["", "tiles.any"];
@@ -49,9 +50,9 @@ export class Fields {
     }
     const input = this.number(field, value);
     if (name !== "seed") return this.labelled(name, input);
-    const dice = Object.assign(document.createElement("button"), { type: "button", id: "cp-dice", className: "dp-round", innerHTML: DICE });
+    const dice = Object.assign(document.createElement("button"), { type: "button", id: "cp-dice", className: "dp-round", innerHTML: AGAIN });
     dice.dataset.label = "noise.new_noise";
-    dice.addEventListener("click", () => this.onChange({ seed: Math.floor(Math.random() * 2 ** 32) }));
+    dice.addEventListener("click", () => this.onChange({ seed: randomSeed() }));
     return this.labelled(name, input, undefined, dice);
   }
 

@@ -13,7 +13,7 @@ const LAST = 200; // that the last frame stands
 const MOST = 40; // frames of a GIF
 const FONT = "ui-sans-serif, system-ui, sans-serif";
 
-export class GridPicture {
+class GridPicture {
   // plan: see compare.js; runs: of the cells, in their order, null where there is none; words: { corner, foot }.
   constructor(plan, runs, words) {
     Object.assign(this, { plan, runs, words });

@@ -1,10 +1,9 @@
 // What the Compare tab consists of. Words come by data-text and data-label (words.js), what changes by its part.
 
+import { icon } from "../icons.js";
 import { ICONS, PLAY, SCRUBBER, gifButton, pngButton, stepping } from "../player/transport_markup.js";
 
-const icon = (path) => `<svg viewBox="0 0 24 24" aria-hidden="true"><path d="${path}"/></svg>`;
 const SWAP = icon("M7 4l-4 4 4 4V9h9V7H7zM17 12v3H8v2h9v3l4-4z");
-const DICE = icon("M17.7 6.3A8 8 0 1 0 20 12h-2.2A5.8 5.8 0 1 1 16 7.9L13 11h8V3z");
 
 export const MARKUP = `
 <div class="cp-top" part="top"><div class="cp-experiments" role="group" data-label="compare.experiments" part="experiments"></div></div>
@@ -64,5 +63,3 @@ function axis(side, key) {
     <input type="text" maxlength="400" spellcheck="false" autocomplete="off" data-label="compare.values" part="${side}-values">
   </div>`;
 }
-
-export { DICE };

@@ -1,8 +1,9 @@
 // What may change from a step on: the panel between the player and the branches.
 
 import { keepFocus, radioGroup, setText } from "../dom.js";
+import { AGAIN } from "../icons.js";
+import { randomSeed } from "../seeds.js";
 
-export const ARROWS = '<svg viewBox="0 0 24 24" aria-hidden="true"><path d="M17.7 6.3A8 8 0 1 0 20 12h-2.2A5.8 5.8 0 1 1 16 7.9L13 11h8V3z"/></svg>';
 const MARKUP = `
 <form class="lab-card fk-panel" novalidate>
   <header><h2 part="title"></h2><button type="button" class="fk-close" data-label="fork.close" part="close">×</button></header>
@@ -14,7 +15,7 @@ const MARKUP = `
       <input type="number" min="0" step="0.1" part="guidance"></label>
     <label><span data-text="fork.seed"></span>
       <span class="fk-seed"><input type="number" min="0" max="4294967295" step="1" part="seed">
-      <button type="button" class="dp-round" data-label="fork.new_seed" part="new-seed">${ARROWS}</button></span></label>
+      <button type="button" class="dp-round" data-label="fork.new_seed" part="new-seed">${AGAIN}</button></span></label>
     <label><span data-text="settings.model.label"></span><select class="dp-select" part="model"></select></label>
     <button type="submit" class="dp-pill fk-go" part="go" data-text="fork.go"></button>
   </div>
@@ -34,7 +35,7 @@ export class Panel {
     part.guidance.addEventListener("input", () => this.set({ guidance_scale: part.guidance.value }));
     part.seed.addEventListener("input", () => this.set({ seed: part.seed.value }));
     part["new-seed"].addEventListener("click", () => {
-      part.seed.value = Math.floor(Math.random() * 2 ** 32);
+      part.seed.value = randomSeed();
       this.set({ seed: part.seed.value });
     });
     root.firstElementChild.addEventListener("submit", (event) => {

@@ -1,15 +1,14 @@
 // What the Noise tab consists of. Words come by data-text and data-label (words.js), what changes by its part.
 
+import { AGAIN } from "../icons.js";
 import { pngButton } from "../player/transport_markup.js";
-
-const ARROWS = '<svg viewBox="0 0 24 24" aria-hidden="true"><path d="M17.7 6.3A8 8 0 1 0 20 12h-2.2A5.8 5.8 0 1 1 16 7.9L13 11h8V3z"/></svg>';
 
 export const MARKUP = `
 <div class="nz-top" part="top"><p class="nz-look" data-text="noise.look_for"></p></div>
 <div class="lab-card nz-pick">
   <div class="nz-field nz-digits" data-setting="digit">
     <div class="nz-label"><span id="nz-digit" data-text="noise.digit"></span>
-      <button type="button" class="dp-pill" part="other" data-setting="index">${ARROWS}<span data-text="noise.other_digits"></span></button>
+      <button type="button" class="dp-pill" part="other" data-setting="index">${AGAIN}<span data-text="noise.other_digits"></span></button>
       <button type="button" class="dp-pill dp-toggle" aria-expanded="false" part="draw" data-text="noise.draw"></button></div>
     <div class="tiles tiles-drawn" role="radiogroup" aria-labelledby="nz-digit" part="tiles"></div>
   </div>
@@ -21,7 +20,7 @@ export const MARKUP = `
   </div>
   <div class="nz-field" data-setting="seed"><label class="nz-label" for="nz-seed" data-text="settings.seed.label"></label>
     <div class="nz-seed"><input id="nz-seed" type="number" min="0" max="4294967295" step="1" value="0" part="seed">
-      <button type="button" class="dp-round" data-label="noise.new_noise" part="new-noise">${ARROWS}</button></div>
+      <button type="button" class="dp-round" data-label="noise.new_noise" part="new-noise">${AGAIN}</button></div>
   </div>
   <div class="nz-field nz-model" data-setting="model"><label class="nz-label" for="nz-model" data-text="settings.model.label"></label>
     <select id="nz-model" class="dp-select" part="model"></select>

@@ -3,6 +3,7 @@
 
 import { bytesOf, radioGroup, setText } from "../dom.js";
 import { LatestOnly } from "../latest_only.js";
+import { randomSeed } from "../seeds.js";
 import { MARKUP } from "./markup.js";
 import { asImage, bytesOfImage, floatsOf, noisy, paint, PIXELS, scaled } from "./pixels.js";
 import { Drawing } from "./drawing.js";
@@ -69,7 +70,7 @@ class NoiseTab {
     this.markSplit = radioGroup(parts.split, (split) => this.choose({ split }));
     parts.other.addEventListener("click", () => this.choose({ index: (this.choice.index + 1) % (this.scene?.of_each ?? 1) }));
     parts.seed.addEventListener("change", () => this.choose({ seed: Math.trunc(parts.seed.valueAsNumber) || 0 }));
-    parts["new-noise"].addEventListener("click", () => this.choose({ seed: Math.floor(Math.random() * 2 ** 32) }));
+    parts["new-noise"].addEventListener("click", () => this.choose({ seed: randomSeed() }));
     parts.model.addEventListener("change", () => this.choose({ model: parts.model.value }));
     words.addEventListener("change", () => this.applyWords());
     theme.addEventListener("change", () => setTimeout(() => this.redrawTrack()));

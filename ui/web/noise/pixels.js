@@ -4,7 +4,6 @@ import { bytesOf } from "../dom.js";
 
 export const SIZE = 28;
 export const PIXELS = SIZE * SIZE;
-const NOISE_RANGE = 3; // of a picture of noise, as in ui/tabs/noise.py
 
 export function floatsOf(base64) {
   return new Float32Array(bytesOf(base64).buffer);
@@ -28,10 +27,6 @@ export function scaled(x, { alpha, sigma }) {
 
 export function bytesOfImage(image) {
   return Uint8ClampedArray.from(image, (pixel) => (pixel + 1) * 127.5);
-}
-
-export function bytesOfNoise(noise) {
-  return bytesOfImage(noise.map((pixel) => pixel / NOISE_RANGE));
 }
 
 export function paint(canvas, bytes) {

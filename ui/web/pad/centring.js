@@ -30,7 +30,7 @@ export function shrunk(bytes, width, height) {
   return Uint8Array.from(resampled(bytes, width, { left: 0, top: 0, width, height }, SIZE, SIZE), Math.round);
 }
 
-export function inkBox(bytes, width, height) {
+function inkBox(bytes, width, height) {
   let [left, right, top, bottom] = [width, -1, height, -1];
   for (let y = 0; y < height; y++) {
     for (let x = 0; x < width; x++) {

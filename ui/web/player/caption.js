@@ -2,8 +2,8 @@
 // into the controls, and the line be copied.
 
 import { setText } from "../dom.js";
+import { icon } from "../icons.js";
 
-const icon = (path) => `<svg viewBox="0 0 24 24" aria-hidden="true"><path d="${path}"/></svg>`;
 const MARKUP = `<span part="line"></span>
   <button type="button" class="dp-small" data-part="use">${icon(
     "M4 7h9v2H4zm0 4h9v2H4zm0 4h6v2H4zm11.5-5.5 1.4-1.4L21 12l-4.1 3.9-1.4-1.4 1.6-1.5H14v-2h3.1z",

@@ -1,5 +1,5 @@
 // Where a player is in its run, and how that moves on. Players that share a Playback show the same moment of their
-// runs, whatever their numbers of steps: they scrub and play together (`link`).
+// runs, whatever their numbers of steps: they scrub and play together.
 //
 // Modes: "rest"; "play", frame by frame through what is there; "follow", after a computation as its frames come.
 
@@ -160,11 +160,4 @@ export class Playback extends EventTarget {
   changed() {
     this.dispatchEvent(new Event("change"));
   }
-}
-
-// From now on these players' states scrub and play together.
-export function link(...states) {
-  const [{ playback }, ...others] = states;
-  for (const state of others) state.usePlayback(playback);
-  playback.changed();
 }

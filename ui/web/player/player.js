@@ -1,5 +1,5 @@
 // A player: shows the frames of a run, which it gets as messages (ui/player.py), and lets a person scrub, play and save
-// them. As many as wanted may be on a page; `link` lets their states scrub and play together.
+// them. As many as wanted may be on a page; those that share a playback scrub and play together.
 //
 //   const player = createPlayer(element, { words });
 //   player.state.begin("a name"); player.state.receive(message); ...
@@ -7,8 +7,6 @@
 import { connectControls } from "./controls.js";
 import { PlayerState } from "./state.js";
 import { PlayerView } from "./view.js";
-
-export { link } from "./playback.js";
 
 // root: an empty element; words: see words.js; playback: of its own, unless it is given; makeRun: see state.js; onFork: is
 // called when somebody wants to go on from the step on show with other settings; without it there is no button for that;

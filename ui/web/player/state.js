@@ -18,7 +18,6 @@ import { decoded, noiseShare, Run } from "./run.js";
 //   (any) ----------> waiting -------------> running -----------> finished
 //                        | stop: idle           | stop: stopped
 //                        +--- fail: failed -----+
-export const PHASES = ["example", "waiting", "running", "finished", "stopped", "live", "failed", "idle"];
 
 const EXAMPLE = "example"; // the name of the server's own run
 
@@ -42,7 +41,9 @@ export class PlayerState extends EventTarget {
     this.saving = false; // whether a GIF is being written
     this.held = false; // while several changes are made at once
     this.onMove = () => this.changed();
-    this.usePlayback(playback);
+    this.playback = playback;
+    playback.join(this);
+    playback.addEventListener("change", this.onMove);
   }
 
   // ---- what follows from it -----------------------------------------------------------------------------------------
@@ -232,14 +233,6 @@ export class PlayerState extends EventTarget {
   decodeAhead(count) {
     if (!this.run) return;
     for (const frame of this.run.frames.slice(this.index, this.index + count + 1)) decoded(frame);
-  }
-
-  usePlayback(playback) {
-    this.playback?.leave(this);
-    this.playback?.removeEventListener("change", this.onMove);
-    this.playback = playback;
-    playback.join(this);
-    playback.addEventListener("change", this.onMove);
   }
 
   changed() {

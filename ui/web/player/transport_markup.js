@@ -1,7 +1,8 @@
 // The buttons and the scrubber that every player has, of one run or of many. What they do: controls.js; how they look at
 // the moment: transport.js.
 
-const icon = (path) => `<svg viewBox="0 0 24 24" aria-hidden="true"><path d="${path}"/></svg>`;
+import { icon } from "../icons.js";
+
 export const ICONS = {
   play: icon("M8 5.5v13a.8.8 0 0 0 1.2.7l10.2-6.5a.8.8 0 0 0 0-1.4L9.2 4.8A.8.8 0 0 0 8 5.5z"),
   pause: icon("M7 5h3.4v14H7zM13.6 5H17v14h-3.4z"),

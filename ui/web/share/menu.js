@@ -1,8 +1,8 @@
 // The Share menu of a tab: a view is taken away by it, and brought back.
 
+import { icon } from "../icons.js";
 import { layerOf } from "./layer.js";
 
-const icon = (path) => `<svg viewBox="0 0 24 24" aria-hidden="true"><path d="${path}"/></svg>`;
 const SHARE = icon("M12 3.2 16.4 7.6l-1.3 1.3-2.2-2.2V15h-1.8V6.7L8.9 8.9 7.6 7.6zM5.5 10.5h3v1.8H7.3v6.4h9.4v-6.4h-1.2v-1.8h3v10h-13z");
 const GAP = 6; // pixels between button and menu
 const EDGE = 8; // pixels between menu and screen

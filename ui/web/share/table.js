@@ -1,4 +1,6 @@
-// A run's frames as a table (CSV, RFC 4180): where each is, and what an independent network sees in the finished images.
+// A run's frames as a table: where each is, and what an independent network sees in the finished images.
+
+import { csvText } from "./csv.js";
 
 export function csvOf({ frames, total, result }) {
   const found = result?.classifications ?? [];
@@ -8,12 +10,5 @@ export function csvOf({ frames, total, result }) {
     const seen = step === total ? found.flat() : found.flatMap(() => ["", ""]);
     return [step, total, t, alpha, sigma, seconds, ...seen];
   });
-  return [head, ...rows].map((row) => `${row.map(cell).join(",")}\r\n`).join("");
-}
-
-// A text that a spreadsheet would take for a formula stays a text.
-function cell(value) {
-  const text = String(value);
-  const safe = typeof value === "string" && /^[=+\-@\t\r]/.test(text) ? `'${text}` : text;
-  return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
+  return csvText([head, ...rows]);
 }

@@ -10,7 +10,7 @@ const KEY_EVERY = 24; // frames
 const CODECS = ["avc1.640028", "avc1.4d0028", "avc1.42e028", "vp09.00.40.08"]; // the first that there is; all play anywhere
 
 // The settings of an encoder that the browser has for such pictures, or null.
-export async function encoderFor(width, height) {
+async function encoderFor(width, height) {
   if (typeof VideoEncoder === "undefined" || Math.max(width, height) > LARGEST) return null;
   for (const codec of CODECS) {
     const config = { codec, width, height, bitrate: BITRATE, latencyMode: "quality", ...(codec.startsWith("avc1") && { avc: { format: "avc" } }) };
