@@ -126,6 +126,26 @@ def test_settings_are_put_back_together_or_not_at_all(choices: Page):
     assert choices.evaluate("choices.values.seed") == 7
 
 
+def test_of_two_views_on_their_way_only_the_last_is_drawn(choices: Page):
+    outcomes = """() => {
+        window.ended = [];
+        const restore = (name) =>
+            choices.request("restore", {}).then(() => ended.push(name), (error) => ended.push(error.message));
+        restore("first"); restore("second");
+    }"""
+    choices.evaluate(outcomes)
+    for number, seed in enumerate((1, 2)):
+        answer(choices, number, {"model": {"__type__": "update", "value": "unet"}, "seed": seed})
+    assert choices.evaluate("ended") == ["superseded", "second"]
+    assert choices.evaluate("choices.values.seed") == 2
+
+
+def test_nothing_typed_is_no_model_to_fetch(choices: Page):
+    choices.evaluate("void request('fetched', { hub: '', model: 'unet' })")
+    answer(choices, 0, {})
+    assert choices.evaluate("taken") == {}
+
+
 def test_a_server_that_is_not_there_is_said_and_the_model_can_be_chosen_again(choices: Page):
     choices.evaluate("void request('model', { model: 'pets' })")
     choices.evaluate("questions[0].reject(new Error('lost')); settle()")

@@ -108,6 +108,12 @@ def test_a_double_click_begins_one_run_and_stop_names_it(page: Page):
     assert page.evaluate("[seen.stopped, state.phase, control.end(false)]") == [[name], "idle", True]
 
 
+def test_a_run_that_another_picture_takes_over_from_is_stopped_and_keeps_its_seed(page: Page):
+    name = page.evaluate(CONTROL, [[]])
+    page.evaluate("control.giveWay(); control.stop()")
+    assert page.evaluate("[seen.stopped, state.phase, control.nothing]") == [[name], "idle", False]
+
+
 def test_a_server_that_misses_three_times_is_lost(page: Page):
     page.evaluate(CONTROL, [["lost", "lost", 2, "lost", "lost", "lost"]])
     assert page.evaluate("[state.phase, seen.released]") == ["failed", 1]

@@ -116,3 +116,58 @@ def test_other_axes_bad_values_files_what_is_kept_and_the_history(page: Page):
     expect(page.locator(".compare-lab")).to_be_visible()
     expect(part(page, "rows-values")).to_have_value("ddim, magic, heun")
     expect_grid(page, 12)
+
+
+def test_a_grid_begins_where_it_is_seen_and_ends_where_it_breaks_off(page: Page):
+    open_tab(page)
+    write(page, "columns-values", "1, 2, 900")
+    page.wait_for_function("lab.compare.plan.cells.length === 18 && lab.compare.runs.busy")
+    page.evaluate("lab.compare.breakOff()")
+    expect(page.locator('.compare-lab [role="alert"]')).to_have_text(text("status.connection_failed"))
+    expect(page.locator(".compare-lab")).to_have_attribute("data-phase", "stopped")
+    part(page, "scrub").evaluate("(scrub) => { scrub.value = 1; scrub.dispatchEvent(new Event('input')); }")
+    position = part(page, "scrub").input_value()
+    page.get_by_role("tab", name=text("generate.tab")).click()
+    page.get_by_role("radio", name=NAMES["zh"]).click()
+    expect(part(page, "stop")).to_have_text(text("compare.go_on", "zh"))
+    page.wait_for_function("!lab.compare.plans.open")  # the same grid in other words
+    assert page.evaluate("lab.compare.runs.busy") is False
+    assert part(page, "scrub").input_value() == position
+    page.evaluate("lab.compare.choose({ column_values: '1, 2, 3' })")
+    page.wait_for_function("lab.compare.plan.columns.titles.join() === '1,2,3'")
+    assert page.evaluate("lab.compare.runs.busy") is False
+    page.get_by_role("tab", name=text("compare.tab", "zh")).click()
+    expect_grid(page, 18)
+
+
+def test_the_keyboard_reaches_every_cell_and_says_why_one_is_empty(page: Page):
+    open_tab(page)
+    models = {"rows": "model", "row_values": "tiny, runs/blind/model"}  # of which one takes two calls for a step
+    page.evaluate("(values) => lab.compare.choose(values)", {**models, "columns": "calls", "column_values": "1, 8"})
+    empty = page.locator(".cp-cell[data-problem] button")
+    expect(empty.first).to_be_attached(timeout=WAIT)
+    first = page.locator(".cp-picture").first
+    first.focus()
+    assert page.evaluate("document.activeElement.tabIndex") == 0
+    for _ in range(page.locator(".cp-row-title").count() - 1):
+        page.keyboard.press("ArrowDown")
+        assert page.evaluate("document.activeElement.className") == "cp-picture"
+    assert "needs" in empty.first.get_attribute("aria-label")
+    empty.first.evaluate("(button) => button.click()")  # nothing to open
+    expect(page.locator(".compare-lab")).to_be_visible()
+
+
+def test_what_a_hand_is_typing_stays_when_the_fields_are_made_anew(page: Page):
+    open_tab(page)
+    label = page.locator("#cp-field-label")
+    label.focus()
+    label.select_option("4")
+    page.wait_for_function("!lab.compare.plans.open")
+    expect(label).to_be_focused()
+    seed = page.locator("#cp-field-seed")
+    seed.focus()
+    seed.press_sequentially("12")
+    typed = seed.input_value()
+    page.evaluate("lab.compare.showScene(lab.compare.scene)")
+    expect(seed).to_be_focused()
+    expect(seed).to_have_value(typed)

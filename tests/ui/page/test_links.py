@@ -101,6 +101,13 @@ def test_a_link_opens_the_noise_tab_where_it_was(open_page):
     expect(page.locator('[part="t"]')).to_have_text("0.20", timeout=WAIT)
     expect(page.locator('.noise-lab [aria-checked="true"][data-value="3"]')).to_be_visible()
     expect(page.get_by_text(text("noise.split"))).to_be_hidden()
-    copied = copied_link(page)
+    expect(page.locator(".noise-lab:not([data-asking])")).to_be_visible(timeout=WAIT)
+    seed = page.locator('.noise-lab [part="seed"]')
+    seed.fill("-1")
+    seed.press("Enter")
+    expect(page.locator('.noise-lab [role="alert"]')).to_contain_text("Seed must be")
+    copied = copied_link(page)  # of what is on show
+    page.get_by_role("tab", name=text("generate.tab")).click()
+    expect_phase(page, "example")
     for part in ("tab=noise", "digit=3", "t=0.2", "seed=9", "split=train"):
         assert part in copied
