@@ -3,13 +3,16 @@
 png      a sheet of noise as PNG: `ui/fast_png.py`, beside Pillow at its fastest
 session  a new visitor's session of the page, made in the server's only thread: `Session` (`ui/gradio_workarounds.py`),
          beside Gradio's own
+page     the page, fetched: from memory (`ui/hosting/ready_responses.py`), and made anew by Gradio
 idle     share of a core that a server without visitors takes: with `poll_queue_less` (the same file), and with Gradio's
          own interval
 """
 
 import time
+from collections.abc import Callable
 from functools import partial
 
+import httpx
 import numpy as np
 from gradio.state_holder import SessionState
 
@@ -41,6 +44,21 @@ def idle_share(poll: str) -> float:
         return (after.user + after.system - before.user - before.system) / (time.perf_counter() - start)
 
 
+def fetched_page(http: httpx.Client, **headers: str) -> None:
+    assert len(http.get("/", headers=headers).raise_for_status().content) > 1000
+
+
+def page(repetitions: int) -> dict[str, list[float]]:
+    """Seconds to fetch the page; whoever has a copy already gets it made anew."""
+    with serving("app.py", "--port") as (address, *_), httpx.Client(base_url=address) as http:
+        time.sleep(8)  # the example and the thumbnails
+        ways: dict[str, Callable[[], object]] = {
+            "ours": partial(fetched_page, http),
+            "gradio": partial(fetched_page, http, **{"If-None-Match": "none"}),
+        }
+        return interleaved(ways, repetitions)
+
+
 def measure(repetitions: int = 5) -> dict:
     """The results, as a dictionary that can be written as JSON."""
     noise = np.random.default_rng(0).integers(0, 256, (16, 28, 28, 1), dtype=np.uint8)
@@ -50,6 +68,7 @@ def measure(repetitions: int = 5) -> dict:
     )
     blocks = build(Engine())
     session = interleaved({"ours": partial(Session, blocks), "gradio": partial(SessionState, blocks)}, 4 * repetitions)
+    pages = page(4 * repetitions)
     idle = {poll: [idle_share(poll) for _ in range(min(3, repetitions))] for poll in ("ours", "gradio")}
     return {
         "png": {name: summary([s / SHEETS for s in seconds]) for name, seconds in png.items()}
@@ -59,6 +78,8 @@ def measure(repetitions: int = 5) -> dict:
         },
         "session": {name: summary(seconds) for name, seconds in session.items()}
         | {"gradio over ours": ratio(session["gradio"], session["ours"])},
+        "page": {name: summary(seconds) for name, seconds in pages.items()}
+        | {"gradio over ours": ratio(pages["gradio"], pages["ours"])},
         "idle": {name: summary(shares) for name, shares in idle.items()}
         | {"gradio over ours": ratio(idle["gradio"], idle["ours"])},
     }
@@ -66,7 +87,7 @@ def measure(repetitions: int = 5) -> dict:
 
 def report(results: dict) -> str:
     """The results as a Markdown table."""
-    png, session, idle = (results[name] for name in ("png", "session", "idle"))
+    png, session, page, idle = (results[name] for name in ("png", "session", "page", "idle"))
     rows = [
         (
             "a sheet of 16 noisy digits as PNG",
@@ -79,6 +100,12 @@ def report(results: dict) -> str:
             f"{1000 * session['ours']['median']:.2f} ms",
             f"{1000 * session['gradio']['median']:.2f} ms",
             session["gradio over ours"],
+        ),
+        (
+            "the page, fetched",
+            f"{1000 * page['ours']['median']:.2f} ms",
+            f"{1000 * page['gradio']['median']:.2f} ms",
+            page["gradio over ours"],
         ),
         (
             "an idle server, share of a core",

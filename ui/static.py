@@ -5,8 +5,10 @@ links to; all links to them are relative to the page, so that it may be served u
 page (``ui/web/boot.js``).
 """
 
+import gzip
 import json
 from collections.abc import Callable
+from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,7 @@ from ui.about import documents
 from ui.endpoints import results
 from ui.endpoints.bodies import HANDLERS
 from ui.hosting.door import Door
+from ui.hosting.ready_responses import ReadyResponses, accepts_gzip
 from ui.i18n import LANGUAGES
 from ui.instances import LAB, Instances
 from ui.page_source import PageSource
@@ -54,10 +57,19 @@ async def serve(request: Request) -> Response:
     if path is None:
         return Response(status_code=404)
     content = path.read_bytes()
-    headers = {"ETag": f'"{sha256(content).hexdigest()[:32]}"', "Cache-Control": "no-cache"}
-    if request.headers.get("If-None-Match") == headers["ETag"]:
+    tag, compressed = prepared(content)
+    headers = {"ETag": tag, "Cache-Control": "no-cache", "Vary": "Accept-Encoding"}
+    if request.headers.get("If-None-Match") == tag:
         return Response(status_code=304, headers=headers)
+    if accepts_gzip(request.scope) and len(compressed) < len(content):
+        content, headers["Content-Encoding"] = compressed, "gzip"
     return Response(content, media_type=KINDS.get(path.suffix, TEXT), headers=headers)
+
+
+@lru_cache(maxsize=256)
+def prepared(content: bytes) -> tuple[str, bytes]:
+    """The tag of a file's content, and that compressed."""
+    return f'W/"{sha256(content).hexdigest()[:32]}"', gzip.compress(content)
 
 
 def routes(waiting: Callable[[], int]) -> list[Route]:
@@ -92,7 +104,7 @@ def head() -> str:
 def launch_options(waiting: Callable[[], int]) -> dict[str, Any]:
     """What the page looks like and runs in the browser, and what comes before Gradio's own server, as arguments of
     Gradio's ``launch``; for ``waiting`` see ``routes``."""
-    middleware = [Middleware(layer) for layer in (Door, Instances, PageSource)]
+    middleware = [Middleware(layer) for layer in (Door, ReadyResponses, Instances, PageSource)]
     served = {"routes": routes(waiting), "middleware": middleware, "exception_handlers": HANDLERS}
     return {"theme": theme(), "css": css(), "head": head(), "app_kwargs": served}
 

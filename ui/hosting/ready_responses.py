@@ -1,0 +1,122 @@
+"""Responses that are the same for everybody: made once, compressed once, and then sent from memory.
+
+Reason: Gradio writes the page anew for each visitor, from all of its components, and compresses each of its own files
+each time that one is fetched; a first visit fetches some ninety. All of it takes the server's only thread. Gain:
+``python -m benchmarks.run workarounds``.
+"""
+
+import gzip
+from collections import OrderedDict
+from dataclasses import dataclass
+from functools import cached_property
+
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+FILES = ("/assets/", "/static/", "/theme.css")  # Gradio's, which do not change while it runs
+ADDRESS = (b"host", b"x-forwarded-host", b"x-forwarded-proto", b"x-gradio-server")  # what the page's own one is made of
+CONDITIONS = {b"range", b"if-none-match", b"if-modified-since"}  # of who has some of it already
+MOST_BYTES = 16_000_000  # of all that is kept
+LARGEST = 2_000_000  # of one response
+SMALLEST = 500  # bytes that are compressed
+LEVEL = 6
+
+Key = tuple[object, ...]
+
+
+@dataclass
+class Ready:
+    """A response, in one piece."""
+
+    start: Message
+    body: bytes
+
+    @cached_property
+    def compressed(self) -> bytes:
+        return gzip.compress(self.body, LEVEL)
+
+    async def sent(self, scope: Scope, send: Send) -> None:
+        """Send it, compressed where the browser takes that."""
+        headers = MutableHeaders(raw=list(self.start["headers"]))
+        body = self.body
+        if len(body) >= SMALLEST:
+            headers.add_vary_header("Accept-Encoding")
+            if accepts_gzip(scope):
+                body = self.compressed
+                headers["Content-Encoding"] = "gzip"
+        headers["Content-Length"] = str(len(body))
+        await send({**self.start, "headers": headers.raw})
+        await send({"type": "http.response.body", "body": body})
+
+
+class ReadyResponses:
+    """ASGI middleware."""
+
+    def __init__(self, app: ASGIApp):
+        self.app = app
+        self.kept: OrderedDict[Key, Ready] = OrderedDict()  # the one unused for longest first
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        key = key_of(scope)
+        if key is None:
+            return await self.app(scope, receive, send)
+        if key in self.kept:
+            self.kept.move_to_end(key)
+            return await self.kept[key].sent(scope, send)
+        start: Message | None = None
+        parts: list[bytes] = []
+        size = 0
+
+        async def collected(message: Message) -> None:
+            """Keep a good response until it is complete, and pass all others on."""
+            nonlocal start, size
+            if message["type"] == "http.response.start" and is_good(message):
+                start = message
+                return
+            if start is None:
+                return await send(message)
+            parts.append(message.get("body", b""))
+            size += len(parts[-1])
+            if size > LARGEST:
+                await send(start)
+                start, message = None, {**message, "body": b"".join(parts)}
+                return await send(message)
+            if not message.get("more_body"):
+                ready = Ready(start, b"".join(parts))
+                self.keep(key, ready)
+                await ready.sent(scope, send)
+
+        await self.app(scope, receive, collected)
+
+    def keep(self, key: Key, ready: Ready) -> None:
+        """Keep a response; those unused for longest make room."""
+        self.kept[key] = ready
+        while sum(len(each.body) for each in self.kept.values()) > MOST_BYTES:
+            self.kept.popitem(last=False)
+
+
+def key_of(scope: Scope) -> Key | None:
+    """What a response depends on; None where it has to be made."""
+    if scope["type"] != "http" or scope["method"] != "GET":
+        return None
+    headers = dict(scope["headers"])
+    if headers.keys() & CONDITIONS:
+        return None
+    root = scope.get("root_path", "")
+    path = scope["path"].removeprefix(root)
+    if path.startswith(FILES):
+        return path, root
+    if path != "/" or b"deep_link" in scope.get("query_string", b""):
+        return None
+    return path, root, scope["scheme"], *(headers.get(name) for name in ADDRESS)
+
+
+def is_good(start: Message) -> bool:
+    """Whether a response is one to be kept: complete, for everybody, and not compressed already."""
+    names = {name.lower() for name, _ in start["headers"]}
+    return start["status"] == 200 and not names & {b"set-cookie", b"content-encoding"}
+
+
+def accepts_gzip(scope: Scope) -> bool:
+    """Whether the sender of a request takes compressed responses."""
+    return b"gzip" in dict(scope["headers"]).get(b"accept-encoding", b"")
