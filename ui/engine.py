@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -85,12 +86,18 @@ class Update(NamedTuple):
     names: dict[str, str] | None = None  # what the model and the sampler are called
 
 
-class ModelInfo(NamedTuple):
+@dataclass
+class ModelInfo:
     """What the page needs to know of a model, guided by a classifier or not."""
 
     config: ModelConfig
     tiles: list[str]  # what may be chosen
-    classifiers: list[str]  # references of those that can guide it
+    registry: Registry
+
+    @cached_property
+    def classifiers(self) -> list[str]:
+        """References of those that can guide it. To find them, all models there are have to be looked at."""
+        return [entry.ref for entry in self.registry.classifiers(self.config)]
 
 
 class Engine:
@@ -128,10 +135,10 @@ class Engine:
     def describe(self, ref: str = "", classifier: str = "") -> ModelInfo:
         """A model, guided by a classifier or not. Raises InputError."""
         config = self.registry.config(self._checked(ref))
-        classifiers = [entry.ref for entry in self.registry.classifiers(config)]
-        guided = classifier in classifiers
-        names = self.registry.config(classifier).label_names if guided else config.label_names
-        return ModelInfo(config, list(tile_names(config, names)), classifiers)
+        info = ModelInfo(config, list(tile_names(config, config.label_names)), self.registry)
+        if classifier and classifier in info.classifiers:
+            info.tiles = list(tile_names(config, self.registry.config(classifier).label_names))
+        return info
 
     def fetch_default(self) -> threading.Thread:
         """Load the operator's model in the background; it becomes the default once it is there. See ``status``."""

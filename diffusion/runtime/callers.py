@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from concurrent.futures import Future, InvalidStateError
 from contextlib import contextmanager
 from contextvars import ContextVar
+from threading import Event
 from typing import Any
 
 HALF_LIFE = 3.0  # seconds
@@ -29,12 +30,17 @@ class Caller:
     def __init__(self, work: float = 0.0, visitor: tuple[str, str] = ("", "")):
         self.work, self.visitor = work, visitor
         self.images, self.seconds = 0, 0.0
-        self.stopped = False
+        self._stopping = Event()
         self._pending: Future[Any] | None = None
+
+    @property
+    def stopped(self) -> bool:
+        """Whether nobody waits for it any more."""
+        return self._stopping.is_set()
 
     def stop(self) -> None:
         """End what is computed on its behalf. May be called twice, from any thread."""
-        self.stopped = True
+        self._stopping.set()
         if (pending := self._pending) is not None:
             try:
                 pending.set_exception(Stopped())
@@ -49,6 +55,11 @@ class Caller:
     def check(self) -> None:
         """Raises Stopped."""
         if self.stopped:
+            raise Stopped
+
+    def pause(self, seconds: float) -> None:
+        """Wait so long. Raises Stopped as soon as this is stopped."""
+        if self._stopping.wait(seconds):
             raise Stopped
 
     def wait(self, pending: "Future[Any]") -> Any:

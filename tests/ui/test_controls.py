@@ -1,5 +1,7 @@
 """The page's controls: one for each setting, within its range, in every language, and shown where it applies."""
 
+from types import SimpleNamespace
+
 import gradio as gr
 import pytest
 
@@ -22,7 +24,8 @@ def tab(engine) -> GenerateTab:
 
 def info(model=None, classifiers=(), **changes) -> ModelInfo:
     config = (model or tiny_model(**changes)).config
-    return ModelInfo(config, list(config.label_names), list(classifiers))
+    there = [SimpleNamespace(ref=ref) for ref in classifiers]
+    return ModelInfo(config, list(config.label_names), SimpleNamespace(classifiers=lambda _: there))
 
 
 def test_every_setting_has_a_control_with_its_range(tab):

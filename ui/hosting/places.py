@@ -6,7 +6,7 @@ Where too many wait, the last to come of whoever has most waiting is asked to co
 
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from diffusion.errors import InputError
@@ -30,7 +30,8 @@ class Entry:
 
     def __init__(self, caller: Caller, memory: int, number: int):
         self.caller, self.memory, self.number = caller, memory, number
-        self.admitted = self.refused = False
+        self.settled = threading.Event()  # whether it is admitted or refused
+        self.refused = False
         self.long = caller.work >= MUCH_WORK
 
 
@@ -39,7 +40,7 @@ class Places:
 
     def __init__(self, memory: float):
         self._memory = memory
-        self._changed = threading.Condition()
+        self._lock = threading.Lock()
         self._running: list[Entry] = []
         self._waiting: list[Entry] = []
         self._number = 0
@@ -56,7 +57,7 @@ class Places:
 
     def works(self, but: tuple[str, str]) -> list[float]:
         """The operations that each who has a place, or waits for one, needs in all; without those of a visitor."""
-        with self._changed:
+        with self._lock:
             callers = {id(entry.caller): entry.caller for entry in self._running + self._waiting}
         return [caller.work for caller in callers.values() if caller.visitor != but]
 
@@ -65,32 +66,31 @@ class Places:
         """A place, as soon as there is one. Raises Busy where too many wait, and Stopped once the caller is stopped."""
         entry = self._join(caller, memory)
         try:
-            with self._changed:
-                while not entry.admitted:
-                    if entry.refused:
-                        raise Busy("host.busy")
-                    caller.check()
-                    self._changed.wait(POLL)
+            while not entry.settled.wait(POLL):
+                caller.check()
+            if entry.refused:
+                raise Busy("host.busy")
             yield
         finally:
-            with self._changed:
+            with self._lock:
                 for entries in (self._running, self._waiting):
                     if entry in entries:
                         entries.remove(entry)
                 self._admit()
 
     def _join(self, caller: Caller, memory: int) -> Entry:
-        with self._changed:
+        with self._lock:
             self._number += 1
             entry = Entry(caller, memory, self._number)
             self._waiting.append(entry)
             self._admit()
             alike = [other for other in self._waiting if other.long == entry.long]
             if len(alike) > (WAITING_LONG if entry.long else WAITING):
-                last = max(alike, key=lambda other: (*self._share(other, alike + self._running), other.number))
+                share = shares(alike + self._running)
+                last = max(alike, key=lambda other: (*share(other), other.number))
                 self._waiting.remove(last)
                 last.refused = True
-                self._changed.notify_all()
+                last.settled.set()
             return entry
 
     def _admit(self) -> None:
@@ -104,15 +104,15 @@ class Places:
             fitting = [each for each in fits if not (each.long and all_long)]
             if not fitting:
                 break
-            first = min(fitting, key=lambda each: (each.long, *self._share(each, self._running), each.number))
+            share = shares(self._running)
+            first = min(fitting, key=lambda each: (each.long, *share(each), each.number))
             self._waiting.remove(first)
             self._running.append(first)
-            first.admitted = True
-        self._changed.notify_all()
+            first.settled.set()
 
-    @staticmethod
-    def _share(entry: Entry, entries: list[Entry]) -> tuple[int, int]:
-        """How many of the entries are of the same address, and how many of the same session."""
-        addresses = Counter(each.caller.visitor[0] for each in entries)
-        sessions = Counter(each.caller.visitor for each in entries)
-        return addresses[entry.caller.visitor[0]], sessions[entry.caller.visitor]
+
+def shares(entries: list[Entry]) -> Callable[[Entry], tuple[int, int]]:
+    """Of one more entry, how many of these are of the same address, and how many of the same session."""
+    addresses = Counter(each.caller.visitor[0] for each in entries)
+    sessions = Counter(each.caller.visitor for each in entries)
+    return lambda entry: (addresses[entry.caller.visitor[0]], sessions[entry.caller.visitor])

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from hashlib import blake2b
@@ -12,10 +12,13 @@ from typing import NamedTuple
 from diffusion.errors import InputError
 from diffusion.runtime.callers import Caller, Stopped, calling, current_caller
 from ui.engine import Engine, Result, Update
+from ui.hosting.places import Busy
 from ui.job import Job
 
 AT_ONCE = 8  # of one visitor: others want places, too
 TOGETHER = 0.08  # seconds in which others that are finished join the first
+PATIENCE = 20.0  # seconds in which a run that finds no place tries again
+PAUSE = 1.0  # seconds before it does
 POLL = 0.1  # seconds between two looks whether nobody waits for them any more
 
 
@@ -56,7 +59,7 @@ def side_by_side(engine: Engine, jobs: dict[int, Job], watched: bool) -> Outcome
         try:
             with calling(mine):
                 mine.check()
-                updates = list(engine.updates(jobs[index], watched))
+                updates = patiently(lambda: list(engine.updates(jobs[index], watched)), mine)
             calls = mine.images / len(jobs[index].labels)
             finished.put(Outcome(index, updates, calls, mine.seconds or updates[-1].seconds))
         except InputError as error:
@@ -89,6 +92,19 @@ def by_turns(jobs: dict[int, Job]) -> list[int]:
     seen soon, and expensive ones begun late would be alone at the end, with nobody to share batches with."""
     rising = sorted(jobs, key=lambda index: jobs[index].cost.operations)
     return [index for pair in zip(rising, reversed(rising), strict=True) for index in pair][: len(rising)]
+
+
+def patiently(sample: Callable[[], list[Update]], caller: Caller) -> list[Update]:
+    """The updates of a run, which has a place a little later where there is none now. Raises InputError, Busy if there
+    is still none, and Stopped."""
+    end = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return sample()
+        except Busy:
+            if time.monotonic() > end:
+                raise
+        caller.pause(PAUSE)
 
 
 def awaited(finished: "SimpleQueue[Outcome | BaseException]", caller: Caller) -> Outcome:

@@ -239,3 +239,10 @@ def test_sheets_of_several_sizes_have_a_place_of_their_own_each():
     columns = {size: np.flatnonzero((pixels == 60 + size).all(2).any(0)) for size in (28, 32)}
     assert columns[28].max() < columns[32].min()
     assert columns[32].max() - columns[32].min() > 4 * 31  # nothing is cut
+
+
+def test_a_plan_does_not_look_at_all_models_for_each_cell(lab, monkeypatch):
+    looked, entries = [], lab.engine.registry.entries
+    monkeypatch.setattr(lab.engine.registry, "entries", lambda: looked.append(1) or entries())
+    lab.plan(request(row_values="ddim, heun", column_values="1, 2, 3, 4"))
+    assert len(looked) <= 1
