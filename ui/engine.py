@@ -10,8 +10,8 @@ Everything here may be called from many threads at once.
 import logging
 import threading
 import time
-from collections.abc import Generator, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Generator
+from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -28,14 +28,13 @@ from diffusion.io.images import png_bytes, sheet, to_uint8
 from diffusion.model import Model
 from diffusion.runtime.callers import current_caller
 from diffusion.runtime.device import default_device
-from diffusion.runtime.memory import is_out_of_memory
 from diffusion.runtime.precision import requested_precision
 from diffusion.runtime.threads import use_one_core
 from diffusion.samplers import SAMPLERS
 from diffusion.trajectory import kept_indices
 from train.evaluation.classifier import EvaluationClassifier, classify, load_evaluation_classifier
 from ui.frames import Frame
-from ui.hosting.limits import Limits
+from ui.hosting.limits import Limits, out_of_memory_explained
 from ui.hosting.pace import Pace
 from ui.hosting.places import Places
 from ui.job import Job, prepare, tile_names
@@ -249,14 +248,3 @@ class Engine:
 
     def _checked(self, ref: str) -> str:
         return self.registry.check(ref) if ref else self.default
-
-
-@contextmanager
-def out_of_memory_explained() -> Iterator[None]:
-    """Raises InputError where torch, on whatever device, gets no memory."""
-    try:
-        yield
-    except Exception as error:
-        if is_out_of_memory(error):
-            raise InputError("host.out_of_memory") from error
-        raise

@@ -8,6 +8,7 @@ from typing import Any, Literal, NamedTuple
 from diffusion.config import ModelConfig, Task
 from diffusion.errors import InputError, Message
 from diffusion.io.hub import is_bundled
+from diffusion.io.model_directory import WEIGHTS
 
 HUB = "hub:"
 
@@ -72,3 +73,14 @@ def short_name(ref: str) -> str:
         return ref.removeprefix(HUB)
     path = Path(ref)
     return path.parent.name if path.name == "model" else path.name
+
+
+def run_refs(runs_dir: Path) -> list[str]:
+    """``RUNS_DIR/NAME/model`` of every run that has a model, the newest first."""
+    found = []
+    for weights in runs_dir.glob(f"*/model/{WEIGHTS}"):
+        try:
+            found.append((weights.stat().st_mtime, str(weights.parent)))
+        except FileNotFoundError:  # being replaced or removed at this moment
+            continue
+    return [ref for _, ref in sorted(found, reverse=True)]

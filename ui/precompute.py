@@ -19,15 +19,16 @@ from diffusion.io.images import png_bytes, to_uint8
 from diffusion.model import Model
 from diffusion.runtime.batches import MUCH_WORK
 from diffusion.runtime.callers import calling, current_caller
+from diffusion.runtime.cost import network_cost
 from diffusion.runtime.threads import use_one_core
 from diffusion.samplers import SAMPLERS
 from diffusion.settings import SamplingSettings
 from train.datasets import DIGITS
 from ui import player
 from ui.controls import START_VALUES
-from ui.engine import Engine, out_of_memory_explained
+from ui.engine import Engine
 from ui.example_digits import low_res_digits
-from ui.hosting.limits import request_cost
+from ui.hosting.limits import out_of_memory_explained, request_cost
 from ui.i18n import error_text, text
 from ui.model_names import HUB
 from ui.request import Request
@@ -69,6 +70,7 @@ class Precomputed:
         try:
             self.thumbnails()
             list(self.engine.run(Request(num_images=1, steps=PACE_STEPS)))  # how time grows with the number of images
+            network_cost(self.engine.config())  # imports parts of torch for seconds: rather now than beside a crowd
         except InputError as error:  # each is tried again when somebody wants it
             log.warning("No thumbnails can be sampled yet: %s", error)
 

@@ -29,7 +29,8 @@ from train.presets import PRESETS
 from ui.hosting.held_models import HeldModels, Key, Stamp
 from ui.hosting.limits import LARGE, Limits
 from ui.hosting.places import Busy
-from ui.model_names import HUB, ModelEntry, Source, described, public_name, short_name, speaking_of
+from ui.hosting.shared import Shared
+from ui.model_names import HUB, ModelEntry, Source, described, public_name, run_refs, short_name, speaking_of
 
 LISTED = 20  # models that visitors have fetched from the Hub; the earliest makes room
 DOWNLOADS = 8  # who fetch from the Hub, or wait for it, at the same time
@@ -57,14 +58,15 @@ class Registry:
         self._loaded_from: WeakKeyDictionary[Any, Path] = WeakKeyDictionary()
         self._pulled: dict[str, tuple[ModelEntry, ModelConfig]] = {}
         self._downloads, self._refreshing = BoundedSemaphore(DOWNLOADS), Lock()
-
-    def entries(self) -> list[ModelEntry]:
+        self.entries = Shared(self._entries)
         """All models, read anew from disk: bundled (the operator's first, then in the order of the presets), the
         operator's own, runs (newest first), the Hub's."""
+
+    def _entries(self) -> list[ModelEntry]:
         order = [self.own, *PRESETS]
         names = sorted(bundled(), key=lambda name: order.index(name) if name in order else len(order))
         found = [self._entry(name, "bundled") for name in names]
-        runs = [self._entry(ref, "run") for ref in self._run_refs()]
+        runs = [self._entry(ref, "run") for ref in run_refs(self.runs_dir)]
         known = {entry.ref for entry in found + runs}
         if self.own not in known and not self.own.startswith(HUB):
             found.append(self._entry(self.own, "run"))
@@ -87,7 +89,7 @@ class Registry:
         """The reference, if anyone may ask for it, by the name of what was given by its address on the Hub. ``setting``
         is what it was given as. Raises InputError."""
         if isinstance(ref, str):  # a visitor may send anything
-            if ref == self.own or is_bundled(ref) or ref in self._run_refs():
+            if ref == self.own or is_bundled(ref) or ref in run_refs(self.runs_dir):
                 return ref
             if (on_hub := hub_reference(ref)) is not None:
                 return on_hub
@@ -242,13 +244,3 @@ class Registry:
             return described(ref, self._config(ref), source)
         except InputError as error:  # listed all the same: to hide it would leave its owner to wonder
             return ModelEntry(ref, short_name(ref), "", source, "generation", problem=error)
-
-    def _run_refs(self) -> list[str]:
-        """``RUNS_DIR/NAME/model`` of every run that has a model, the newest first."""
-        found = []
-        for weights in self.runs_dir.glob(f"*/model/{WEIGHTS}"):
-            try:
-                found.append((weights.stat().st_mtime, str(weights.parent)))
-            except FileNotFoundError:  # being replaced or removed at this moment
-                continue
-        return [ref for _, ref in sorted(found, reverse=True)]

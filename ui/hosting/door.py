@@ -15,11 +15,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from ui.hosting.allowance import READ_AT_ONCE, READ_BY_TURNS, SENT_AT_ONCE, Allowance, AtOnce, Turns
 from ui.hosting.visitors import place_of
 
-MAX_BODY = 50_000  # bytes of a request; what Python makes of them may take fifty times as many
+MAX_BODY = 50_000  # bytes of a request
+MAX_VALUES = 2_000  # in it: each is looked at again and again, and an empty list takes thirty times its two bytes
+VALUES = (b",", b"[", b"{")  # each is followed by one, or by none
 MAX_BODIES = 60_000_000  # bytes of all requests that are arriving
 PATIENCE = 30  # seconds for all of it to arrive
 TOO_MANY = "You are sending too many requests: wait a second."
 TOO_LARGE = f"A request has at most {MAX_BODY:,} bytes."
+TOO_FULL = f"A request has at most {MAX_VALUES:,} values."
 CLOSED = re.compile(
     r"/(upload(_progress)?|process_recording|vibe-.*|undo-vibe-edit|stream/.*|proxy=.*|file[=/]+https?:.*|deep_link"
     r"|run-history/.*)/?\Z",
@@ -100,16 +103,19 @@ class Door:
 
     async def body(self, receive: Receive) -> list[Message]:
         """The messages of a request's body. Raises Overflow."""
-        messages, size = [], 0
+        messages, size, values = [], 0, 0
         try:
             while True:
                 message = await receive()
                 messages.append(message)
-                part = len(message.get("body", b""))
-                size += part
-                self.arriving += part
+                part = message.get("body", b"")
+                size += len(part)
+                values += sum(map(part.count, VALUES))
+                self.arriving += len(part)
                 if size > MAX_BODY:
                     raise Overflow(413, TOO_LARGE)
+                if values > MAX_VALUES:
+                    raise Overflow(413, TOO_FULL)
                 if self.arriving > MAX_BODIES:
                     raise Overflow(503, "Too many requests are arriving: try again in a minute.")
                 if message["type"] != "http.request" or not message.get("more_body"):

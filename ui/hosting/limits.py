@@ -6,6 +6,8 @@ that models and runs take together, beside the half gigabyte of the program itse
 
 import math
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from diffusion.config import ModelConfig
 from diffusion.errors import InputError
 from diffusion.process import Level
 from diffusion.runtime.cost import NetworkCost
+from diffusion.runtime.memory import is_out_of_memory
 from diffusion.samplers import SAMPLERS
 from diffusion.settings import SamplingSettings
 from ui.network_calls import passes
@@ -173,3 +176,14 @@ def granted_memory(root: Path = Path("/sys/fs/cgroup")) -> float:
         return min(granted)
     soft, _ = resource.getrlimit(resource.RLIMIT_AS)
     return min(granted) if soft == resource.RLIM_INFINITY else min(*granted, float(soft))
+
+
+@contextmanager
+def out_of_memory_explained() -> Iterator[None]:
+    """Raises InputError where torch, on whatever device, gets no memory."""
+    try:
+        yield
+    except Exception as error:
+        if is_out_of_memory(error):
+            raise InputError("host.out_of_memory") from error
+        raise

@@ -15,7 +15,7 @@ from diffusion.process import Level
 from diffusion.runtime.callers import current_caller
 from diffusion.runtime.threads import use_one_core
 from diffusion.samplers import SAMPLERS
-from ui.engine import out_of_memory_explained
+from ui.hosting.limits import out_of_memory_explained
 from ui.lab.noise import MEMORY, NoiseLab, NoiseRequest
 from ui.request import Request
 

@@ -27,7 +27,8 @@ from diffusion.runtime.callers import current_caller
 from diffusion.runtime.threads import use_one_core
 from train.datasets import DIGITS
 from train.evaluation.classifier import matching_dataset
-from ui.engine import FALLBACK, Engine, out_of_memory_explained
+from ui.engine import FALLBACK, Engine
+from ui.hosting.limits import out_of_memory_explained
 from ui.hosting.one_by_one import OneByOne
 from ui.lab.gaussian_blur import best_blur
 from ui.lab.noise_request import NoiseRequest, picture_of

@@ -63,6 +63,13 @@ def test_requests_of_the_usual_size_pass(client):
     assert client.post("/echo", content=b"x" * (door_module.MAX_BODY + 1)).status_code == 413
 
 
+def test_what_is_full_of_values_is_refused_before_anything_is_made_of_them(client):
+    few, many = ([[]] * (door_module.MAX_VALUES // 2 - 10), [[]] * door_module.MAX_VALUES)
+    assert client.post("/echo", json={"data": few}).status_code == 200
+    refused = client.post("/echo", json={"data": many})
+    assert (refused.status_code, refused.json()["detail"]) == (413, "A request has at most 2,000 values.")
+
+
 def test_all_that_arrives_at_the_same_time_is_bounded(client, monkeypatch):
     monkeypatch.setattr(door_module, "MAX_BODIES", 100)
     assert client.post("/echo", content=b"x" * 101).status_code == 503
