@@ -20,14 +20,14 @@ NESTED: list = []
 for _ in range(200):
     NESTED = [NESTED]
 
-NO_NAMES = [None, True, 7, "", "seven", [], ["7", 16, 2.0], NESTED, [None] * 5000]
+NO_NAMES = [None, True, 7, "", "seven", [], ["7", 16, 2.0], NESTED, [None] * 1900]
 BY_NAME = [
     {},
     {"nonsense": 1, "__class__": "x"},
     *(dict.fromkeys(CONTROLS, value) for value in STRANGE),
     {"label": "7", "steps": 3, "steps_by_hand": "yes", "language": ["zh"]},
     {"model": "runs/blind/model", "classifier": "private-reader", "label": "3"},
-    {f"name {i}": i for i in range(2000)},
+    {f"name {i}": i for i in range(1900)},
 ]
 SESSIONS = count()
 
