@@ -99,8 +99,7 @@ def key_of(scope: Scope) -> Key | None:
     """What a response depends on; None where it has to be made."""
     if scope["type"] != "http" or scope["method"] != "GET":
         return None
-    headers = dict(scope["headers"])
-    if headers.keys() & CONDITIONS:
+    if {name for name, _ in scope["headers"]} & CONDITIONS:
         return None
     root = scope.get("root_path", "")
     path = scope["path"].removeprefix(root)
@@ -108,7 +107,8 @@ def key_of(scope: Scope) -> Key | None:
         return path, root
     if path != "/" or b"deep_link" in scope.get("query_string", b""):
         return None
-    return path, root, scope["scheme"], *(headers.get(name) for name in ADDRESS)
+    # all of them: of several with the same name, it is the server's to say which counts
+    return path, root, scope["scheme"], *(pair for pair in scope["headers"] if pair[0] in ADDRESS)
 
 
 def is_good(start: Message) -> bool:

@@ -71,6 +71,15 @@ async def test_the_page_of_another_address_or_of_who_has_some_of_it_is_made_anew
 
 
 @pytest.mark.anyio
+async def test_nobody_has_the_page_of_an_address_that_somebody_else_has_made_up(made):
+    transport = httpx.ASGITransport(ReadyResponses(made))
+    async with httpx.AsyncClient(transport=transport, base_url="http://lab") as http:
+        for hosts in (["evil", "lab"], ["lab"]):  # a proxy adds its own to what it was sent
+            await http.get("/", headers=[("x-forwarded-host", host) for host in hosts])
+    assert len(made.asked) == 2
+
+
+@pytest.mark.anyio
 async def test_what_is_no_good_response_is_not_kept(made):
     app = ReadyResponses(made)
     made.status = 500

@@ -26,7 +26,7 @@ export class Fields {
     this.parts.fields.replaceChildren(...controls);
     this.parts.more.replaceChildren(...rest.map((field) => this.field(field, scene, choice)));
     words.apply(this.parts.fields);
-    if (hand.id && !hand.isConnected) this.goOn(hand);
+    if (hand?.id && !hand.isConnected) this.goOn(hand);
   }
 
   // Where a hand was in a control that was made anew, it goes on, and what it was typing stays.

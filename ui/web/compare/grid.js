@@ -80,7 +80,8 @@ class Cell {
   constructor(index, place, grid) {
     Object.assign(this, { index, place, grid });
     this.node = element("div", "cp-cell", "gridcell");
-    this.button = Object.assign(element("button", "cp-picture"), { type: "button", ariaDisabled: "true" }); // in a keyboard's reach all the same
+    this.button = Object.assign(element("button", "cp-picture"), { type: "button" });
+    this.button.ariaDisabled = "true"; // not disabled: a keyboard reaches it all the same
     this.canvas = document.createElement("canvas");
     this.caption = element("span", "cp-caption");
     this.button.append(this.canvas);
