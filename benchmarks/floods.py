@@ -30,7 +30,7 @@ def large_bodies(attack: Attack) -> None:
 
 
 def empty_lists(attack: Attack) -> None:
-    """Requests full of empty lists, which take fifty times their size in memory"""
+    """Requests full of empty lists, which take thirty times their size in memory"""
     event = next(each["id"] for each in attack.config["dependencies"] if each["backend_fn"])
 
     def join(attack: Attack, number: int) -> None:

@@ -1,6 +1,8 @@
 """The data sets that torchvision knows, from their original files, which it downloads where they are missing."""
 
+import errno
 import logging
+import os
 import socket
 import sys
 from pathlib import Path
@@ -27,6 +29,7 @@ def from_torchvision(class_name: str, directory: Path, split: str):
     try:
         return source(str(root), train=train, download=False)
     except RuntimeError:  # torchvision's error for missing or incomplete files
+        check_searchable(root, root / class_name, root / class_name / "raw")
         log.info("%s is not in %s: downloading it", class_name, root.absolute())
     except (OSError, *DAMAGE) as error:
         check_open(error)
@@ -41,6 +44,13 @@ def from_torchvision(class_name: str, directory: Path, split: str):
         raise InputError("datasets.cannot_download", name=class_name, **values) from error
     finally:
         socket.setdefaulttimeout(timeout)
+
+
+def check_searchable(*folders: Path) -> None:
+    """Raises ``InputError`` for a folder that may not be looked into: its files only seem to be missing."""
+    for folder in folders:
+        if os.path.isdir(folder) and not os.access(folder, os.R_OK | os.X_OK):
+            raise InputError("datasets.closed", path=folder.absolute(), reason=os.strerror(errno.EACCES))
 
 
 def check_open(error: Exception) -> None:

@@ -251,6 +251,17 @@ def test_what_may_not_be_opened_is_not_called_damaged(closed, tmp_path, monkeypa
         load_dataset("mnist", tmp_path / "new" if closed == "new" else tmp_path)
 
 
+@pytest.mark.parametrize("closed", [".", "MNIST", "MNIST/raw"])
+def test_folders_that_may_not_be_looked_into_are_named_and_nothing_is_downloaded(closed, tmp_path, monkeypatch):
+    """What is in them seems not to be there."""
+    write_mnist(tmp_path)
+    folder, is_file = tmp_path / closed, os.path.isfile
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != folder)
+    monkeypatch.setattr(os.path, "isfile", lambda path: folder not in Path(path).parents and is_file(path))
+    with pytest.raises(InputError, match=rf"{folder} cannot be opened: Permission denied"):
+        load_dataset("mnist", tmp_path)
+
+
 def test_mnist_is_downloaded_where_it_is_missing(tmp_path, monkeypatch):
     """From a server on this machine with a small made-up MNIST, without the real files' checksums."""
     write_mnist(tmp_path / "mirror")

@@ -65,6 +65,27 @@ def test_it_is_bounded_by_number_and_by_what_storage_holds(page: Page):
     assert counts[3] == [102, 101]  # what five megabytes have room for, the newest first
 
 
+def test_who_clears_it_by_keyboard_goes_on_from_the_open_tab(page: Page):
+    focused = page.evaluate(
+        """async (picture) => {
+            const { mountHistory } = await import("/web/share/history_strip.js");
+            document.body.innerHTML = `<div><button role="tab" aria-selected="false">A</button>
+                <button role="tab" aria-selected="true">B</button></div><div></div>`;
+            const [, root] = document.body.children;
+            const history = new History();
+            history.add("generate", { seed: 1 }, picture);
+            const words = Object.assign(new EventTarget(), { apply() {}, text: (key) => key, has: () => false });
+            mountHistory(root, history, words, () => {});
+            const clear = root.querySelector("header button");
+            clear.focus();
+            clear.click();
+            return [document.activeElement.textContent, history.entries.length];
+        }""",
+        PICTURE,
+    )
+    assert focused == ["B", 0]
+
+
 @pytest.mark.parametrize(
     "kept", ["null", "{", "3", '[null, 3, {}, {"tab": 1}]', '[{"tab": "a", "values": {}, "picture": "x"}]']
 )

@@ -6,7 +6,7 @@ import { csvText } from "../share/csv.js";
 const SIZE = { width: 420, height: 300 };
 const FULL = { range: [0, 1.02], ticks: [0, 0.25, 0.5, 0.75, 1], label: (value) => `${100 * value}%` };
 const LEAST = 1e-3; // distances below are plotted there
-const BUDGETS = ["calls", "milliseconds"];
+export const BUDGETS = ["calls", "milliseconds"]; // settings that say what may be spent, and not how
 const FEWEST = 16; // images from which on a share has an interval
 
 export class Costs {

@@ -1,11 +1,9 @@
 // What is measured of the cells that are there, and how it is shown: in the plot, below each picture, and beside what
 // they approach.
 
-import { Costs, number } from "./costs.js";
+import { BUDGETS, Costs, number } from "./costs.js";
 import { distance } from "./distance.js";
 import { setText } from "../dom.js";
-
-const BUDGETS = ["calls", "milliseconds"];
 
 export class Measures {
   // parts: the elements by name; kept: see kept.js; onPoint(index or null): a point of the plot is pointed at.

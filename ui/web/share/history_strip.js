@@ -13,7 +13,11 @@ export function mountHistory(root, history, words, open) {
   root.innerHTML = MARKUP;
   const [section] = root.children;
   const list = section.querySelector("ul");
-  section.querySelector("button").addEventListener("click", () => history.clear());
+  section.querySelector("button").addEventListener("click", () => {
+    history.clear();
+    // the button is hidden now, and somebody at the keyboard goes on from the tab that is open
+    root.getRootNode().querySelector('[role="tab"][aria-selected="true"]')?.focus({ preventScroll: true });
+  });
   const shown = new WeakMap(); // the entry of a button
   list.addEventListener("click", (event) => {
     const entry = shown.get(event.target.closest("button"));
