@@ -7,6 +7,7 @@ DIGIT_DIFFUSION_MAX_WORK and DIGIT_DIFFUSION_MAX_MEMORY bound what one visitor m
 """
 
 import atexit
+import gc
 import os
 import sys
 import threading
@@ -65,7 +66,9 @@ def main(arguments: list[str] | None = None) -> None:
         if mcp:
             offer_tools()
         engine = Engine(options.model or os.environ.get("DIGIT_DIFFUSION_MODEL") or FALLBACK)
-        blocks = build(engine)
+        # What has been imported and built by then stays. Each garbage collection that went through all of it, as
+        # visitors' models come and go, would hold up everybody for a good part of a second.
+        blocks = build(engine, prepared=gc.freeze)
     except InputError as error:
         parser.error(str(error))
     try:

@@ -1,7 +1,7 @@
 """The page as a whole: header, tabs, and the events that belong to no tab."""
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from html import escape
 from typing import Any
 
@@ -29,10 +29,10 @@ from ui.tabs.noise import NoiseTab
 MAX_EVENTS = 1000  # that wait in Gradio's queue
 
 
-def build(engine: Engine) -> gr.Blocks:
-    """The app, ready to launch. What it shows at rest is being sampled in the background when this returns."""
+def build(engine: Engine, prepared: Callable[[], object] | None = None) -> gr.Blocks:
+    """The app, ready to launch. What it shows at rest is sampled in the background; then ``prepared`` is called."""
     precomputed = Precomputed(engine)
-    precomputed.start(default_label(engine.describe().tiles))
+    precomputed.start(default_label(engine.describe().tiles), prepared)
     with Blocks(title=i18n.text("page.title", "en"), analytics_enabled=False) as blocks:
         header = player.header()
         compare, noise = CompareLab(engine), NoiseLab(engine)

@@ -7,7 +7,7 @@ import asyncio
 import logging
 import time
 from base64 import b64encode
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from threading import Event, Thread
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -52,12 +52,13 @@ class Precomputed:
         self._example = ""
         self._ready = Event()
 
-    def start(self, label: str) -> None:
-        """In the background: sample the example (16 images of ``label``) and thumbnails; fetch the host's model."""
-        Thread(target=self._prepare, args=(label,), name="example", daemon=True).start()
+    def start(self, label: str, prepared: Callable[[], object] | None = None) -> None:
+        """In the background: sample the example (16 images of ``label``) and thumbnails, then call ``prepared``; fetch
+        the host's model."""
+        Thread(target=self._prepare, args=(label, prepared), name="example", daemon=True).start()
         self._fetching = self.engine.fetch_default()
 
-    def _prepare(self, label: str) -> None:
+    def _prepare(self, label: str, prepared: Callable[[], object] | None) -> None:
         request = Request(label=label, num_images=16, seed=START_VALUES["seed"])
         try:
             updates = list(self.engine.run(request))
@@ -73,6 +74,8 @@ class Precomputed:
             network_cost(self.engine.config())  # imports parts of torch for seconds: rather now than beside a crowd
         except InputError as error:  # each is tried again when somebody wants it
             log.warning("No thumbnails can be sampled yet: %s", error)
+        if prepared is not None:
+            prepared()
 
     async def example(self, patience: float) -> str | None:
         """The player's message for the example; None if it is not there after so many seconds. Those who wait for it
