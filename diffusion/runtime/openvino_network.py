@@ -2,7 +2,9 @@
 the convolutions, which take half of the time in torch.
 
 It is converted directly from the torch module, for every batch size at once, and computes what the module computes: in
-float32 to 1e-5, in bfloat16 to that type's rounding. Where the package is missing, ``installed`` says so.
+float32 to 1e-5, in bfloat16 to that type's rounding. The embeddings of time, label and guidance scale stay in torch, in
+float32: OpenVINO would round the angles of their sines to bfloat16, whose numbers near 1000 are 4 apart. Where the
+package is missing, ``installed`` says so.
 """
 
 import copy
@@ -10,7 +12,7 @@ import importlib.util
 import sys
 import threading
 import warnings
-from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -30,20 +32,21 @@ def installed() -> bool:
 class OpenVINONetwork:
     """``compiled(x, t, condition)``, from any thread: what ``network(x, t, condition)`` returns, without gradients.
 
-    network: on the CPU, in evaluation mode; later changes of its weights are not followed. x, t, condition: an example
-    of its inputs. Others must be of the same kinds (``takes``), and may be of any number of images. Compiling takes
-    some seconds. Raises what torch or OpenVINO raises where the network cannot be converted.
+    network: a ``Conditioned`` one on the CPU, in evaluation mode, whose weights do not change any more. x, t,
+    condition: an example of its inputs. Others must be of the same kinds (``takes``), and may be of any number of
+    images. Compiling takes some seconds. Raises what torch or OpenVINO raises where the network cannot be converted.
     """
 
-    def __init__(self, network: nn.Module, x: Tensor, t: Tensor, condition: Condition, bfloat16: bool):
+    def __init__(self, network: Any, x: Tensor, t: Tensor, condition: Condition, bfloat16: bool):
         sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # else it reports its use
         import openvino
 
-        inputs = arrays(x, t, condition)
-        taking_tensors = WithTensors(copy.deepcopy(network), condition)
+        self.embed = network.embed
+        inputs = self.arrays(x, t, condition)
         with warnings.catch_warnings(), torch.no_grad():
             warnings.simplefilter("ignore")  # of what a trace does not see, and of its age
-            traced = torch.jit.trace(taking_tensors, tuple(torch.from_numpy(a) for a in inputs), check_trace=False)
+            tensors = tuple(torch.from_numpy(a) for a in inputs)
+            traced = torch.jit.trace(AfterEmbedding(copy.deepcopy(network), condition), tensors, check_trace=False)
         model = openvino.convert_model(traced)
         model.reshape({port: [-1, *a.shape[1:]] for port, a in zip(model.inputs, inputs, strict=True)})
         self.compiled = openvino.compile_model(
@@ -66,29 +69,32 @@ class OpenVINONetwork:
     def __call__(self, x: Tensor, t: Tensor, condition: Condition) -> Tensor:
         if not hasattr(self.own, "request"):
             self.own.request = self.compiled.create_infer_request()
-        (output,) = self.own.request.infer(arrays(x, t, condition), share_inputs=True).values()
+        (output,) = self.own.request.infer(self.arrays(x, t, condition), share_inputs=True).values()
         return torch.from_numpy(output).to(x.dtype)
 
+    @torch.no_grad()
+    def arrays(self, x: Tensor, t: Tensor, condition: Condition) -> list:
+        """The inputs of ``AfterEmbedding`` as NumPy arrays."""
+        tensors = (x, *self.embed(t, condition), condition.low_res)
+        return [tensor.float().contiguous().numpy() for tensor in tensors if tensor is not None]
 
-class WithTensors(nn.Module):
-    """A network as a function of tensors alone: x, t and those of its condition."""
 
-    def __init__(self, network: nn.Module, condition: Condition):
+class AfterEmbedding(nn.Module):
+    """A network as a function of tensors alone: x, the embedding, and the context and the images in low resolution
+    where there are any."""
+
+    def __init__(self, network: Any, condition: Condition):
         super().__init__()
-        self.network = network
-        self.given = [tensor is not None for tensor in condition.tensors()]
+        self.network, self.has_low_res = network, condition.low_res is not None
 
-    def forward(self, x: Tensor, t: Tensor, *tensors: Tensor) -> Tensor:
-        given = iter(tensors)
-        return self.network(x, t, Condition(*(next(given) if there else None for there in self.given)))
+    def forward(self, x: Tensor, *tensors: Tensor) -> Tensor:
+        embedding, *others = tensors
+        low_res = others.pop() if self.has_low_res else None
+        context = others.pop() if others else None
+        self.network.embed = lambda t, condition: (embedding, context)
+        return self.network(x, x[:, 0, 0, 0], Condition(None, low_res))
 
 
 def kinds(x: Tensor, condition: Condition) -> list[torch.Size | None]:
     """The shapes of an image and of each part of its condition."""
     return [None if tensor is None else tensor.shape[1:] for tensor in (x, *condition.tensors())]
-
-
-def arrays(x: Tensor, t: Tensor, condition: Condition) -> Sequence:
-    """The inputs as NumPy arrays."""
-    tensors = (x.float(), t.float(), *condition.tensors())
-    return [tensor.detach().contiguous().numpy() for tensor in tensors if tensor is not None]
