@@ -20,9 +20,9 @@ from ui.request import Request  # noqa: E402
 build, engines = ui.app.build, []
 
 
-def building(engine) -> gradio.Blocks:
+def building(engine, **options) -> gradio.Blocks:
     engines.append(engine)
-    return build(engine)
+    return build(engine, **options)
 
 
 def sample() -> None:
