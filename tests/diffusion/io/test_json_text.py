@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from diffusion.io.json_text import parse_json
+from diffusion.io.json_text import DEEPEST, parse_json
 
 ROOT = Path(__file__).parents[3]
 OWN = {  # what this program has written itself
@@ -22,6 +22,20 @@ def test_json_is_parsed():
 def test_what_cannot_be_read_is_one_kind_of_error(text):
     with pytest.raises(ValueError, match=r"."):
         parse_json(text)
+
+
+@pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ('{"a":', "}"), ('[0,{"a":', "}]")])
+def test_how_deep_it_may_be_nested_is_the_same_in_every_python(opening, closing):
+    """What ``json`` itself reads is not: some read 40,000 levels, which nothing can copy or print afterwards."""
+
+    def nested(depth):
+        times = depth // len(closing)
+        return opening * times + "0" + closing * times
+
+    assert parse_json(nested(DEEPEST))
+    for depth in (DEEPEST + len(closing), 2000, 40_000):
+        with pytest.raises(ValueError, match="nested too deeply"):
+            parse_json(nested(depth))
 
 
 def test_no_other_place_parses_the_json_of_strangers():

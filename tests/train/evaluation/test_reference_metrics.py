@@ -48,7 +48,7 @@ def test_a_missing_reference_is_named(tmp_path):
 
 
 def test_a_damaged_reference_is_named(tmp_path):
-    save_file({"mean": torch.zeros(1)}, tmp_path / "reference.safetensors", {"real": "[" * 40_000})
+    save_file({"mean": torch.zeros(1)}, tmp_path / "reference.safetensors", {"real": "[" * 40_000 + "]" * 40_000})
     with pytest.raises(InputError, match=r"reference\.safetensors cannot be read \(it is nested too deeply\)"):
         read_reference(tmp_path)
 

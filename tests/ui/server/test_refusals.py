@@ -90,6 +90,7 @@ def test_settings_that_contradict_one_another_are_refused(client):
         '{"data": ["7", 1, "ddim", 2, 1, 0, {"path": "/etc/passwd", "meta": {"_type": "gradio.FileData"}}]}',
         json.dumps({"data": [None] * 8000}),
         '{"data": ' + "[" * 40_000,
+        '{"data": ' + "[" * 40_000 + "]" * 40_000 + "}",
     ],
     ids=lambda body: body[:40],
 )
