@@ -22,7 +22,7 @@ check: .venv/dev
 	$(BIN)/mypy
 
 .venv/app: requirements.txt constraints.txt
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "Python 3.10 or newer is needed")'
+	$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 15) and "Python 3.10 to 3.14 is needed")'
 	$(PYTHON) -m venv .venv
 	$(PIP) torch
 	$(PIP) --requirement requirements.txt

@@ -43,6 +43,16 @@ def test_requirements_admit_the_versions_tested():
     assert names <= pinned
 
 
+def test_the_pythons_promised_are_the_same_everywhere():
+    project = (ROOT / "pyproject.toml").read_text()
+    minors = [int(minor) for minor in re.findall(r"Python :: 3\.(\d+)", project)]
+    oldest, newest = minors[0], minors[-1]
+    assert minors == list(range(oldest, newest + 1))
+    assert f'requires-python = ">=3.{oldest}"' in project
+    assert f"Python 3.{oldest} to 3.{newest} and make" in README
+    assert f"not (3, {oldest}) <= sys.version_info < (3, {newest + 1})" in (ROOT / "Makefile").read_text()
+
+
 def test_what_is_pinned_exists_for_the_oldest_python():
     """One release that has left Python 3.10 behind, and nothing can be installed there."""
     checked = 0
