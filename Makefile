@@ -10,11 +10,11 @@ demo: .venv/app
 	$(BIN)/python app.py
 
 test: .venv/dev browser
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto -m "not browser"
-	$(BIN)/python -m pytest -m browser
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n logical -m "not browser"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --maxprocesses 4 -m browser
 
 fast: .venv/dev
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto -m "not browser and not slow"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n logical -m "not browser and not slow"
 
 check: .venv/dev
 	$(BIN)/ruff check .
