@@ -4,6 +4,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
+unexport PYTHONDONTWRITEBYTECODE # or each program that a test starts would compile all that it imports
+
 .PHONY: demo test fast check browser clean
 
 demo: .venv/app
