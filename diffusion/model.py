@@ -63,6 +63,10 @@ class Model:
         """What computes the network in runs that begin now, "torch" or "openvino" (``diffusion.runtime.inference``)."""
         return self._inference.engine
 
+    def choose_engine(self, run: Callable[[], object]) -> None:
+        """Find out now which of them is faster, in two runs of this model (``InferenceNetwork.choose``)."""
+        self._inference.choose(run)
+
     # ---- sampling ----------------------------------------------------------------------------------------------------
 
     def sample(
@@ -107,9 +111,8 @@ class Model:
             num_images = len(low_res)
         indices = torch.tensor(label_indices(labels, num_images, num_classes), device=self.device)
         condition = self.condition(indices, low_res, settings.guidance_scale)
-        noise = ImageNoise(
-            settings.seed, len(indices), self.config.image_shape, at_least("first_index", first_index, 0), self.device
-        )
+        first = at_least("first_index", first_index, 0)
+        noise = ImageNoise(settings.seed, len(indices), self.config.image_shape, first, self.device)
         levels, row = self.levels(settings), SAMPLERS[settings.sampler]
         if start_t is not None:
             levels = forked_levels(self.process, levels, start, start_t, noise)
@@ -205,12 +208,11 @@ class Model:
     def guided_denoiser(self, settings: SamplingSettings, guidance_scale: Tensor | None = None) -> Denoise:
         """The denoiser with the guidance of resolved settings, but for that by a classifier; its learned variance, if
         any, is clamped to its range. Not clipped. guidance_scale (N,): one an image, in place of the settings'."""
-        freeu = FreeU(settings.freeu_b, settings.freeu_s)
-        freeu_or_none = None if freeu == FreeU() else freeu
+        freeu = None if (given := FreeU(settings.freeu_b, settings.freeu_s)) == FreeU() else given
         times = settings.guidance_t_min, settings.guidance_t_max
-        denoise: Denoise = with_clamped_variance(self.denoiser(freeu_or_none))
+        denoise: Denoise = with_clamped_variance(self.denoiser(freeu))
         if settings.skip_scale:
-            weaker = self.denoiser(freeu_or_none, skip_middle=True)
+            weaker = self.denoiser(freeu, skip_middle=True)
             denoise = skip_layer(denoise, weaker, settings.skip_scale, *times)
         if self.config.two_passes:
             scale = settings.guidance_scale if guidance_scale is None else guidance_scale
@@ -224,12 +226,11 @@ class Model:
         if low_res is not None and len(low_res) != len(labels):
             raise InputError("model.low_res_count", wanted=len(labels), given=len(low_res))
         takes_scale = self.config.max_guidance is not None
+        scales = torch.full((len(labels),), float(guidance_scale), device=self.device) if takes_scale else None
         return Condition(
             labels=labels if self.config.num_classes else None,
             low_res=None if low_res is None else low_res.to(self.device, torch.float32),
-            guidance_scale=torch.full((len(labels),), float(guidance_scale), device=self.device)
-            if takes_scale
-            else None,
+            guidance_scale=scales,
         )
 
     def classifier(self) -> NoisyClassifier:
@@ -256,5 +257,4 @@ class Model:
 
 def fresh_network(config: ModelConfig) -> nn.Module:
     """The network of a configuration, with fresh weights."""
-    learned = VARIANCES[config.variance].learned
-    return build_network(config.network, config.channels, config.num_classes, learned_variance=learned)
+    return build_network(config.network, config.channels, config.num_classes, VARIANCES[config.variance].learned)

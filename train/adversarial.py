@@ -9,7 +9,9 @@ image, but for one that cannot be told from those that the teacher samples with 
 distillation"). It consists of small heads on the feature maps that the teacher's network has of an image at a random
 noise level, so it has little to learn, and it sees strokes at high noise, edges at low noise; and of one more on the
 shares of grey levels, which a network made for denoising hardly looks at.
-The student's own steps are unrolled, as in sampling, and the gradient goes through all of them.
+The student's own steps are unrolled, as in sampling, and the gradient goes through all of them. That there is enough
+of each kind of image no such judge can say: the moments of the teacher's features are matched, too
+(``train.moment_matching``).
 
 Both are trained at once, with one loss: the heads see the student's images as constants, the student sees the heads as
 constants. It is for a student whose images are digits already, from an earlier run or from the first part of this one,
@@ -36,13 +38,17 @@ from diffusion.io.images import to_input
 from diffusion.losses import noised
 from diffusion.model import Model
 from diffusion.networks.layers import group_norm
-from diffusion.process import Level
+from diffusion.process import Level, Process
 from diffusion.runtime.precision import use_bfloat16
 from diffusion.samplers import SAMPLERS
 from train.distillation import Distillation, distillation
+from train.moment_matching import MomentMatching
 
 DISTILLED = 16  # one image in so many is still distilled where samples are judged
 WEIGHT = 0.3  # of the student's adversarial loss beside that of distillation
+VARIETY = 4e-4  # and of moment matching
+MATCHED = 0.1  # the time at which the features for it are computed
+MISLABELLED = 0.1  # of the loss of mislabelled images: with more the student avoids what resembles another class
 NOISIEST = 0.6  # the largest time at which an image is judged; small ones are more frequent
 NEAR = 0.02  # the standard deviation of a small change of an image
 STEADINESS = 400.0  # the weight of what that changes in the discriminator's logits
@@ -99,6 +105,7 @@ class AdversarialDistillation:
 
     distillation: Distillation
     discriminator: Discriminator
+    matching: MomentMatching
     features: Features  # of noised images, by a network whose weights are fixed
     encode: Callable[[Tensor], Tensor]  # ``Model.encode``
     begins: float = 0.0  # the share of the run's length from which on the student's samples are judged
@@ -124,7 +131,17 @@ class AdversarialDistillation:
             detached = {name: weight.detach() for name, weight in self.discriminator.named_parameters()}
             judged = functional_call(self.discriminator, detached, (maps, condition))
             told_apart = self.told_apart(x0, real_x, [h.detach() for h in maps], level, condition)
-        return distilled.mean() + (WEIGHT * nn.functional.softplus(-judged) + told_apart).mean(1)
+        loss = distilled.mean() + (WEIGHT * nn.functional.softplus(-judged) + told_apart).mean(1)
+        mine, theirs = (self.pooled(denoiser.process, images) for images in (sampled, x0))
+        return loss + VARIETY * self.matching(mine, theirs, condition.labels)
+
+    def pooled(self, process: Process, images: Tensor) -> Tensor:
+        """Images (N, C, H, W) -> their features without a label, slightly noised, the means over places (N, F)."""
+        with torch.autocast(images.device.type, torch.bfloat16, enabled=self.bfloat16):
+            t = torch.full((len(images),), MATCHED, dtype=torch.float64)
+            x, level = noised(process, images, t, torch.randn_like(images))
+            unlabelled = Condition(torch.full((len(images),), NULL_LABEL, device=images.device))
+            return torch.cat([h.float().mean((2, 3)) for h in self.features(x, level, unlabelled)], dim=1)
 
     def told_apart(self, x0: Tensor, x: Tensor, fake_maps: list[Tensor], level: Level, condition: Condition) -> Tensor:
         """The discriminator's own loss, (N, number of heads): the student's images are not real, and neither is one of
@@ -140,7 +157,7 @@ class AdversarialDistillation:
         if condition.labels is None or others.labels is None:
             return loss
         mislabelled = nn.functional.softplus(self.discriminator(mislabelled_maps, others))
-        return loss + mislabelled * (others.labels != condition.labels)[:, None] / 2
+        return loss + MISLABELLED * mislabelled * (others.labels != condition.labels)[:, None]
 
     def sampled(self, denoiser: Denoiser, eps: Tensor, condition: Condition) -> Tensor:
         """The student's images as the sampler ``turbo`` draws them, with gradients: clipping has that of the
@@ -213,6 +230,7 @@ def adversarial_distillation(teacher: Model, student: Model, begins: float) -> A
     return AdversarialDistillation(
         distillation(teacher, config),
         discriminator,
+        MomentMatching(sum(widths[1:]), config.num_classes),
         features,
         student.encode,
         begins=begins,

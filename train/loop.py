@@ -65,7 +65,7 @@ def train(config: RunConfig, data: Dataset, run_dir: Path, accelerator: Accelera
     modules = {"network": model.network, "average": average.network}
     adversarial = loss_fn if isinstance(loss_fn, AdversarialDistillation) else None
     if adversarial is not None:
-        modules["discriminator"] = adversarial.discriminator
+        modules |= {"discriminator": adversarial.discriminator, "matching": adversarial.matching}
     optimizer = new_optimizer(modules, training)
 
     # Resume, or initialise

@@ -21,7 +21,7 @@ from diffusion.model import Model
 from train.datasets import Dataset
 from train.output.run_directory import TEACHER_SAMPLES
 
-MOST = 24_000
+MOST = 12_000
 BATCH = 64  # images of one guidance scale
 LEAST_GUIDANCE = 1.0
 

@@ -71,7 +71,9 @@ class Precomputed:
         try:
             self.thumbnails()
             list(self.engine.run(Request(num_images=1, steps=PACE_STEPS)))  # how time grows with the number of images
-            network_cost(self.engine.config())  # imports parts of torch for seconds: rather now than beside a crowd
+            # what takes seconds: rather now than beside a crowd, where the engines could not be compared either
+            network_cost(self.engine.config())  # imports parts of torch
+            self.engine.load().choose_engine(lambda: list(self.engine.run(Request(num_images=16, steps=PACE_STEPS))))
         except InputError as error:  # each is tried again when somebody wants it
             log.warning("No thumbnails can be sampled yet: %s", error)
         if prepared is not None:

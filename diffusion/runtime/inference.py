@@ -60,6 +60,17 @@ class InferenceNetwork:
         """What computes the runs that begin now: "torch" or "openvino"."""
         return "openvino" if self.other is not None and self.other.is_faster else "torch"
 
+    def choose(self, run: Callable[[], object]) -> None:
+        """Compile and compare at once, in two runs of this network, instead of after some seconds of use: for a program
+        that is going to be busy, when what is measured says little. Takes some seconds."""
+        if self.other is None:
+            self.seconds = float("inf")
+            run()
+        if self.other is not None and self.other.is_faster is None:
+            if self.other.compiling is not None:
+                self.other.compiling.join()
+            run()
+
     def for_run(self) -> Network:
         """The network as one run calls it from its beginning to its end. Raises InputError where the environment asks
         for what there is not."""
@@ -130,6 +141,7 @@ class Compiled:
         self.originals = [tensor.detach().clone() for tensor in self.tensors]
         self.modules = list(network.modules())
         self.compiled: OpenVINONetwork | None = None
+        self.compiling: threading.Thread | None = None
         self.ready = False  # to be compared
         self.is_faster: bool | None = None  # not known yet
 
@@ -150,7 +162,8 @@ class Compiled:
                 logging.getLogger(__name__).info("The network stays in torch: %s", error)
 
         # not a daemon: a program that ended in the middle of it would crash, so it waits
-        threading.Thread(target=work, name="compiler").start()
+        self.compiling = threading.Thread(target=work, name="compiler")
+        self.compiling.start()
 
     def compare(self, in_torch: Network, x: Tensor, t: Tensor, condition: Condition) -> None:
         """Time both engines in turn, and keep the compiled network only where it is faster, and as exact."""

@@ -97,6 +97,24 @@ def test_the_faster_engine_computes_and_the_first_run_never_waits(other, monkeyp
     assert other.made == 1
 
 
+def test_a_program_may_choose_before_the_model_has_been_in_use(other, monkeypatch):
+    monkeypatch.setattr(inference, "IN_USE", 1e9)
+    model, runs = tiny_model(), []
+    model.choose_engine(lambda: runs.append(model.generate([1, 2], **SETTINGS)))
+    assert model.engine == "openvino"
+    assert 1 <= len(runs) <= 2
+    model.choose_engine(lambda: runs.append(None))  # known already
+    assert None not in runs
+    assert other.made == 1
+
+
+def test_where_there_is_no_other_engine_there_is_nothing_to_choose(other, monkeypatch):
+    monkeypatch.setattr(inference, "installed", lambda: False)
+    model = tiny_model()
+    model.choose_engine(lambda: model.generate([1, 2], **SETTINGS))
+    assert (model.engine, other.made) == ("torch", 0)
+
+
 def test_an_engine_that_computes_something_else_is_dropped(other, monkeypatch):
     monkeypatch.setattr(inference, "CLOSE", CLOSE)
     model = tiny_model()
