@@ -9,8 +9,8 @@ image, but for one that cannot be told from those that the teacher samples with 
 distillation"). It consists of small heads on the feature maps that the teacher's network has of an image at a random
 noise level, so it has little to learn, and it sees strokes at high noise, edges at low noise; and of one more on the
 shares of grey levels, which a network made for denoising hardly looks at.
-The student's own steps are unrolled, as in sampling, and the gradient goes through all of them. That there is enough
-of each kind of image no such judge can say: the moments of the teacher's features are matched, too
+The student's own steps are unrolled, as in sampling, and the gradient goes through all of them. A discriminator of
+single images cannot see how much they vary, so the moments of the teacher's features are matched, too
 (``train.moment_matching``).
 
 Both are trained at once, with one loss: the heads see the student's images as constants, the student sees the heads as
@@ -46,9 +46,9 @@ from train.moment_matching import MomentMatching
 
 DISTILLED = 16  # one image in so many is still distilled where samples are judged
 WEIGHT = 0.3  # of the student's adversarial loss beside that of distillation
-VARIETY = 4e-4  # and of moment matching
-MATCHED = 0.1  # the time at which the features for it are computed
-MISLABELLED = 0.1  # of the loss of mislabelled images: with more the student avoids what resembles another class
+MOMENT_WEIGHT = 4e-4  # of moment matching
+MOMENT_TIME = 0.1  # the time at which its features are computed
+MISLABELLED_WEIGHT = 0.1  # in the discriminator's loss; with more the student avoids what resembles another class
 NOISIEST = 0.6  # the largest time at which an image is judged; small ones are more frequent
 NEAR = 0.02  # the standard deviation of a small change of an image
 STEADINESS = 400.0  # the weight of what that changes in the discriminator's logits
@@ -133,12 +133,12 @@ class AdversarialDistillation:
             told_apart = self.told_apart(x0, real_x, [h.detach() for h in maps], level, condition)
         loss = distilled.mean() + (WEIGHT * nn.functional.softplus(-judged) + told_apart).mean(1)
         mine, theirs = (self.pooled(denoiser.process, images) for images in (sampled, x0))
-        return loss + VARIETY * self.matching(mine, theirs, condition.labels)
+        return loss + MOMENT_WEIGHT * self.matching(mine, theirs, condition.labels)
 
     def pooled(self, process: Process, images: Tensor) -> Tensor:
         """Images (N, C, H, W) -> their features without a label, slightly noised, the means over places (N, F)."""
         with torch.autocast(images.device.type, torch.bfloat16, enabled=self.bfloat16):
-            t = torch.full((len(images),), MATCHED, dtype=torch.float64)
+            t = torch.full((len(images),), MOMENT_TIME, dtype=torch.float64)
             x, level = noised(process, images, t, torch.randn_like(images))
             unlabelled = Condition(torch.full((len(images),), NULL_LABEL, device=images.device))
             return torch.cat([h.float().mean((2, 3)) for h in self.features(x, level, unlabelled)], dim=1)
@@ -157,7 +157,7 @@ class AdversarialDistillation:
         if condition.labels is None or others.labels is None:
             return loss
         mislabelled = nn.functional.softplus(self.discriminator(mislabelled_maps, others))
-        return loss + MISLABELLED * mislabelled * (others.labels != condition.labels)[:, None]
+        return loss + MISLABELLED_WEIGHT * mislabelled * (others.labels != condition.labels)[:, None]
 
     def sampled(self, denoiser: Denoiser, eps: Tensor, condition: Condition) -> Tensor:
         """The student's images as the sampler ``turbo`` draws them, with gradients: clipping has that of the

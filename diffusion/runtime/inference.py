@@ -3,7 +3,8 @@
 torch can do everything; OpenVINO, where it is installed and the machine has the instructions that it is made for, is
 faster. Which one runs a network is measured on this machine, with the network's own calls: after some seconds of use it
 is compiled in the background, both are timed once in turn, and runs that begin afterwards have the faster one, if it
-computes the same. So nobody waits for a compiler, and a short command never meets it. Gradients, hooks, options (FreeU,
+computes the same. So nobody waits for a compiler, and a short command never meets it; a server may have it done before
+its first visitor (``choose``). Gradients, hooks, options (FreeU,
 skipped layers) and networks whose weights still change stay in torch.
 """
 
@@ -61,8 +62,10 @@ class InferenceNetwork:
         return "openvino" if self.other is not None and self.other.is_faster else "torch"
 
     def choose(self, run: Callable[[], object]) -> None:
-        """Compile and compare at once, in two runs of this network, instead of after some seconds of use: for a program
-        that is going to be busy, when what is measured says little. Takes some seconds."""
+        """Compile and compare at once, in two runs of this network, and not after some seconds of use: a busy program
+        cannot time both engines fairly. Takes some seconds. Raises InputError where the environment's choice is bad."""
+        if not self.is_open():
+            return
         if self.other is None:
             self.seconds = float("inf")
             run()
@@ -70,6 +73,12 @@ class InferenceNetwork:
             if self.other.compiling is not None:
                 self.other.compiling.join()
             run()
+
+    def is_open(self) -> bool:
+        """Whether the engine is chosen by measurement: the environment names none, and there are two. Raises
+        InputError."""
+        given = requested_engine() != "auto" or requested_precision() != "auto"
+        return self.device.type == "cpu" and not given and installed()
 
     def for_run(self) -> Network:
         """The network as one run calls it from its beginning to its end. Raises InputError where the environment asks
@@ -82,7 +91,7 @@ class InferenceNetwork:
             self.other, self.seconds = None, float("-inf")
         if engine == "openvino":
             return self._compiling(in_torch)
-        if requested_precision() != "auto" or not installed():
+        if not self.is_open():
             return in_torch
         if self.other is not None and self.other.is_faster:
             return self.other.network_for(in_torch)

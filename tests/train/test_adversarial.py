@@ -48,7 +48,7 @@ def test_each_learns_from_its_own_term_alone(monkeypatch):
     found = {}
     for weight in (0.0, 1.0):
         monkeypatch.setattr(adversarial, "WEIGHT", weight)
-        monkeypatch.setattr(adversarial, "VARIETY", weight / 1000)
+        monkeypatch.setattr(adversarial, "MOMENT_WEIGHT", weight / 1000)
         loss, student, _, batch = setup()
         torch.manual_seed(3)
         loss(denoiser_of(student), *batch).mean().backward()
@@ -127,7 +127,7 @@ def brightness_after(weight, monkeypatch):
     """The mean grey level of a student's samples before and after it is judged beside dark images; its teacher knows
     nothing of them."""
     monkeypatch.setattr(adversarial, "WEIGHT", weight)
-    monkeypatch.setattr(adversarial, "VARIETY", 0.0)
+    monkeypatch.setattr(adversarial, "MOMENT_WEIGHT", 0.0)
     loss, student, _, (_, condition, t, _) = setup()
     dark = torch.full((N, 1, 8, 8), -0.8)
     optimizer = torch.optim.Adam([*student.network.parameters(), *loss.discriminator.parameters()], lr=3e-3)

@@ -6,7 +6,7 @@ import threading
 import numpy as np
 import pytest
 
-from diffusion import InputError
+from diffusion import InputError, Model
 from diffusion.io.hub import ModelUnavailable
 from diffusion.io.images import to_uint8
 from tests.tiny import tiny_model
@@ -83,6 +83,18 @@ def test_a_hub_that_fails_leaves_the_bundled_model_and_says_why(models, tmp_path
     assert engine.default == "unet"
     assert [entry.source for entry in engine.models()] == ["bundled", "bundled"]
     assert list(engine.run(Request(num_images=1)))[-1].result.record["model"] == "unet"
+
+
+def test_a_program_is_told_once_all_is_prepared(models, tmp_path, monkeypatch):
+    """Its thumbnails are there by then, and the engine is chosen."""
+    chosen, prepared = [], threading.Event()
+    monkeypatch.setattr(Model, "choose_engine", lambda model, run: chosen.append((model.config.name, len(run()))))
+    precomputed = Precomputed(Engine("unet", tmp_path / "runs"))
+    precomputed.start("7", prepared.set)
+    assert prepared.wait(60)
+    assert [name for name, _ in chosen] == ["unet"]
+    assert chosen[0][1] > 0  # a run of the model itself
+    assert precomputed._thumbnails
 
 
 def test_a_default_may_be_given_by_its_address(models, tmp_path):

@@ -108,11 +108,17 @@ def test_a_program_may_choose_before_the_model_has_been_in_use(other, monkeypatc
     assert other.made == 1
 
 
-def test_where_there_is_no_other_engine_there_is_nothing_to_choose(other, monkeypatch):
-    monkeypatch.setattr(inference, "installed", lambda: False)
-    model = tiny_model()
-    model.choose_engine(lambda: model.generate([1, 2], **SETTINGS))
-    assert (model.engine, other.made) == ("torch", 0)
+@pytest.mark.parametrize("reason", ["missing", "engine", "precision"])
+def test_where_there_is_nothing_to_choose_nothing_runs(other, monkeypatch, reason):
+    if reason == "missing":
+        monkeypatch.setattr(inference, "installed", lambda: False)
+    elif reason == "engine":
+        monkeypatch.setenv(inference.VARIABLE, "torch")
+    else:
+        monkeypatch.setenv(PRECISION, "fp32")
+    model, runs = tiny_model(), []
+    model.choose_engine(lambda: runs.append(model.generate([1, 2], **SETTINGS)))
+    assert (model.engine, other.made, runs) == ("torch", 0, [])
 
 
 def test_an_engine_that_computes_something_else_is_dropped(other, monkeypatch):
