@@ -1,7 +1,6 @@
 """The Chromium that the page is tested in: finds one, or installs one (``python -m tests.browser``).
 
-The headless shell is preferred: it is the same engine without windows, and an empty page costs it a tenth of the
-processor's time, a page of the app half of it.
+The headless shell is preferred: it is the same engine without windows, and takes far less of the processor.
 """
 
 import os

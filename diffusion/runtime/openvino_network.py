@@ -91,8 +91,9 @@ class AfterEmbedding(nn.Module):
         embedding, *others = tensors
         low_res = others.pop() if self.has_low_res else None
         context = others.pop() if others else None
-        self.network.embed = lambda t, condition: (embedding, context)
-        return self.network(x, x[:, 0, 0, 0], Condition(None, low_res))
+        self.network.embed = lambda t, condition: (embedding, context)  # computed already
+        any_t = x[:, 0, 0, 0]  # only the embedding depends on it
+        return self.network(x, any_t, Condition(None, low_res))
 
 
 def kinds(x: Tensor, condition: Condition) -> list[torch.Size | None]:
