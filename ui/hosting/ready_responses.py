@@ -1,7 +1,7 @@
 """Responses that are the same for everybody: made once, compressed once, and then sent from memory.
 
-Reason: Gradio writes the page anew for each visitor, from all of its components, and compresses each of its own files
-each time that one is fetched; a first visit fetches some ninety. All of it takes the server's only thread. Gain:
+Reason: Gradio writes the page and its descriptions anew for each visitor, from all of its components, and compresses
+each of its own files each time that one is fetched; a first visit fetches some ninety. Others wait meanwhile. Gain:
 ``python -m benchmarks.run workarounds``.
 """
 
@@ -14,6 +14,8 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 FILES = ("/assets/", "/static/", "/theme.css")  # Gradio's, which do not change while it runs
+PAGES = ("/", "/config", "/gradio_api/info", "/gradio_api/openapi.json")
+PARAMETERS = (b"deep_link", b"page", b"all_endpoints")  # that change them
 ADDRESS = (b"host", b"x-forwarded-host", b"x-forwarded-proto", b"x-gradio-server")  # what the page's own one is made of
 CONDITIONS = {b"range", b"if-none-match", b"if-modified-since"}  # of who has some of it already
 MOST_BYTES = 16_000_000  # of all that is kept
@@ -105,7 +107,8 @@ def key_of(scope: Scope) -> Key | None:
     path = scope["path"].removeprefix(root)
     if path.startswith(FILES):
         return path, root
-    if path != "/" or b"deep_link" in scope.get("query_string", b""):
+    query = scope.get("query_string", b"")
+    if path not in PAGES or any(name in query for name in PARAMETERS):
         return None
     # all of them: of several with the same name, it is the server's to say which counts
     return path, root, scope["scheme"], *(pair for pair in scope["headers"] if pair[0] in ADDRESS)
