@@ -48,6 +48,15 @@ def test_frames_in_any_order_and_twice_are_put_in_their_places(players: Page):
     assert players.evaluate("a.state.run.frames.map((frame) => frame.step)") == [0, 1, 2, 3, 4]
 
 
+def test_without_a_run_every_button_that_needs_one_looks_like_it(players: Page):
+    for part in ("play", "png", "gif", "large", "fork"):
+        button = players.locator(f"#a [part={part}]")
+        expect(button).to_be_disabled()
+        expect(button).to_have_css("opacity", "0.45")
+    show_finished(players)
+    expect(players.locator("#a [part=gif]")).to_have_css("opacity", "1")
+
+
 def test_stopping(players: Page):
     begin(players, "one")
     players.evaluate("a.state.stop()")
