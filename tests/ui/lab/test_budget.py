@@ -2,6 +2,7 @@
 
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from threading import Event
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from diffusion.errors import InputError
 from diffusion.runtime.callers import Caller, Stopped, calling
 from tests.tiny import DIT, tiny_model
-from ui.lab.budget import MOST_CALLS, Budget, most_steps
+from ui.lab.budget import MOST_CALLS, TRIAL_STEPS, Budget, most_steps
 from ui.lab.compare import CompareLab, CompareRequest
 from ui.network_calls import network_calls
 from ui.request import Request
@@ -91,6 +92,17 @@ def test_a_call_is_timed_once(lab):
     assert first > 0
     assert lab.stopwatch.milliseconds(model, "", 2) == first
     assert len(calls) == count > 0
+
+
+def test_all_that_a_measurement_takes_is_within_a_requests_share(lab):
+    model, engine, calls = lab.engine.load(), lab.engine, []
+    model.network.register_forward_hook(lambda *_: calls.append(1))
+    one = engine.prepare(Request(num_images=2, steps=TRIAL_STEPS)).cost.operations
+    engine.registry.limits = replace(engine.limits, work=2 * one)  # one trial is within it
+    engine.prepare(Request(num_images=2, steps=TRIAL_STEPS))
+    with pytest.raises(InputError, match="one request to this host may take"):
+        lab.stopwatch.milliseconds(model, "", 2)
+    assert not calls
 
 
 def test_who_waits_for_a_measurement_can_leave(lab):
