@@ -3,9 +3,10 @@
 start       ``python app.py`` to the first page, beside a bare program that imports torch and gradio and serves nothing
 memory      of the serving process after 5 and after 200 generations
 streaming   from the click in a headless Chromium to the last frame on its screen, beside sampling alone
-live        new sheets a second while the guidance slider is dragged (`benchmarks/live.py`)
+live        new sheets a second while the guidance slider is dragged (`benchmarks/live.py`): in the browser; and over
+            HTTP alone, also beside a busy process
 
-Browser and server share the machine's cores.
+Browser, clients and server share the machine's cores.
 """
 
 import os
@@ -23,7 +24,8 @@ import psutil
 from gradio_client import Client
 from playwright.sync_api import Page, sync_playwright
 
-from benchmarks.live import sheets_a_second
+from benchmarks.busy import busy_processes
+from benchmarks.live import answers_a_second, sheets_a_second
 from benchmarks.timing import ratio, summary
 from diffusion import load_model
 from tests import browser as chromium
@@ -130,7 +132,10 @@ def measure(repetitions: int = 9) -> dict:
     """The results, as a dictionary that can be written as JSON."""
     start = starts(repetitions)
     with serving("app.py", "--port") as (address, process, _):
-        held = memory(address, process)
+        held, answers = memory(address, process), {}
+        for count in (0, 1):
+            with busy_processes(count):
+                answers[str(count)] = [answers_a_second(address) for _ in range(LIVE_ROUNDS)]
     with serving("app.py", "--port") as (address, _, _), sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium.find(), args=list(chromium.FLAGS))
         page = browser.new_page(viewport={"width": 1280, "height": 900})
@@ -145,6 +150,7 @@ def measure(repetitions: int = 9) -> dict:
         "memory": held | {"growth": held[str(MANY)] / held[str(FEW)]},
         "streaming": streamed,
         "live": summary(live),
+        "answers": {count: summary(values) for count, values in answers.items()},
     }
 
 
@@ -162,11 +168,12 @@ def report(results: dict) -> str:
         alone, browser = row["alone"]["median"], row["browser"]["median"]
         what = f"{DIGITS} digits, {steps} steps: click to last frame, beside sampling alone"
         rows.append((what, f"{browser:.2f} s, {alone:.2f} s ({row['browser over alone']:.2f}x)"))
-    live = results["live"]
-    rows.append(
-        (
-            f"Live: new sheets of {DIGITS} digits a second while the guidance slider moves",
-            f"{live['median']:.1f} ({live['min']:.1f} to {live['max']:.1f})",
-        )
-    )
+    answers = results["answers"]
+    sheets = f"Live: new sheets of {DIGITS} digits a second"
+    for what, rate in (
+        (f"{sheets} while the guidance slider moves", results["live"]),
+        (f"{sheets} over HTTP, without a browser", answers["0"]),
+        (f"{sheets} over HTTP beside a busy process", answers["1"]),
+    ):
+        rows.append((what, f"{rate['median']:.1f} ({rate['min']:.1f} to {rate['max']:.1f})"))
     return "\n".join(["| what | median |", "|---|---|", *(f"| {what} | {value} |" for what, value in rows)])
