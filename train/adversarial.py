@@ -9,9 +9,12 @@ image, but for one that cannot be told from those that the teacher samples with 
 distillation"). It consists of small heads on the feature maps that the teacher's network has of an image at a random
 noise level, so it has little to learn, and it sees strokes at high noise, edges at low noise; and of one more on the
 shares of grey levels, which a network made for denoising hardly looks at.
-The student's own steps are unrolled, as in sampling, and the gradient goes through all of them. A discriminator of
-single images cannot see how much they vary, so the moments of the teacher's features are matched, too
-(``train.moment_matching``).
+The student's own steps are unrolled, as in sampling, and the gradient goes through all of them.
+
+A discriminator of single images sees neither whether all kinds of them come nor how much they vary, and a student that
+learns from it alone comes to prefer the typical. So its image also stays near the one that the teacher samples from the
+same noise, not by pixels but by those feature maps, in which a stroke that lies a little elsewhere is no great matter;
+and the moments of features are matched (``train.moment_matching``).
 
 Both are trained at once, with one loss: the heads see the student's images as constants, the student sees the heads as
 constants. It is for a student whose images are digits already, from an earlier run or from the first part of this one,
@@ -19,7 +22,6 @@ which distils alone (``train.distillation``); some images of each batch are dist
 guidance scale means.
 """
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -37,65 +39,24 @@ from diffusion.denoiser import Denoiser, preconditioned
 from diffusion.io.images import to_input
 from diffusion.losses import noised
 from diffusion.model import Model
-from diffusion.networks.layers import group_norm
 from diffusion.process import Level, Process
 from diffusion.runtime.precision import use_bfloat16
 from diffusion.samplers import SAMPLERS
+from train.discriminator import BINS, Discriminator, grey_levels, straight_through
 from train.distillation import Distillation, distillation
 from train.moment_matching import MomentMatching
 
 DISTILLED = 16  # one image in so many is still distilled where samples are judged
 WEIGHT = 0.3  # of the student's adversarial loss beside that of distillation
-MOMENT_WEIGHT = 4e-4  # of moment matching
+PAIRED_WEIGHT = 2.0  # of the distance between features of two images from the same noise
+MOMENT_WEIGHT = 1.5e-4  # of moment matching
 MOMENT_TIME = 0.1  # the time at which its features are computed
 MISLABELLED_WEIGHT = 0.1  # in the discriminator's loss; with more the student avoids what resembles another class
 NOISIEST = 0.6  # the largest time at which an image is judged; small ones are more frequent
 NEAR = 0.02  # the standard deviation of a small change of an image
 STEADINESS = 400.0  # the weight of what that changes in the discriminator's logits
-HEAD_WIDTH = 64
-TYPICAL_SCALE = 4.0  # of guidance
-BINS = 16  # classes of grey levels
-GREY = 1 / 64  # two levels that differ by less than this share of their range are hardly told apart
 
 Features = Callable[[Tensor, Level, Condition], list[Tensor]]
-
-
-class Discriminator(nn.Module):
-    """A head for each feature map, and a table of labels for each: the logit of being real, the mean over places."""
-
-    def __init__(self, widths: list[int], num_classes: int):
-        super().__init__()
-        self.heads = nn.ModuleList(Head(width, num_classes) for width in widths)
-
-    def forward(self, maps: list[Tensor], condition: Condition) -> Tensor:
-        """Maps (N, C, h, w), with their labels and guidance scales, if there are any -> logits (N, number of heads)."""
-        n, device = len(maps[0]), maps[0].device
-        labels = torch.full((n,), NULL_LABEL, device=device) if condition.labels is None else condition.labels
-        scales = torch.zeros(n, device=device) if condition.guidance_scale is None else condition.guidance_scale
-        return torch.stack([head(h, labels, scales) for head, h in zip(self.heads, maps, strict=True)], dim=1)
-
-
-class Head(nn.Module):
-    """Of one feature map; with a projection of label and guidance scale (Miyato & Koyama 2018)."""
-
-    def __init__(self, width: int, num_classes: int):
-        super().__init__()
-        self.hidden = nn.Sequential(
-            nn.Conv2d(width, HEAD_WIDTH, 3, padding=1),
-            group_norm(HEAD_WIDTH),
-            nn.LeakyReLU(0.2),
-        )
-        self.logit = nn.Conv2d(HEAD_WIDTH, 1, 3, padding=1)
-        self.label = nn.Embedding(num_classes + 1, HEAD_WIDTH)
-        self.scale = nn.Linear(1, HEAD_WIDTH)
-        for weight in (self.label.weight, self.scale.weight, self.scale.bias):
-            nn.init.zeros_(weight)
-
-    def forward(self, h: Tensor, labels: Tensor, scales: Tensor) -> Tensor:
-        h = self.hidden(h)
-        given = self.label(labels % self.label.num_embeddings) + self.scale(scales[:, None] / TYPICAL_SCALE)
-        projection = (h * given[:, :, None, None]).mean(1, keepdim=True)
-        return (self.logit(h) + projection).float().mean((1, 2, 3))
 
 
 @dataclass(frozen=True)
@@ -113,27 +74,33 @@ class AdversarialDistillation:
 
     def at(self, progress: float) -> Callable[..., Tensor]:
         """The loss at this share of the run's length: at first that of distillation alone."""
-        return self if progress >= self.begins else self.distillation
+        return self if progress >= self.begins else self.distilled
 
     def __call__(self, denoiser: Denoiser, x0: Tensor, condition: Condition, t: Tensor, eps: Tensor) -> Tensor:
-        """x0 (N, C, H, W): the teacher's images with their condition; eps: the start of as many of the student's, of
-        that condition; t is not used -> (N,) float32."""
+        """x0 (N, C, H, W): the teacher's images; eps, condition: what it has sampled them from, and the student samples
+        its own from; t is not used -> (N,) float32."""
         part = slice(-(-len(x0) // DISTILLED))
-        distilled = self.distillation(denoiser, x0[part], condition.rows(part), t[part], eps[part])
+        distilled = self.distilled(denoiser, x0[part], condition.rows(part), t[part], eps[part])
         sampled = self.as_seen(self.sampled(denoiser, eps, condition))
 
         judged_t = judged_times(len(x0), denoiser.process.t_min)
-        (real_x, level), (x, _) = (
-            noised(denoiser.process, each, judged_t, torch.randn_like(each)) for each in (x0, sampled)
-        )
+        noise = torch.randn_like(x0)
+        (real_x, level), (x, _) = (noised(denoiser.process, each, judged_t, noise) for each in (x0, sampled))
         with torch.autocast(x0.device.type, torch.bfloat16, enabled=self.bfloat16):
+            with torch.no_grad():
+                real_maps = self.feature_maps(real_x, x0, level, condition)
             maps = self.feature_maps(x, sampled, level, condition)
             detached = {name: weight.detach() for name, weight in self.discriminator.named_parameters()}
             judged = functional_call(self.discriminator, detached, (maps, condition))
-            told_apart = self.told_apart(x0, real_x, [h.detach() for h in maps], level, condition)
+            told_apart = self.told_apart(x0, real_x, real_maps, [h.detach() for h in maps], level, condition)
         loss = distilled.mean() + (WEIGHT * nn.functional.softplus(-judged) + told_apart).mean(1)
         mine, theirs = (self.pooled(denoiser.process, images) for images in (sampled, x0))
-        return loss + MOMENT_WEIGHT * self.matching(mine, theirs, condition.labels)
+        matched = self.matching(mine, theirs, condition.labels)
+        return loss + PAIRED_WEIGHT * feature_distance(maps, real_maps) + MOMENT_WEIGHT * matched
+
+    def distilled(self, denoiser: Denoiser, x0: Tensor, condition: Condition, t: Tensor, eps: Tensor) -> Tensor:
+        """The loss of distillation, with noise that is new in every epoch."""
+        return self.distillation(denoiser, x0, condition, t, torch.randn_like(eps))
 
     def pooled(self, process: Process, images: Tensor) -> Tensor:
         """Images (N, C, H, W) -> their features without a label, slightly noised, the means over places (N, F)."""
@@ -143,13 +110,20 @@ class AdversarialDistillation:
             unlabelled = Condition(torch.full((len(images),), NULL_LABEL, device=images.device))
             return torch.cat([h.float().mean((2, 3)) for h in self.features(x, level, unlabelled)], dim=1)
 
-    def told_apart(self, x0: Tensor, x: Tensor, fake_maps: list[Tensor], level: Level, condition: Condition) -> Tensor:
+    def told_apart(
+        self,
+        x0: Tensor,
+        x: Tensor,
+        real_maps: list[Tensor],
+        fake_maps: list[Tensor],
+        level: Level,
+        condition: Condition,
+    ) -> Tensor:
         """The discriminator's own loss, (N, number of heads): the student's images are not real, and neither is one of
         the teacher's with the label of another (Reed et al. 2016); and its logits change little with the image (Lin et
         al. 2025, approximated R1), or it would soon be sure of itself and the student have nothing to learn from."""
         others = other_labels(condition)
         with torch.no_grad():
-            real_maps = self.feature_maps(x, x0, level, condition)
             near_maps = self.feature_maps(x + NEAR * torch.randn_like(x), x0, level, condition)
             mislabelled_maps = self.feature_maps(x, x0, level, others)
         real, near, fake = (self.discriminator(h, condition) for h in (real_maps, near_maps, fake_maps))
@@ -180,33 +154,25 @@ class AdversarialDistillation:
         return [grey_levels(images), *self.features(x, level, condition)]
 
 
+def feature_distance(maps: list[Tensor], others: list[Tensor]) -> Tensor:
+    """How far apart the feature maps (N, C, h, w) of two batches of images are: the mean squared difference, in units
+    of the variance of ``others``, the mean over all maps: (N,) float32 (Johnson et al. 2016, eq. 2)."""
+    distances = [
+        (h.float() - other.float()).square().flatten(1).mean(1) / other.float().var()
+        for h, other in zip(maps, others, strict=True)
+    ]
+    return torch.stack(distances).mean(0)
+
+
 def other_labels(condition: Condition) -> Condition:
     """Each image with the label of the next one in the batch."""
     return condition if condition.labels is None else replace(condition, labels=condition.labels.roll(1))
-
-
-def grey_levels(images: Tensor) -> Tensor:
-    """Images (N, C, H, W) in [-1, 1] or darker -> the share of pixels in each of ``BINS`` classes of grey levels, with
-    linear interpolation between two: (N, C BINS, 1, 1). The classes are even in the logit of the grey level (Dinh et
-    al. 2017, section 4.1), so fine near black and near white; the gradient is as if they were even in the grey level
-    itself: there it would be 60 times as large as elsewhere."""
-    share = (images.clamp(-1, 1) + 1) / 2
-    logits = straight_through(torch.log((share + GREY) / (1 - share + GREY)), images)
-    largest = math.log((1 + GREY) / GREY)
-    centres = torch.linspace(-largest, largest, BINS, device=images.device)
-    distances = (logits[:, :, None] - centres[:, None, None]).abs() / (centres[1] - centres[0])
-    return (1 - distances).clamp(min=0).flatten(1, 2).mean((2, 3), keepdim=True)
 
 
 def judged_times(n: int, t_min: float) -> Tensor:
     """Times (n,) float64 at which images are judged: half of them below a quarter of ``NOISIEST``, where edges
     are seen."""
     return t_min + (NOISIEST - t_min) * torch.rand(n, dtype=torch.float64) ** 2
-
-
-def straight_through(value: Tensor, x: Tensor) -> Tensor:
-    """The value, with the gradient of x."""
-    return x + (value - x).detach()
 
 
 def adversarial_distillation(teacher: Model, student: Model, begins: float) -> AdversarialDistillation:

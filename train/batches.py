@@ -37,6 +37,7 @@ class Batches:
     ):
         self.images, self.labels = data.images.to(model.device), data.labels.to(model.device)
         self.scales = None if data.guidance_scales is None else data.guidance_scales.to(model.device)
+        self.noise = None if data.noise is None else data.noise.to(model.device)
         self.model, self.training = model, training
         self.share = slice(process_index, None, num_processes)  # interleaved, as the times of a batch are in order
 
@@ -47,14 +48,15 @@ class Batches:
         indices = image_order(len(self.images), first, first + size, seed).to(device)
         random = generator(device, seed, step)
         t = self.times(stratified_times(size, 0.0, generator("cpu", seed, step, 2)))[share]  # float64
-        eps = torch.randn(size, *self.images.shape[1:], generator=random, device=device)[share]
-        labels = None
-        if config.num_classes:
+        if self.noise is None:
+            eps = torch.randn(size, *self.images.shape[1:], generator=random, device=device)[share]
             labels = drop_labels(self.labels[indices], self.training.label_dropout, random)[share]
+        else:  # the images were sampled from it, with these labels
+            eps, labels = self.noise[indices[share]], self.labels[indices[share]]
         x0 = self.images[indices[share]].to(torch.float32, memory_format=torch.channels_last).div_(127.5).sub_(1)
         low_res = None if config.low_res_size is None else downscaled(x0, config.low_res_size)
         scales = None if self.scales is None else self.scales[indices[share]]
-        return Batch(self.model.encode(x0), Condition(labels, low_res, scales), t, eps)
+        return Batch(self.model.encode(x0), Condition(labels if config.num_classes else None, low_res, scales), t, eps)
 
     def times(self, u: Tensor) -> Tensor:
         """Numbers u (n,), uniform in [0, 1], mapped to times from t_min to 1 with the distribution of

@@ -90,7 +90,7 @@ def train(config: RunConfig, data: Dataset, run_dir: Path, accelerator: Accelera
     if main:
         check_disk(run_dir, model.network)
     if adversarial is not None and teacher is not None:
-        data = teacher_samples(teacher, data, config.model.max_guidance, run_dir, accelerator)
+        data = teacher_samples(teacher, data, training.label_dropout, config.model.max_guidance, run_dir, accelerator)
     step, images, last_loss = state["step"], state["images"], state["loss"]
     # loss and gradient norm of the steps since the last row of metrics
     pending = [torch.tensor(pair, device=device) for pair in state["pending"]]

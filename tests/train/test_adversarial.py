@@ -11,7 +11,8 @@ from diffusion.io.images import from_uint8, to_uint8
 from diffusion.networks import UNetConfig
 from tests.tiny import DIT, ONE_PASS, assert_reaches_all, tiny_model
 from train import adversarial
-from train.adversarial import adversarial_distillation
+from train.adversarial import adversarial_distillation, feature_distance
+from train.discriminator import grey_levels
 
 N = 6
 
@@ -48,6 +49,7 @@ def test_each_learns_from_its_own_term_alone(monkeypatch):
     found = {}
     for weight in (0.0, 1.0):
         monkeypatch.setattr(adversarial, "WEIGHT", weight)
+        monkeypatch.setattr(adversarial, "PAIRED_WEIGHT", weight)
         monkeypatch.setattr(adversarial, "MOMENT_WEIGHT", weight / 1000)
         loss, student, _, batch = setup()
         torch.manual_seed(3)
@@ -59,7 +61,7 @@ def test_each_learns_from_its_own_term_alone(monkeypatch):
     distilled = tiny_model(network=ONE_PASS, sampler="turbo")
     part, condition = slice(1), replace(condition, guidance_scale=None)
     torch.manual_seed(3)
-    loss.distillation(denoiser_of(distilled), x0[part], condition.rows(part), t[part], eps[part]).mean().backward()
+    loss.distilled(denoiser_of(distilled), x0[part], condition.rows(part), t[part], eps[part]).mean().backward()
     own = gradients(distilled.network)
     for name, gradient in found[0.0][1].items():
         torch.testing.assert_close(own[name], gradient)
@@ -79,8 +81,39 @@ def test_what_is_judged_is_what_the_sampler_draws_and_a_viewer_sees():
 
 def test_until_its_share_of_the_run_a_student_is_only_distilled():
     loss = adversarial_distillation(tiny_model(seed=1), tiny_model(network=ONE_PASS), begins=0.4)
-    assert loss.at(0.39) is loss.distillation
+    assert loss.at(0.39) == loss.distilled
     assert loss.at(0.4) is loss
+
+
+def test_the_distance_of_features_is_in_units_of_their_variance():
+    h = torch.randn(4, 3, 5, 5)
+    flat = torch.tensor([0.0, 2.0]).view(2, 1, 1, 1).expand(2, 1, 2, 2)
+    assert torch.equal(feature_distance([h, h], [h, h]), torch.zeros(4))
+    found = feature_distance([flat, flat + 1], [flat, flat])
+    torch.testing.assert_close(found, torch.full((2,), 0.5 / flat.var().item()))
+
+
+def test_a_student_comes_nearer_to_what_its_teacher_samples_from_the_same_noise(monkeypatch):
+    for name in ("WEIGHT", "MOMENT_WEIGHT"):
+        monkeypatch.setattr(adversarial, name, 0.0)
+    loss, student, teacher, (_, condition, t, eps) = setup()
+    labels = condition.labels.tolist()
+    x0 = student.encode(teacher.generate(labels, start=eps, guidance_scale=2.0))
+
+    def distances():
+        mine = student.encode(student.generate(labels, start=eps, steps=2, guidance_scale=2.0))
+        return [float((mine - images).square().mean()) for images in (x0, x0.roll(1, 0))]
+
+    before = distances()
+    optimizer = torch.optim.Adam(student.network.parameters(), lr=3e-3)
+    for step in range(30):
+        torch.manual_seed(step)
+        optimizer.zero_grad()
+        loss(denoiser_of(student), x0, condition, t, eps).mean().backward()
+        optimizer.step()
+    after = distances()
+    assert after[0] < 0.8 * before[0]
+    assert after[0] / before[0] < after[1] / before[1]
 
 
 @pytest.mark.parametrize("network", [{**DIT, "depth": 2}, {**ONE_PASS, "max_guidance": None, "channels": (8,)}])
@@ -104,12 +137,12 @@ def test_a_student_without_labels_is_judged_too():
 def test_grey_levels_are_told_apart_near_black_and_near_white():
     """Each in two classes at most, whose shares are 1 together; 253 is not 255."""
     levels = torch.tensor([0, 1, 2, 128, 253, 255]).view(-1, 1, 1, 1) / 127.5 - 1
-    shares = adversarial.grey_levels(levels).flatten(1)
+    shares = grey_levels(levels).flatten(1)
     torch.testing.assert_close(shares.sum(1), torch.ones(6))
     assert ((shares > 0).sum(1) <= 2).all()
     for a, b in ((0, 2), (4, 5)):
         assert (shares[a] - shares[b]).abs().max() > 0.3
-    darker = adversarial.grey_levels(torch.full((1, 1, 1, 1), -1.2))
+    darker = grey_levels(torch.full((1, 1, 1, 1), -1.2))
     assert torch.equal(darker.flatten(1), shares[:1])
 
 
@@ -127,12 +160,13 @@ def brightness_after(weight, monkeypatch):
     """The mean grey level of a student's samples before and after it is judged beside dark images; its teacher knows
     nothing of them."""
     monkeypatch.setattr(adversarial, "WEIGHT", weight)
-    monkeypatch.setattr(adversarial, "MOMENT_WEIGHT", 0.0)
+    for name in ("PAIRED_WEIGHT", "MOMENT_WEIGHT"):
+        monkeypatch.setattr(adversarial, name, 0.0)
     loss, student, _, (_, condition, t, _) = setup()
     dark = torch.full((N, 1, 8, 8), -0.8)
     optimizer = torch.optim.Adam([*student.network.parameters(), *loss.discriminator.parameters()], lr=3e-3)
     before = float(student.generate([0, 1, 2, 3, 4], steps=2, guidance_scale=2.0).mean())
-    for step in range(100):
+    for step in range(40):
         torch.manual_seed(step)
         optimizer.zero_grad()
         loss(denoiser_of(student), dark, condition, t, torch.randn(N, 1, 8, 8)).mean().backward()

@@ -1,5 +1,7 @@
 """Batches: the order of the images, the distribution of the times, and the shares of several processes."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -48,6 +50,16 @@ def test_the_share_of_dropped_labels(data):
     dropped = batch.condition.labels < 0
     assert dropped.double().mean().item() == pytest.approx(0.25, abs=4 * (0.25 * 0.75 / 4000) ** 0.5)
     assert batch.condition.labels[~dropped].unique().tolist() == list(range(10))
+
+
+def test_images_that_a_model_has_sampled_come_with_their_noise_and_their_labels(data):
+    n = len(data.images)
+    noise = torch.arange(n).float().view(n, 1, 1, 1).expand(data.images.shape)
+    sampled = replace(data, labels=torch.arange(n) - 1, noise=noise)
+    batch = Batches(sampled, tiny_model(), settings(label_dropout=0.5))(3)
+    assert torch.equal(batch.eps[:, 0, 0, 0].long() - 1, batch.condition.labels)
+    images = tiny_model().encode(data.images.float() / 127.5 - 1)
+    torch.testing.assert_close(batch.x0, images[batch.condition.labels + 1])
 
 
 @pytest.mark.parametrize(("times", "shares"), [("1:1", [0.2, 0.5, 0.3]), ("0.2:0.5,0.7:0.1,1:0.4", [0.5, 0.1, 0.4])])

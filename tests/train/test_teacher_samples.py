@@ -22,7 +22,7 @@ def data():
 def sample(data, tmp_path, monkeypatch):
     monkeypatch.setattr(module, "BATCH", 4)
     teacher = tiny_model(seed=1)
-    return lambda most=4.0: teacher_samples(teacher, data, most, tmp_path, Accelerator(cpu=True))
+    return lambda most=4.0, dropped=0.0: teacher_samples(teacher, data, dropped, most, tmp_path, Accelerator(cpu=True))
 
 
 def test_each_is_what_the_teacher_samples_with_its_label_and_scale(sample, data):
@@ -32,7 +32,9 @@ def test_each_is_what_the_teacher_samples_with_its_label_and_scale(sample, data)
     assert len(set(found.guidance_scales.tolist())) == 3  # of three batches
     assert ((found.guidance_scales >= 1) & (found.guidance_scales <= 4)).all()
     scale = found.guidance_scales[4].item()
-    expected = tiny_model(seed=1).generate(data.labels[4:8].tolist(), seed=4, guidance_scale=scale)
+    expected = tiny_model(seed=1).generate(
+        data.labels[4:8].tolist(), seed=4, start=found.noise[4:8], guidance_scale=scale
+    )
     assert torch.equal(found.images[4:8].permute(0, 2, 3, 1), torch.from_numpy(to_uint8(expected)))
 
 
@@ -42,6 +44,13 @@ def test_they_are_sampled_once_a_run(sample, monkeypatch):
     again = sample()
     assert torch.equal(again.images, first.images)
     assert torch.equal(again.guidance_scales, first.guidance_scales)
+    assert torch.equal(again.noise, first.noise)
+
+
+def test_some_are_sampled_without_a_label(sample, data):
+    labels = sample(dropped=0.5).labels
+    assert 0 < (labels == -1).sum() < 10
+    assert ((labels == -1) | (labels == data.labels)).all()
 
 
 def test_a_student_without_scale_has_none(sample):

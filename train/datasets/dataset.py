@@ -24,6 +24,7 @@ class Dataset:
     label_names: list[str]
     fingerprint: str = ""  # of what it was read from, to notice when that changes; "" is unknown
     guidance_scales: torch.Tensor | None = None  # (N,), where a model has sampled the images with them
+    noise: torch.Tensor | None = None  # (N, C, H, W) float32, from which a model has sampled the images
 
 
 def sized(own: int, sizing: Sizing) -> int:
