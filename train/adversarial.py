@@ -47,11 +47,10 @@ from train.distillation import Distillation, distillation
 from train.moment_matching import MomentMatching
 
 DISTILLED = 16  # one image in so many is still distilled where samples are judged
-WEIGHT = 0.3  # of the student's adversarial loss beside that of distillation
-PAIRED_WEIGHT = 2.0  # of the distance between features of two images from the same noise
-MOMENT_WEIGHT = 1.5e-4  # of moment matching
+WEIGHT = 0.5  # of the student's adversarial loss beside that of distillation
+PAIRED_WEIGHT = 1.0  # of the distance between features of two images from the same noise
+MOMENT_WEIGHT = 2e-4  # of moment matching
 MOMENT_TIME = 0.1  # the time at which its features are computed
-MISLABELLED_WEIGHT = 0.1  # in the discriminator's loss; with more the student avoids what resembles another class
 NOISIEST = 0.6  # the largest time at which an image is judged; small ones are more frequent
 NEAR = 0.02  # the standard deviation of a small change of an image
 STEADINESS = 400.0  # the weight of what that changes in the discriminator's logits
@@ -119,19 +118,13 @@ class AdversarialDistillation:
         level: Level,
         condition: Condition,
     ) -> Tensor:
-        """The discriminator's own loss, (N, number of heads): the student's images are not real, and neither is one of
-        the teacher's with the label of another (Reed et al. 2016); and its logits change little with the image (Lin et
-        al. 2025, approximated R1), or it would soon be sure of itself and the student have nothing to learn from."""
-        others = other_labels(condition)
+        """The discriminator's own loss, (N, number of heads): the student's images are not real; and its logits change
+        little with the teacher's image (Lin et al. 2025, approximated R1), or it would soon be sure of itself and the
+        student have nothing to learn from."""
         with torch.no_grad():
             near_maps = self.feature_maps(x + NEAR * torch.randn_like(x), x0, level, condition)
-            mislabelled_maps = self.feature_maps(x, x0, level, others)
         real, near, fake = (self.discriminator(h, condition) for h in (real_maps, near_maps, fake_maps))
-        loss = nn.functional.softplus(-real) + nn.functional.softplus(fake) + STEADINESS * (real - near).square()
-        if condition.labels is None or others.labels is None:
-            return loss
-        mislabelled = nn.functional.softplus(self.discriminator(mislabelled_maps, others))
-        return loss + MISLABELLED_WEIGHT * mislabelled * (others.labels != condition.labels)[:, None]
+        return nn.functional.softplus(-real) + nn.functional.softplus(fake) + STEADINESS * (real - near).square()
 
     def sampled(self, denoiser: Denoiser, eps: Tensor, condition: Condition) -> Tensor:
         """The student's images as the sampler ``turbo`` draws them, with gradients: clipping has that of the
@@ -162,11 +155,6 @@ def feature_distance(maps: list[Tensor], others: list[Tensor]) -> Tensor:
         for h, other in zip(maps, others, strict=True)
     ]
     return torch.stack(distances).mean(0)
-
-
-def other_labels(condition: Condition) -> Condition:
-    """Each image with the label of the next one in the batch."""
-    return condition if condition.labels is None else replace(condition, labels=condition.labels.roll(1))
 
 
 def judged_times(n: int, t_min: float) -> Tensor:
