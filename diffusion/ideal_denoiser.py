@@ -10,6 +10,7 @@ diffusion models", Scarvelis et al. 2023). A sampler that is run with it ends on
 draws others is how far it generalises.
 """
 
+import torch
 from torch import Tensor
 
 from diffusion.condition import Condition
@@ -34,7 +35,8 @@ class IdealDenoiser:
         self.labels = labels
         self.mean = images.flatten(1).mean(0)  # distances are taken from it: smaller numbers, smaller rounding errors
         self.flat = images.flatten(1) - self.mean
-        self.squares = self.flat.double().square().sum(1)
+        # in parts, as a copy in float64 would take twice as much memory as the images
+        self.squares = torch.cat([part.double().square().sum(1) for part in self.flat.split(BLOCK)])
 
     def __call__(self, x: Tensor, level: Level, condition: Condition | Tensor | None = None) -> Prediction:
         """x (N, C, H, W) at ``level``, a condition or labels (N,) alone -> x0 and eps like x."""
