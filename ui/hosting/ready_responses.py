@@ -14,7 +14,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 FILES = ("/assets/", "/static/", "/theme.css")  # Gradio's, which do not change while it runs
-# not /config: of two embedded apps that have it at once, both take the language of one
+# not /config: where it was kept, two embedded apps on one page took the same language
 PAGES = ("/", "/gradio_api/info", "/gradio_api/openapi.json")
 PARAMETERS = (b"deep_link", b"page", b"all_endpoints")  # that change them
 ADDRESS = (b"host", b"x-forwarded-host", b"x-forwarded-proto", b"x-gradio-server")  # what the page's own one is made of

@@ -68,7 +68,7 @@ class Stopwatch:
             with measuring.turn(current_caller()):  # once for all who want to know
                 if num_images not in known:
                     request = Request(model=ref, num_images=num_images, steps=TRIAL_STEPS)
-                    # all of them together are no more than one request may take
+                    # the trials together take no more than one request may
                     self.engine.prepare(request.model_copy(update={"steps": TRIALS * TRIAL_STEPS}))
                     known[num_images] = 1000 * min(self._seconds(request) for _ in range(TRIALS))
         return known[num_images]
