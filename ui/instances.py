@@ -8,13 +8,20 @@ import secrets
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from ui.hosting.compression import FAST, accepts_gzip, pack, send_whole
+
 PLACEHOLDER = "lab-app-00000000"
 LAB = f'window.digitLabs["{PLACEHOLDER}"]'  # in JavaScript
 
 
+def is_unnamed(body: bytes) -> bool:
+    """Whether this is a page, or the configuration of one, that has no name yet."""
+    return PLACEHOLDER.encode() in body
+
+
 class Instances:
-    """ASGI middleware: gives each page, and each configuration of one, its name. A name is as long as the placeholder,
-    so no header changes."""
+    """ASGI middleware: gives each page, and each configuration of one, its name, and compresses it. A name is as long
+    as the placeholder, so it changes no header."""
 
     def __init__(self, app: ASGIApp):
         self.app = app
@@ -23,10 +30,25 @@ class Instances:
         if scope["type"] != "http" or scope["method"] != "GET" or "/gradio_api/" in scope["path"]:
             return await self.app(scope, receive, send)
         name = f"lab-app-{secrets.token_hex(4)}".encode()
+        start: Message | None = None
 
         async def named(message: Message) -> None:
-            if message["type"] == "http.response.body" and message.get("body"):
-                message = {**message, "body": message["body"].replace(PLACEHOLDER.encode(), name)}
-            await send(message)
+            nonlocal start
+            if message["type"] == "http.response.start":
+                start = message  # what it says of the body is known with that
+                return
+            first, start = start, None
+            body = message.get("body", b"")
+            if not is_unnamed(body):
+                if first is not None:
+                    await send(first)
+                return await send(message)
+            body = body.replace(PLACEHOLDER.encode(), name)
+            if first is not None and not message.get("more_body"):
+                packed = accepts_gzip(scope)
+                return await send_whole(send, first, pack(body, FAST) if packed else body, packed)
+            if first is not None:
+                await send(first)
+            await send({**message, "body": body})
 
         await self.app(scope, receive, named)

@@ -21,8 +21,9 @@ from starlette.routing import Route
 from ui.about import documents
 from ui.endpoints import results
 from ui.endpoints.bodies import HANDLERS
+from ui.hosting.compression import accepts_gzip
 from ui.hosting.door import Door
-from ui.hosting.ready_responses import ReadyResponses, accepts_gzip
+from ui.hosting.ready_responses import ReadyResponses
 from ui.i18n import LANGUAGES
 from ui.instances import LAB, Instances
 from ui.page_source import PageSource
@@ -104,7 +105,7 @@ def head() -> str:
 def launch_options(waiting: Callable[[], int]) -> dict[str, Any]:
     """What the page looks like and runs in the browser, and what comes before Gradio's own server, as arguments of
     Gradio's ``launch``; for ``waiting`` see ``routes``."""
-    middleware = [Middleware(layer) for layer in (Door, ReadyResponses, Instances, PageSource)]
+    middleware = [Middleware(layer) for layer in (Door, Instances, ReadyResponses, PageSource)]
     served = {"routes": routes(waiting), "middleware": middleware, "exception_handlers": HANDLERS}
     return {"theme": theme(), "css": css(), "head": head(), "app_kwargs": served}
 

@@ -5,24 +5,23 @@ each of its own files each time that one is fetched; a first visit fetches some 
 ``python -m benchmarks.run workarounds``.
 """
 
-import gzip
 from collections import OrderedDict
 from dataclasses import dataclass
 from functools import cached_property
 
-from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from ui.hosting.compression import THOROUGH, accepts_gzip, pack, send_whole
+from ui.instances import is_unnamed
+
 FILES = ("/assets/", "/static/", "/theme.css")  # Gradio's, which do not change while it runs
-# not /config: where it was kept, two embedded apps on one page took the same language
-PAGES = ("/", "/gradio_api/info", "/gradio_api/openapi.json")
+PAGES = ("/", "/config", "/gradio_api/info", "/gradio_api/openapi.json")
 PARAMETERS = (b"deep_link", b"page", b"all_endpoints")  # that change them
 ADDRESS = (b"host", b"x-forwarded-host", b"x-forwarded-proto", b"x-gradio-server")  # what the page's own one is made of
 CONDITIONS = {b"range", b"if-none-match", b"if-modified-since"}  # of who has some of it already
 MOST_BYTES = 16_000_000  # of all that is kept
 LARGEST = 2_000_000  # of one response
 SMALLEST = 500  # bytes that are compressed
-LEVEL = 6
 
 Key = tuple[object, ...]
 
@@ -35,21 +34,16 @@ class Ready:
     body: bytes
 
     @cached_property
-    def compressed(self) -> bytes:
-        return gzip.compress(self.body, LEVEL)
+    def compressed(self) -> bytes | None:
+        """None where nobody gets it as it is: it is small, or each page that it makes is to have its name first."""
+        return None if len(self.body) < SMALLEST or is_unnamed(self.body) else pack(self.body, THOROUGH)
 
     async def sent(self, scope: Scope, send: Send) -> None:
         """Send it, compressed where the browser takes that."""
-        headers = MutableHeaders(raw=list(self.start["headers"]))
-        body = self.body
-        if len(body) >= SMALLEST:
-            headers.add_vary_header("Accept-Encoding")
-            if accepts_gzip(scope):
-                body = self.compressed
-                headers["Content-Encoding"] = "gzip"
-        headers["Content-Length"] = str(len(body))
-        await send({**self.start, "headers": headers.raw})
-        await send({"type": "http.response.body", "body": body})
+        if self.compressed is None:
+            return await send_whole(send, self.start, self.body)
+        packed = accepts_gzip(scope)
+        await send_whole(send, self.start, self.compressed if packed else self.body, packed)
 
 
 class ReadyResponses:
@@ -119,8 +113,3 @@ def is_good(start: Message) -> bool:
     """Whether a response is one to be kept: complete, for everybody, and not compressed already."""
     names = {name.lower() for name, _ in start["headers"]}
     return start["status"] == 200 and not names & {b"set-cookie", b"content-encoding"}
-
-
-def accepts_gzip(scope: Scope) -> bool:
-    """Whether the sender of a request takes compressed responses."""
-    return b"gzip" in dict(scope["headers"]).get(b"accept-encoding", b"")

@@ -7,6 +7,7 @@ import pytest
 
 from ui.hosting import ready_responses
 from ui.hosting.ready_responses import ReadyResponses
+from ui.instances import LAB, PLACEHOLDER, Instances
 
 LONG = b"<p>" + 1000 * b"words " + b"</p>"
 
@@ -40,13 +41,13 @@ async def get(app, *paths: str, **headers: str) -> list[httpx.Response]:
 @pytest.mark.anyio
 async def test_the_page_and_gradios_files_are_made_once_and_compressed_where_that_is_taken(made):
     app = ReadyResponses(made)
-    paths = ("/", "/gradio_api/info", "/gradio_api/openapi.json", "/assets/a.js")
+    paths = ("/", "/config", "/gradio_api/info", "/gradio_api/openapi.json", "/assets/a.js")
     for headers in ({}, {"accept_encoding": "br, gzip"}, {}):
         for response in await get(app, *paths, **headers):
             assert response.content == LONG
             assert response.headers["content-type"] == "text/html"
             assert response.headers["vary"] == "Accept-Encoding"
-            sent = gzip.compress(LONG, 6) if headers else LONG
+            sent = gzip.compress(LONG, 6, mtime=0) if headers else LONG
             assert int(response.headers["content-length"]) == len(sent)
     assert made.asked == list(paths)
 
@@ -54,7 +55,7 @@ async def test_the_page_and_gradios_files_are_made_once_and_compressed_where_tha
 @pytest.mark.anyio
 @pytest.mark.parametrize(
     "path",
-    ["/config", "/gradio_api/info?page=a", "/?deep_link=1", "/lab/web/lab.js", "/gradio_api/assets/a", "/elsewhere"],
+    ["/config?page=a", "/gradio_api/info?page=a", "/?deep_link=1", "/lab/web/lab.js", "/gradio_api/assets/a", "/other"],
 )
 async def test_all_else_is_made_anew(made, path: str):
     await get(ReadyResponses(made), path, path)
@@ -69,6 +70,20 @@ async def test_the_page_of_another_address_or_of_who_has_some_of_it_is_made_anew
     await get(app, "/", **headers)
     await get(app, "/?__theme=dark&tab=noise")  # for the browser alone
     assert len(made.asked) == 2
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("encoding", ["identity", "gzip"])
+async def test_a_page_is_made_once_and_named_each_time(made, encoding: str):
+    made.body = LONG + LAB.encode()
+    first, second = await get(Instances(ReadyResponses(made)), "/config", "/config", accept_encoding=encoding)
+    assert len(made.asked) == 1
+    assert first.text.startswith(LONG.decode())
+    assert PLACEHOLDER not in first.text
+    assert first.text != second.text
+    assert first.headers["vary"] == "Accept-Encoding"
+    assert first.headers.get("content-encoding", "identity") == encoding
+    assert int(first.headers["content-length"]) == first.num_bytes_downloaded
 
 
 @pytest.mark.anyio
