@@ -16,7 +16,7 @@ from diffusion.runtime.callers import current_caller
 from diffusion.runtime.threads import use_one_core
 from diffusion.samplers import SAMPLERS
 from ui.hosting.limits import out_of_memory_explained
-from ui.lab.noise import MEMORY, NoiseLab, NoiseRequest
+from ui.lab.noise import NoiseLab, NoiseRequest
 from ui.request import Request
 
 COUNT = 6  # images
@@ -52,11 +52,12 @@ def endings(lab: NoiseLab, request: NoiseRequest) -> dict[str, list[Ending]]:
     x = levels[0].sigma * noise()
     use_one_core()
 
+    # nobody holds a place meanwhile: it would be for all the turns of others, and memory is taken by one at a time
     def denoise(x: Tensor, level: Level) -> Prediction:
         with lab.one_by_one.turn(caller):
             return ideal(x, level, Condition.of(labels))
 
-    with lab.engine.places.taken(caller, COUNT * MEMORY), out_of_memory_explained():
+    with out_of_memory_explained():
         for step in SAMPLERS["ddim"].function(denoise, x, levels, noise):
             caller.check()
             x = step.x

@@ -231,6 +231,21 @@ def test_with_the_ideal_denoiser_sampling_ends_on_training_digits(lab):
     assert [ending.image.shape for ending in endings(lab, NoiseRequest(model="blind"))["ideal"]] == [(28, 28)] * 6
 
 
+def test_who_waits_for_a_turn_of_the_ideal_denoiser_keeps_no_place_from_others(lab, monkeypatch):
+    turn, running = lab.one_by_one.turn, []
+
+    def noted(caller):
+        running.append(lab.engine.places.running)
+        return turn(caller)
+
+    monkeypatch.setattr(lab.one_by_one, "turn", noted)
+    endings(lab, NoiseRequest())
+    lab.view(NoiseRequest())
+    lab.curve(NoiseRequest())
+    assert len(running) > 30
+    assert set(running) == {0}
+
+
 def test_the_training_digits_count_as_a_model_does(lab):
     lab.view(NoiseRequest())
     held = lab.engine.registry._held
