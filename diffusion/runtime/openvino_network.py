@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from diffusion.condition import Condition
 from diffusion.runtime.threads import available_cores
+from diffusion.runtime.traced_network import kinds
 
 
 def installed() -> bool:
@@ -94,8 +95,3 @@ class AfterEmbedding(nn.Module):
         self.network.embed = lambda t, condition: (embedding, context)  # computed already
         any_t = x[:, 0, 0, 0]  # only the embedding depends on it
         return self.network(x, any_t, Condition(None, low_res))
-
-
-def kinds(x: Tensor, condition: Condition) -> list[torch.Size | None]:
-    """The shapes of an image and of each part of its condition."""
-    return [None if tensor is None else tensor.shape[1:] for tensor in (x, *condition.tensors())]

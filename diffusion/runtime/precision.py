@@ -14,6 +14,7 @@ from diffusion.errors import InputError
 from diffusion.runtime.threads import openmp
 
 VARIABLE = "DIGIT_DIFFUSION_PRECISION"  # "fp32" or "bf16" there decides for all models; else each machine for itself
+ROUNDED = (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)  # layers that autocast computes in bfloat16
 LEAST_GAIN = 1.3  # of a convolution in bfloat16: with less, what surrounds it costs more than it saves
 
 
@@ -71,8 +72,6 @@ class Bfloat16Network:
     the network's weights have changed a new one takes its place, so that another thread may be using the old one.
     """
 
-    ROUNDED = (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)
-
     def __init__(self, network: nn.Module, device: torch.device):
         self.original, self.device = network, device
         self.modules, self.tensors = list(network.modules()), [*network.parameters(), *network.buffers()]
@@ -90,7 +89,8 @@ class Bfloat16Network:
         state = [int(self.original.training), *versions]
         rounded = self.rounded
         if rounded is None or rounded.state != state:
-            rounded = self.rounded = Rounded(state, [tensor.detach().clone() for tensor in self.tensors], self._copy())
+            originals = [tensor.detach().clone() for tensor in self.tensors]
+            rounded = self.rounded = Rounded(state, originals, rounded_copy(self.original))
         return rounded.network
 
     def refresh(self) -> None:
@@ -99,15 +99,6 @@ class Bfloat16Network:
         if self.rounded is not None and not all(map(identical, self.tensors, self.rounded.originals)):
             self.rounded = None
 
-    @torch.inference_mode(False)  # what is made in that mode could not be written to outside of it
-    @torch.no_grad()
-    def _copy(self) -> nn.Module:
-        network = copy.deepcopy(self.original).requires_grad_(False)
-        for module in network.modules():
-            if isinstance(module, self.ROUNDED):
-                module.to(torch.bfloat16)
-        return network
-
 
 class Rounded(NamedTuple):
     """A network rounded to bfloat16, and what it was rounded from."""
@@ -115,6 +106,17 @@ class Rounded(NamedTuple):
     state: list[int]
     originals: list[torch.Tensor]
     network: nn.Module
+
+
+@torch.inference_mode(False)  # what is made in that mode could not be written to outside of it
+@torch.no_grad()
+def rounded_copy(network: nn.Module) -> nn.Module:
+    """The network with the weights in bfloat16 that autocast would round, and without gradients."""
+    network = copy.deepcopy(network).requires_grad_(False)
+    for module in network.modules():
+        if isinstance(module, ROUNDED):
+            module.to(torch.bfloat16)
+    return network
 
 
 def has_hooks(modules: Iterable[nn.Module]) -> bool:

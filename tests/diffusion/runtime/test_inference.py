@@ -8,7 +8,8 @@ import torch
 
 from diffusion.errors import InputError
 from diffusion.networks import recorded_attention
-from diffusion.runtime import inference
+from diffusion.runtime import compiled, inference
+from diffusion.runtime.compiled import engines
 from diffusion.runtime.inference import InferenceNetwork
 from diffusion.runtime.openvino_network import installed
 from diffusion.runtime.precision import VARIABLE as PRECISION
@@ -20,7 +21,7 @@ SETTINGS = {"steps": 4, "sampler": "ddim"}
 
 TORCH = 1.0  # seconds of a call
 
-CLOSE = inference.CLOSE
+CLOSE = compiled.CLOSE
 
 
 class Other:
@@ -43,8 +44,8 @@ class Other:
 
 @pytest.fixture
 def other(monkeypatch):
-    """OpenVINO is installed, and a network is compiled after its first call. On a clock of its own torch takes a second
-    for each."""
+    """There is one other engine, by which a network is compiled after its first call. On a clock of its own torch takes
+    a second for each."""
     for name, value in {"clock": 0.0, "seconds": 0.5, "fails": False, "made": 0}.items():
         monkeypatch.setattr(Other, name, value)
     in_torch = InferenceNetwork.in_torch
@@ -60,11 +61,11 @@ def other(monkeypatch):
 
     monkeypatch.setattr(InferenceNetwork, "in_torch", timed_in_torch)
     monkeypatch.setattr(inference.time, "perf_counter", lambda: Other.clock)
-    monkeypatch.setattr(inference, "OpenVINONetwork", Other)
-    monkeypatch.setattr(inference, "installed", lambda: True)
+    for module in (compiled, inference):
+        monkeypatch.setattr(module, "engines", lambda: {"openvino": Other})
     monkeypatch.setattr(inference, "IN_USE", 0.0)
     monkeypatch.setattr(inference, "LONGEST", 60.0)
-    monkeypatch.setattr(inference, "CLOSE", float("inf"))  # its output is ones
+    monkeypatch.setattr(compiled, "CLOSE", float("inf"))  # its output is ones
     monkeypatch.delenv(PRECISION, raising=False)
     monkeypatch.delenv(inference.VARIABLE, raising=False)
     return Other
@@ -93,7 +94,7 @@ def test_the_faster_engine_computes_and_the_first_run_never_waits(other, monkeyp
     assert torch.equal(first, alone.generate([1, 2], **SETTINGS))
     monkeypatch.delenv(inference.VARIABLE)
     assert not torch.equal(settled(model), first)
-    assert model._inference.other.is_faster
+    assert model.engine == "openvino"
     assert other.made == 1
 
 
@@ -108,34 +109,29 @@ def test_a_program_may_choose_before_the_model_has_been_in_use(other, monkeypatc
     assert other.made == 1
 
 
-@pytest.mark.parametrize("reason", ["missing", "engine", "precision"])
-def test_where_there_is_nothing_to_choose_nothing_runs(other, monkeypatch, reason):
-    if reason == "missing":
-        monkeypatch.setattr(inference, "installed", lambda: False)
-    elif reason == "engine":
-        monkeypatch.setenv(inference.VARIABLE, "torch")
-    else:
-        monkeypatch.setenv(PRECISION, "fp32")
+@pytest.mark.parametrize("variable", [(inference.VARIABLE, "torch"), (PRECISION, "fp32")])
+def test_where_there_is_nothing_to_choose_nothing_runs(other, monkeypatch, variable):
+    monkeypatch.setenv(*variable)
     model, runs = tiny_model(), []
     model.choose_engine(lambda: runs.append(model.generate([1, 2], **SETTINGS)))
     assert (model.engine, other.made, runs) == ("torch", 0, [])
 
 
 def test_an_engine_that_computes_something_else_is_dropped(other, monkeypatch):
-    monkeypatch.setattr(inference, "CLOSE", CLOSE)
+    monkeypatch.setattr(compiled, "CLOSE", CLOSE)
     model = tiny_model()
     first = model.generate([1, 2], **SETTINGS)
     assert torch.equal(settled(model), first)
-    assert model._inference.other.is_faster is False
+    assert model._inference.other.chosen == "torch"
 
 
 def test_a_slower_engine_is_dropped(other, monkeypatch):
-    monkeypatch.setattr(other, "seconds", 0.95)
+    monkeypatch.setattr(other, "seconds", 1.15)
     model = tiny_model()
     first = model.generate([1, 2], **SETTINGS)
     assert torch.equal(settled(model), first)
-    assert model._inference.other.is_faster is False
-    assert model._inference.other.compiled is None
+    assert model._inference.other.chosen == "torch"
+    assert not model._inference.other.by
     assert other.made == 1
 
 
@@ -200,22 +196,22 @@ def test_the_environment_may_ask_for_either(other, monkeypatch):
     assert not seen
 
 
-@pytest.mark.parametrize(("choice", "sentence"), [("onnx", "must be auto, torch or openvino, not 'onnx'")])
-def test_another_engine_is_refused(choice, sentence, monkeypatch):
-    monkeypatch.setenv(inference.VARIABLE, choice)
-    with pytest.raises(InputError, match=sentence):
+def test_another_engine_is_refused(monkeypatch):
+    monkeypatch.setenv(inference.VARIABLE, "onnx")
+    with pytest.raises(InputError, match="must be one of auto, torch, torchscript, openvino, not 'onnx'"):
         tiny_model().generate([1])
 
 
-def test_without_the_package_everything_is_torchs(monkeypatch):
+def test_without_openvinos_package_there_are_torchs_engines(monkeypatch):
     monkeypatch.setitem(sys.modules, "openvino", None)
     monkeypatch.setattr(inference, "IN_USE", 0.0)
     monkeypatch.delenv(PRECISION, raising=False)
     assert not installed()
+    assert list(engines()) == ["torchscript"]
     model = tiny_model()
     first = model.generate([1, 2], **SETTINGS)
-    assert torch.equal(settled(model), first)
-    assert model._inference.other is None
+    torch.testing.assert_close(settled(model), first, rtol=0, atol=0.05)
+    assert model._inference.other.chosen in ("torch", "torchscript")
     monkeypatch.setenv(inference.VARIABLE, "openvino")
     with pytest.raises(InputError, match="not installed: pip install openvino"):
         model.generate([1])

@@ -1,0 +1,106 @@
+"""A network as other engines than torch compute it, and which of them is the fastest."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from statistics import median
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from diffusion.condition import Condition
+from diffusion.denoiser import Network
+from diffusion.runtime.openvino_network import OpenVINONetwork, installed
+from diffusion.runtime.precision import has_hooks, identical
+from diffusion.runtime.threads import use_one_core
+from diffusion.runtime.traced_network import TracedNetwork
+
+TRIALS = 3  # calls of each engine
+GAIN = 0.9  # of the others' time, which torch has to take at most: beside busy processes it loses most
+CLOSE = 0.015  # of the output's norm: by more than that the two must not differ; bfloat16 alone is 0.005 or so
+TORCH = "torch"
+
+
+class CompiledNetwork(Protocol):
+    """What computes a network instead of torch. It is made of ``(network, x, t, condition, bfloat16)``."""
+
+    def takes(self, x: Tensor, condition: Condition) -> bool:
+        """Whether these inputs are of the kinds that it was made for."""
+
+    def __call__(self, x: Tensor, t: Tensor, condition: Condition) -> Tensor: ...
+
+
+def engines() -> dict[str, Callable[..., CompiledNetwork]]:
+    """Those that there are on this machine, by name."""
+    found: dict[str, Callable[..., CompiledNetwork]] = {"torchscript": TracedNetwork}
+    return found | {"openvino": OpenVINONetwork} if installed() else found
+
+
+class Compiled:
+    """A network, what was compiled of it, and which engine is chosen: None while that is not known."""
+
+    def __init__(self, network: nn.Module, bfloat16: bool):
+        self.network, self.bfloat16 = network, bfloat16
+        self.tensors = [*network.parameters(), *network.buffers()]
+        self.originals = [tensor.detach().clone() for tensor in self.tensors]
+        self.modules = list(network.modules())
+        self.by: dict[str, CompiledNetwork] = {}  # the engine's name
+        self.compiling: threading.Thread | None = None
+        self.chosen: str | None = None
+        self.ready = False  # to be compared
+
+    def compile(self, engine: str, x: Tensor, t: Tensor, condition: Condition) -> None:
+        """By one engine, which is chosen. Raises what torch or OpenVINO raises."""
+        self.by[engine] = engines()[engine](self.network, x, t, condition, self.bfloat16)
+        self.chosen = engine
+
+    def compile_in_background(self, *inputs: Any) -> None:
+        """By all engines, in a thread of its own; what cannot be compiled by any stays in torch."""
+
+        def work() -> None:
+            use_one_core()
+            for name, engine in engines().items():
+                try:
+                    self.by[name] = engine(self.network, *inputs, self.bfloat16)
+                except Exception as error:  # of many kinds, from torch's tracer and OpenVINO's frontend
+                    logging.getLogger(__name__).info("The network is not compiled by %s: %s", name, error)
+            self.ready = True
+
+        # not a daemon: a program that ended in the middle of it would crash, so it waits
+        self.compiling = threading.Thread(target=work, name="compiler")
+        self.compiling.start()
+
+    def compare(self, in_torch: Network, x: Tensor, t: Tensor, condition: Condition) -> None:
+        """Time all engines in turn, and keep the fastest one that is exact."""
+        networks: dict[str, Callable[..., Tensor]] = {TORCH: in_torch, **self.by}
+        seconds: dict[str, list[float]] = {name: [] for name in networks}
+        outputs: dict[str, Tensor] = {}
+        for _ in range(TRIALS + 1):  # the first call of each sizes its buffers
+            for name, network in networks.items():
+                start = time.perf_counter()
+                outputs[name] = network(x, t, condition).float()
+                seconds[name].append(time.perf_counter() - start)
+        ours = outputs[TORCH]
+        exact = [name for name, theirs in outputs.items() if (theirs - ours).norm() <= CLOSE * ours.norm()]
+        times = {name: median(seconds[name][1:]) for name in exact}
+        times[TORCH] /= GAIN
+        self.chosen = min(times, key=times.__getitem__)
+        self.by = {name: network for name, network in self.by.items() if name == self.chosen}
+
+    def is_current(self) -> bool:
+        """Whether the weights are those that were compiled."""
+        return all(map(identical, self.tensors, self.originals))
+
+    def network_for(self, in_torch: Network) -> Network:
+        """The network by the chosen engine, and by torch for what that cannot do."""
+        compiled = self.by.get(self.chosen or TORCH)
+
+        def network(x: Tensor, t: Tensor, condition: Condition, **options: Any) -> Tensor:
+            unable = compiled is None or options or torch.is_grad_enabled() or has_hooks(self.modules)
+            if compiled is None or unable or not compiled.takes(x, condition):
+                return in_torch(x, t, condition, **options)
+            return compiled(x, t, condition)
+
+        return network

@@ -1,0 +1,91 @@
+"""A network traced into TorchScript, whose images are shared out among the cores: each core takes some of them through
+all layers, and waits for the others once, at the end.
+
+torch by itself shares out every layer: its threads meet at a hundred barriers, and where a core has something else to
+do, all wait for it at each. TorchScript also leaves out what Python does between two layers. The operations are those
+of the module.
+"""
+
+import copy
+import functools
+import os
+import warnings
+from concurrent.futures import ThreadPoolExecutor
+
+import torch
+from torch import Tensor, nn
+
+from diffusion.condition import Condition
+from diffusion.runtime.precision import rounded_copy
+from diffusion.runtime.thread_tuner import limited
+from diffusion.runtime.threads import available_cores, use_one_core
+
+LEAST = 2  # images of a core: one alone takes nearly as long
+
+
+class TracedNetwork:
+    """``traced(x, t, condition)``, from any thread: what ``network(x, t, condition)`` returns, without gradients.
+
+    network: one on the CPU, in evaluation mode, whose weights do not change any more. x, t, condition: an example of
+    its inputs. Others must be of the same kinds (``takes``), and may be of any number of images. Tracing takes less
+    than a second. Raises what torch raises where the network cannot be traced.
+    """
+
+    def __init__(self, network: nn.Module, x: Tensor, t: Tensor, condition: Condition, bfloat16: bool):
+        frozen = rounded_copy(network) if bfloat16 else copy.deepcopy(network)
+        with (
+            warnings.catch_warnings(),
+            torch.no_grad(),
+            torch.autocast("cpu", torch.bfloat16, enabled=bfloat16, cache_enabled=False),
+        ):
+            warnings.simplefilter("ignore")  # of what a trace does not see, and of its age
+            traced = torch.jit.trace(OfTensors(frozen, condition), tensors(x, t, condition), check_trace=False)
+            self.traced = torch.jit.freeze(traced.eval())
+        self.kinds = kinds(x, condition)
+
+    def takes(self, x: Tensor, condition: Condition) -> bool:
+        """Whether the inputs are of the kinds of the example."""
+        return kinds(x, condition) == self.kinds
+
+    def __call__(self, x: Tensor, t: Tensor, condition: Condition) -> Tensor:
+        n, count = len(x), max(1, min(available_cores(), len(x) // LEAST))
+        first, *others = (slice(n * i // count, n * (i + 1) // count) for i in range(count))
+        pool = workers(os.getpid())
+        pending = [pool.submit(self.part, x[part], t[part], condition.rows(part)) for part in others]
+        with limited(1):
+            output = self.part(x[first], t[first], condition.rows(first))
+        return torch.cat([output, *(each.result() for each in pending)]) if pending else output
+
+    @torch.no_grad()
+    def part(self, x: Tensor, t: Tensor, condition: Condition) -> Tensor:
+        """The output for some images, by the calling thread."""
+        with torch.jit.optimized_execution(False):  # which would compile anew for each new shape
+            return self.traced(*tensors(x, t, condition))
+
+
+class OfTensors(nn.Module):
+    """A network as a function of tensors alone: x, t, and what there is of a condition."""
+
+    def __init__(self, network: nn.Module, condition: Condition):
+        super().__init__()
+        self.network, self.given = network, [tensor is not None for tensor in condition.tensors()]
+
+    def forward(self, x: Tensor, t: Tensor, *given: Tensor) -> Tensor:
+        rest = iter(given)
+        return self.network(x, t, Condition(*(next(rest) if is_given else None for is_given in self.given)))
+
+
+def tensors(x: Tensor, t: Tensor, condition: Condition) -> tuple[Tensor, ...]:
+    """The inputs of ``OfTensors``."""
+    return (x, t, *(tensor for tensor in condition.tensors() if tensor is not None))
+
+
+def kinds(x: Tensor, condition: Condition) -> list[torch.Size | None]:
+    """The shapes of an image and of each part of its condition."""
+    return [None if tensor is None else tensor.shape[1:] for tensor in (x, *condition.tensors())]
+
+
+@functools.cache
+def workers(process: int) -> ThreadPoolExecutor:
+    """The threads of a process that compute beside the calling one, with a core each."""
+    return ThreadPoolExecutor(max(1, available_cores() - 1), "images", initializer=use_one_core)

@@ -1,0 +1,123 @@
+"""Other engines compute what torch computes, for every bundled network."""
+
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import torch
+
+from diffusion import Condition, load_model
+from diffusion.io.hub import bundled
+from diffusion.io.loading import load_any
+from diffusion.runtime import traced_network
+from diffusion.runtime.compiled import engines
+from diffusion.runtime.openvino_network import installed
+from diffusion.runtime.traced_network import TracedNetwork
+from tests.tiny import tiny_model
+
+without_openvino = pytest.mark.skipif(not installed(), reason="OpenVINO has no package for this platform")
+ENGINES = ["torchscript", pytest.param("openvino", marks=without_openvino)]
+SIZES = [1, 5, 33]
+
+
+def inputs(config, n):
+    """Noise, times as the network gets them, every label and none, every scale; images in low resolution."""
+    generator = torch.Generator().manual_seed(n)
+    t = config.process.embed_time(torch.rand(n, generator=generator, dtype=torch.float64)).float()
+    low_res = scale = labels = None
+    if config.num_classes:
+        labels = torch.arange(n) % (config.num_classes + 1) - 1
+    if config.low_res_size:
+        low_res = 2 * torch.rand(n, config.channels, config.low_res_size, config.low_res_size, generator=generator) - 1
+    if config.max_guidance:
+        scale = torch.rand(n, generator=generator) * config.max_guidance
+    return torch.randn(n, *config.image_shape, generator=generator), t, Condition(labels, low_res, scale)
+
+
+def compiled(model, engine, bfloat16=False):
+    return engines()[engine](model.network, *inputs(model.config, 2), bfloat16=bfloat16)
+
+
+@pytest.fixture(scope="module", params=ENGINES)
+def compiled_turbo(request):
+    model = load_model("turbo")
+    return model, compiled(model, request.param)
+
+
+@torch.no_grad()
+def assert_same(model, network, sizes):
+    """Of torch's largest batch, the first n images are what the other engine computes as a batch of n."""
+    x, t, condition = inputs(model.config, max(sizes))
+    expected = model.network(x, t, condition)
+    atol = 1e-5 * max(1, float(expected.abs().max()))
+    for n in sizes:
+        found = network(x[:n], t[:n], condition.rows(slice(n)))
+        torch.testing.assert_close(found, expected[:n], rtol=0, atol=atol)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("name", [name for name in bundled() if name not in ("classifier", "turbo")])
+def test_every_bundled_network_agrees_with_torch(name, engine):
+    model = load_any(name)
+    assert_same(model, compiled(model, engine), SIZES)
+
+
+def test_every_batch_size_agrees_and_none_compiles_again(compiled_turbo):
+    assert_same(*compiled_turbo, range(1, 65))
+
+
+@torch.no_grad()
+def test_inputs_of_other_kinds_are_not_taken(compiled_turbo):
+    model, network = compiled_turbo
+    x, _, condition = inputs(model.config, 4)
+    assert network.takes(x, condition)
+    assert not network.takes(x, Condition(condition.labels))
+    assert not network.takes(x[..., :14], condition)
+    assert not network.takes(x, Condition(condition.labels, x, condition.guidance_scale))
+
+
+@torch.no_grad()
+def test_outputs_are_the_callers_own(compiled_turbo):
+    model, network = compiled_turbo
+    first, second = inputs(model.config, 3), inputs(model.config, 4)
+    output = network(*first)
+    before = output.clone()
+    network(*second)
+    assert torch.equal(output, before)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("name", ["unet", "turbo", "dit-cross"])
+@torch.no_grad()
+def test_in_bfloat16_it_errs_by_that_types_rounding(name, engine):
+    """As torch does in it, over some fifty layers; also what depends on the angles of times and guidance scales."""
+    model = load_model(name)
+    given = inputs(model.config, 16)
+    exact, found = model.network(*given), compiled(model, engine, bfloat16=True)(*given)
+    with torch.autocast("cpu", torch.bfloat16):
+        torchs = model.network(*given).float()
+    assert (found - exact).norm() < 2 * (torchs - exact).norm() < 0.02 * exact.norm()
+
+
+@pytest.mark.parametrize("cores", [1, 2, 3, 16])
+@torch.no_grad()
+def test_images_are_shared_out_among_any_number_of_cores(cores, monkeypatch):
+    model, seen = tiny_model(), []
+    network = compiled(model, "torchscript")
+    monkeypatch.setattr(traced_network, "available_cores", lambda: cores)
+    monkeypatch.setattr(traced_network, "workers", lambda process: pool)
+    monkeypatch.setattr(network, "part", lambda *part: seen.append(len(part[0])) or TracedNetwork.part(network, *part))
+    with ThreadPoolExecutor(cores) as pool:
+        for n in (1, 2, 3, 7, 32):
+            seen.clear()
+            x, t, condition = inputs(model.config, n)
+            torch.testing.assert_close(network(x, t, condition), model.network(x, t, condition), rtol=0, atol=1e-5)
+            assert sum(seen) == n
+            assert len(seen) == max(1, min(cores, n // 2))
+            assert max(seen) - min(seen) <= 1
+
+
+@without_openvino
+def test_nothing_is_reported_to_anybody():
+    compiled(load_model("turbo"), "openvino")
+    assert sys.modules["openvino_telemetry"] is None
