@@ -15,6 +15,7 @@ from diffusion.io.files import write_atomically
 
 CONFIG, WEIGHTS, CARD = "config.json", "model.safetensors", "README.md"
 MAX_CONFIG_BYTES = 1_000_000
+MAX_HEADER_BYTES = 1_000_000  # of a weights file: names and shapes of all tensors, some 100 bytes each
 POINTER = b"version https://git-lfs.github.com/spec/"  # how a file begins that Git LFS has not fetched
 
 
@@ -43,6 +44,7 @@ def read_tensors(path: Path, expected: dict[str, Tensor]) -> dict[str, Tensor]:
     """The tensors of a safetensors file, checked by name and shape against ``expected`` and converted to its dtypes.
     Raises InputError that names the first tensor that does not fit."""
     try:
+        check_header(path)
         with safe_open(path, framework="pt") as file:
             found = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
             wanted = {name: tuple(tensor.shape) for name, tensor in expected.items()}
@@ -64,6 +66,15 @@ def read_tensors(path: Path, expected: dict[str, Tensor]) -> dict[str, Tensor]:
         if not torch.isfinite(tensor).all():
             raise InputError("weights.not_finite", path=path, tensor=name)
     return tensors
+
+
+def check_header(path: Path) -> None:
+    """Raises InputError where a safetensors file begins with a list of tensors that is longer than any network's: the
+    library takes up to 100 MB, whose names would cost a gigabyte of memory and hold up all other threads."""
+    with open(path, "rb") as file:
+        size = int.from_bytes(file.read(8), "little")
+    if MAX_HEADER_BYTES < size <= path.stat().st_size:  # what is larger than the file is no header
+        raise InputError("weights.header_too_large", path=path, size=f"{size:,}", limit=f"{MAX_HEADER_BYTES:,}")
 
 
 def write_model(

@@ -9,6 +9,7 @@ from safetensors.torch import load_file, save_file
 
 from diffusion import InputError, load_classifier, load_model
 from diffusion.io import files
+from diffusion.io.model_directory import MAX_HEADER_BYTES
 from tests.tiny import DIT, ONE_PASS, tiny_classifier, tiny_enlarger, tiny_model
 
 MODELS = {
@@ -83,6 +84,19 @@ def test_a_loaded_model_does_not_live_in_its_file(saved):
     before = model.generate([0, 1], seed=5)
     (saved / "model.safetensors").write_bytes(b"")  # into the same file, as cp does
     assert torch.equal(model.generate([0, 1], seed=5), before)
+
+
+def test_a_list_of_tensors_too_long_is_refused_unread(saved):
+    """The library would take 100 MB of it: a gigabyte of memory, and seconds in which no other thread goes on."""
+    weights = saved / "model.safetensors"
+    tensor = b'"%06d":{"dtype":"F16","shape":[0],"data_offsets":[0,0]}'
+    header = b"{%b}" % b",".join(tensor % i for i in range(MAX_HEADER_BYTES // 50))
+    weights.write_bytes(len(header).to_bytes(8, "little") + header)
+    with pytest.raises(InputError, match=r"list of tensors of 1,\d+,\d+ bytes; a model's has at most 1,000,000"):
+        load_model(saved)
+    weights.write_bytes((2**63).to_bytes(8, "little"))  # not even a file of that kind
+    with pytest.raises(InputError, match="cannot be read"):
+        load_model(saved)
 
 
 def test_half_precision_halves_the_file_and_hardly_changes_the_images(saved, tmp_path):
