@@ -35,6 +35,7 @@ from diffusion.trajectory import kept_indices
 from train.evaluation.classifier import EvaluationClassifier, classify, load_evaluation_classifier
 from ui.frames import Frame
 from ui.hosting.limits import Limits, out_of_memory_explained
+from ui.hosting.one_by_one import OneByOne
 from ui.hosting.pace import Pace
 from ui.hosting.places import Places
 from ui.job import Job, prepare, tile_names
@@ -112,6 +113,7 @@ class Engine:
         self.limits = Limits.of_host(default_device())
         self.registry = Registry(default_model, runs_dir, self.limits)
         self.places, self.pace = Places(self.limits.runs), Pace()
+        self.planning = OneByOne()  # of runs with many steps, in Python: many threads of that would hold up all others
         self.default = FALLBACK if default_model.startswith(HUB) else self.registry.own
         if not default_model.startswith(HUB):
             resolve(default_model)  # its errors are for the operator, those of the registry for visitors

@@ -63,11 +63,13 @@ class Estimate:
         """The run of a request, alone on this host. Raises InputError."""
         config, guide = self.engine.config(request.model), request.classifier
         settings = request.resolve(config, bool(guide))
-        costs = (network_cost(config), network_cost(self.engine.config(guide)) if guide else None)
+        guide_config = self.engine.config(guide) if guide else None
         counted: Counter[float] = Counter()
-        for level in called_levels(Model(config, nn.Identity()), settings):
-            one = evaluation_operations(config, settings, level, request.label != "", *costs)
-            counted[request.num_images * one] += 1
+        with self.engine.planning.turn(current_caller()):
+            costs = (network_cost(config), network_cost(guide_config) if guide_config else None)
+            for level in called_levels(Model(config, nn.Identity()), settings):
+                one = evaluation_operations(config, settings, level, request.label != "", *costs)
+                counted[request.num_images * one] += 1
         times = {operations: self.engine.pace.seconds(config, operations) for operations in counted}
         known = [seconds * counted[operations] for operations, seconds in times.items() if seconds is not None]
         total = sum(operations * count for operations, count in counted.items())

@@ -17,6 +17,7 @@ from pydantic import field_validator
 from diffusion.condition import label_index
 from diffusion.config import ModelConfig
 from diffusion.errors import InputError
+from diffusion.runtime.callers import current_caller
 from diffusion.settings_schema import Use, field, settings_of
 from ui.engine import Engine
 from ui.frames import FrameShape
@@ -155,11 +156,11 @@ class CompareLab:
 
     def steps(self, request: Request, calls: int | None = None, milliseconds: float = 0) -> int:
         """How many steps a budget allows. Raises InputError where there is none."""
-        model = self.engine.load(request.model)
-        if calls is not None:
-            return most_steps(model, request, calls)
-        pace = self.stopwatch.milliseconds(model, request.model, request.num_images)
-        return most_steps(model, request, milliseconds, pace)
+        model, pace = self.engine.load(request.model), None
+        if calls is None:
+            pace = self.stopwatch.milliseconds(model, request.model, request.num_images)
+        with self.engine.planning.turn(current_caller()):
+            return most_steps(model, request, milliseconds if calls is None else calls, pace)
 
     def checked(self, rows: Axis, columns: Axis, cells: list[Cell], problems: list[InputError]) -> Plan:
         """The plan, if this host may be asked for all of it. Raises InputError."""

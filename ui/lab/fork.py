@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from diffusion.config import ModelConfig
 from diffusion.errors import InputError
 from diffusion.io.json_text import parse_json
+from diffusion.runtime.callers import current_caller
 from diffusion.settings import SETTINGS, Use, applicable
 from ui.engine import Engine, Update
 from ui.hosting.limits import Cost
@@ -86,13 +87,23 @@ class ForkLab:
         job = self.engine.prepare(request.origin)
         before = 0.0  # operations
         for change in request.forks:
-            step = checked_step(change.step, job)
+            step = self.checked_step(change.step, job)
             before += job.cost.operations * (step - job.first) / job.settings.steps
             after = self.engine.prepare(self.changed(job, change.settings))._replace(origin=Fork(job, step))
             memory = max(job.cost.memory, after.cost.memory)
             job = after._replace(cost=Cost(after.cost.operations, memory))
-        operations = job.cost.operations * (job.last - job.first) / job.settings.steps
+        with self.engine.planning.turn(current_caller()):
+            operations = job.cost.operations * (job.last - job.first) / job.settings.steps
         return job._replace(cost=Cost(before + operations, job.cost.memory))
+
+    def checked_step(self, given: Any, job: Job) -> int:
+        """A step of a job that something follows. Raises InputError."""
+        with self.engine.planning.turn(current_caller()):
+            low, high = job.first, job.last - 1
+        whole = isinstance(given, int | float) and not isinstance(given, bool) and given == given // 1
+        if not whole or not low <= given <= high:
+            raise InputError("fork.step", low=low, high=high, given=given)
+        return int(given)
 
     def changed(self, job: Job, changes: dict[str, Any]) -> Request:
         """The request of a job with some settings changed: another sampler or model has its own steps, another model
@@ -126,14 +137,6 @@ def fork_list(given: Any) -> list[dict[str, Any]]:
     if not fit or not all(isinstance(each, dict) and "step" in each for each in forks):
         raise InputError("fork.list", setting="forks", most=MOST, example=EXAMPLE, given=given)
     return forks
-
-
-def checked_step(given: Any, job: Job) -> int:
-    """A step of a job that something follows. Raises InputError."""
-    whole = isinstance(given, int | float) and not isinstance(given, bool) and given == given // 1
-    if not whole or not job.first <= given < job.last:
-        raise InputError("fork.step", low=job.first, high=job.last - 1, given=given)
-    return int(given)
 
 
 def unfit(config: ModelConfig, origin: ModelConfig) -> str | None:
