@@ -28,12 +28,12 @@ DEFAULT_WORK = {"cpu": 40.0}  # trillions of operations: ten minutes or so of tw
 DEFAULT_WORK_ELSEWHERE = 4000.0
 DEFAULT_MEMORY = 1.5  # GB; a quarter of what the process may have, where that is less
 CALLS = 400  # of one image: none may take more than such a share of a request's work
-RESULT_BYTES = 16_000_000  # of the finished images
+RESULT_BYTES = 16_000_000  # of the finished images, also of a whole grid
 TENSORS = 16  # of a run's size that a sampler and guidance hold at the same time
 BATCH_WORK = 4e10  # operations: a batch takes half a second or so of two cores
 LARGE = 2e9  # operations of one image from which on a network is interrupted between its layers
 GRADIENT = 3  # times a call: a classifier's, with its gradient
-TERA, GIGA = 1e12, 1e9
+TERA, GIGA, MEGA = 1e12, 1e9, 1e6
 
 
 @dataclass(frozen=True)
@@ -95,8 +95,12 @@ class Limits:
                 "host.images", setting="num_images", most=max(most, 1), size=config.image_size, given=num_images
             )
 
-    def check_grid(self, cost: Cost, runs: int) -> None:
-        """Raises InputError for runs that together take more than a request's share of the host."""
+    def check_grid(self, cost: Cost, runs: int, size: int) -> None:
+        """Raises InputError for runs that together take more than a request's share of the host; ``size`` is of the
+        picture of all finished images, in bytes: they are held until the last is there."""
+        if size > RESULT_BYTES:
+            given, most = (f"{number / MEGA:.0f}" for number in (size, RESULT_BYTES))
+            raise InputError("host.grid_images", runs=runs, given=given, most=most)
         if cost.operations > self.work:
             given, most = trillions(cost.operations), trillions(self.work)
             raise InputError("host.grid", runs=runs, given=given, most=most, variable=WORK)

@@ -9,6 +9,7 @@ Each cell is a run of the engine, the same as alone; those under way at the same
 Everything here may be called from many threads at once.
 """
 
+import math
 from contextlib import closing
 from typing import Any, NamedTuple
 
@@ -166,7 +167,7 @@ class CompareLab:
         """The plan, if this host may be asked for all of it. Raises InputError."""
         jobs = [cell.job for cell in cells if cell.job is not None]
         cost = total(jobs)
-        self.engine.limits.check_grid(cost, len(jobs))
+        self.engine.limits.check_grid(cost, len(jobs), len(cells) * largest(jobs))
         return Plan(rows, columns, [framed(cell, len(jobs)) for cell in cells], problems, cost)
 
     def references(self, plan: Plan) -> dict[int, Job]:
@@ -179,7 +180,8 @@ class CompareLab:
                 given = {name: value for name, value in job.record.items() if name in Request.model_fields}
                 reference = self.job(given | REFERENCE, {})
                 of_cells[index] = found.setdefault(str(reference.record), reference)
-        self.engine.limits.check_grid(total(list(found.values())), len(found))
+        jobs = list(found.values())
+        self.engine.limits.check_grid(total(jobs), len(jobs), len(jobs) * largest(jobs))
         return of_cells
 
     def run(self, jobs: dict[int, Job], watched: bool = True) -> Outcomes:
@@ -233,6 +235,11 @@ def without_empty_lines(
 def total(jobs: list[Job]) -> Cost:
     """The cost of jobs together."""
     return Cost(sum(job.cost.operations for job in jobs), sum(job.cost.memory for job in jobs))
+
+
+def largest(jobs: list[Job]) -> int:
+    """Bytes of the finished images of that job which has most; 0 without jobs."""
+    return max((len(job.labels) * math.prod(job.model.config.image_shape) for job in jobs), default=0)
 
 
 def framed(cell: Cell, runs: int) -> Cell:

@@ -174,6 +174,15 @@ def test_the_whole_grid_has_to_be_within_the_hosts_limit(models, tmp_path, monke
         lab_of(0.99 * cost).plan(request())
 
 
+def test_the_images_of_a_grid_are_bounded(lab, monkeypatch):
+    """They are all held until the last is there; each place of the picture is as large as the largest needs."""
+    monkeypatch.setattr("ui.hosting.limits.RESULT_BYTES", 9 * 16 * 64)
+    assert len(lab.plan(request(num_images=16)).cells) == 9
+    with pytest.raises(InputError, match="The images of these 9 runs would take 0 MB together") as refused:
+        lab.plan(request(num_images=17))
+    assert refused.value.code == "host.grid_images"
+
+
 def test_what_they_approach_is_one_run_for_all_that_share_it(lab):
     plan = lab.plan(request())
     approached = lab.references(plan)
