@@ -12,9 +12,12 @@ from typing import Any
 from gradio import http_server
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
 
+from ui.hosting.visitors import place_of
+
 REQUEST = 20  # seconds in which the beginning of a request has to arrive
 FILES, MOST = 65_536, 4000  # that are open; connections
 OTHERS = 200  # files that are open for something else
+UNREAD = 200_000_000  # bytes of responses that clients have not read yet, all together
 
 
 def raise_file_limit() -> int | None:
@@ -62,6 +65,16 @@ class Connection(AutoHTTPProtocol):  # type: ignore[valid-type,misc]
             self.since = time.monotonic()
             self.deadline = self.loop.call_later(REQUEST, self.close_if_idle)
 
+    def pause_writing(self) -> None:
+        """More was sent than the client has read."""
+        super().pause_writing()
+        drop_unread(self.connections)
+
+    @property
+    def unread(self) -> int:
+        """Bytes that were sent, and wait for the client to read what came before."""
+        return self.transport.get_write_buffer_size()
+
     @property
     def idle(self) -> bool:
         """Whether no request is being served."""
@@ -80,6 +93,22 @@ def make_room(present: Collection[Connection], most: int) -> None:
     idle = [each for each in present if each.idle and not each.transport.is_closing()]
     for each in sorted(idle, key=lambda each: each.since)[: max(1, most // 20)]:
         each.transport.close()
+
+
+def drop_unread(present: Collection[Connection]) -> None:
+    """Break connections off where responses that nobody reads would fill the memory: the largest of the address that
+    has most of them first."""
+    addresses: dict[str, list[Connection]] = {}
+    for each in present:
+        addresses.setdefault(place_of((each.client or ("",))[0]), []).append(each)
+    while addresses:
+        unread = {address: sum(each.unread for each in those) for address, those in addresses.items()}
+        if sum(unread.values()) <= UNREAD:
+            break
+        those = addresses[max(unread, key=lambda address: unread[address])]
+        largest = max(those, key=lambda each: each.unread)
+        those.remove(largest)
+        largest.transport.abort()
 
 
 def bound_connections(limit: int) -> None:

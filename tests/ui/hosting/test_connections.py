@@ -14,6 +14,7 @@ from ui.hosting import connections as connections_module
 from ui.hosting.connections import bound_connections, connections, raise_file_limit
 
 HEAD = b"GET / HTTP/1.1\r\nHost: a\r\n"
+LARGE = 20_000_000  # bytes: more than a system keeps for a client that does not read
 
 
 @pytest.mark.parametrize(("files", "most"), [(None, 4000), (1024, 824), (100, 50), (65_536, 4000)])
@@ -41,6 +42,7 @@ def server(monkeypatch):
     bound_connections(10)
     app = fastapi.FastAPI()
     app.get("/")(lambda: "here")
+    app.get("/large")(lambda: fastapi.Response(b"x" * LARGE))
     config = uvicorn.Config(app, port=0, log_level="critical", timeout_keep_alive=30)
     started = http_server.Server(config=config)
     started.run_in_thread()
@@ -109,3 +111,24 @@ def test_silent_connections_make_room(connect, monkeypatch):
     silent = [connect() for _ in range(40)]
     answer(connect(), HEAD + b"\r\n")
     assert silent[0].recv(1) == b""  # the oldest
+
+
+def test_responses_that_nobody_reads_do_not_fill_the_memory(server, connect, monkeypatch):
+    """The address that leaves most unread loses its connections; who reads, from another one, gets everything."""
+    monkeypatch.setattr(connections_module, "UNREAD", 2.5 * LARGE)
+
+    def ask(connection: socket.socket) -> socket.socket:
+        connection.sendall(b"GET /large HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+        return connection
+
+    reader = ask(socket.create_connection(server[0], source_address=("127.0.0.2", 0)))
+    unread = [ask(connect()) for _ in range(6)]
+    with reader:
+        assert sum(len(part) for part in iter(lambda: reader.recv(1_000_000), b"")) > LARGE
+    received = []
+    for connection in unread:
+        received.append(0)
+        with suppress(ConnectionResetError):
+            while part := connection.recv(1_000_000):
+                received[-1] += len(part)
+    assert 1 <= sum(size > LARGE for size in received) <= 3
