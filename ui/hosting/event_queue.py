@@ -25,16 +25,32 @@ logger = logging.getLogger(__name__)
 UNHEARD = 15.0  # seconds after which an event ends that nobody listens to: curl has to send a second request
 FORGOTTEN = 60.0  # seconds after which a session's messages are
 INTERVAL = 1.0  # seconds between two looks
+UNREAD = 200_000_000  # characters of the messages that all sessions are still to be sent
 SESSION = re.compile(r"[\w.-]{1,100}")  # the name of one, which a browser makes up
 OF_ONE = 120  # events under way of one address: of a class, say, behind one router; some more than have a place or wait
 
 
 class Messages(asyncio.Queue):
-    """What a session is still to be sent. It knows how long nobody has listened."""
+    """What a session is still to be sent. It knows how much that is, and how long nobody has listened."""
 
     def __init__(self) -> None:
         super().__init__()
         self._listeners, self._since = 0, time.monotonic()
+        self.size = 0  # in characters
+
+    def _put(self, item: Any) -> None:
+        super()._put(item)
+        self.size += characters(getattr(item, "output", None))
+
+    def _get(self) -> Any:
+        item = super()._get()
+        self.size -= characters(getattr(item, "output", None))
+        return item
+
+    def clear(self) -> None:
+        """Leave nothing to be sent: a listener to whom something is being sent holds on to this."""
+        while not self.empty():
+            self.get_nowait()
 
     async def get(self) -> Any:
         self._listeners += 1
@@ -86,7 +102,11 @@ class EventQueue(queueing.Queue):
                 under_way.setdefault(event.session_hash, []).append(event)
             for session, messages in list(self.pending_messages_per_session.items()):
                 if messages.unheard > FORGOTTEN and session not in under_way:
-                    del self.pending_messages_per_session[session]
+                    self.forget(session)
+            for session in self.unread_most():
+                if session in under_way:
+                    await self.end(session, under_way.pop(session))
+                self.forget(session)
             known = {*self.pending_messages_per_session, *under_way}
             for session in self.pending_event_ids_session.keys() - known:
                 del self.pending_event_ids_session[session]
@@ -95,6 +115,22 @@ class EventQueue(queueing.Queue):
                 late = any(time.monotonic() - event.enqueue_time > UNHEARD for event in events)
                 if late and (heard is None or heard.unheard > UNHEARD):
                     await self.end(session, events)
+
+    def forget(self, session: str) -> None:
+        """Send a session nothing more. A listener is told that it has gone."""
+        self.pending_messages_per_session.pop(session).clear()
+
+    def unread_most(self) -> list[str]:
+        """Sessions to be forgotten, those with most to read first: where listeners read more slowly than runs send, all
+        together would fill the memory."""
+        sizes = {session: messages.size for session, messages in self.pending_messages_per_session.items()}
+        total, found = sum(sizes.values()), []
+        for session in sorted(sizes, key=lambda session: sizes[session], reverse=True):
+            if total <= UNREAD:
+                break
+            total -= sizes[session]
+            found.append(session)
+        return found
 
     async def end(self, session: str, events: list[queueing.Event]) -> None:
         """End the events of a session, with a sentence for whoever comes to hear it."""
@@ -106,6 +142,15 @@ class EventQueue(queueing.Queue):
         ids = tuple(event._id for event in events)
         for task in [task for task in self._asyncio_tasks if task.get_name().endswith(ids)]:
             task.cancel()
+
+
+def characters(value: Any) -> int:
+    """Of all texts in a value, as far as it is made of lists and dictionaries."""
+    if isinstance(value, dict):
+        return sum(map(characters, value.values()))
+    if isinstance(value, list | tuple):
+        return sum(map(characters, value))
+    return len(value) if isinstance(value, str) else 0
 
 
 def language_of(values: Any) -> Any:

@@ -40,6 +40,7 @@ def app():
         with gr.Blocks() as blocks:
             gr.Button().click(fail, gr.Textbox(), None, api_name="fail")
             inputs = [gr.Textbox(), gr.Number()]
+            gr.Button().click(lambda length: "x" * int(length), gr.Number(), gr.Textbox(), api_name="large")
             gr.Button().click(count, inputs, gr.Textbox(), api_name="count")
         blocks.queue(default_concurrency_limit=None)
         blocks.launch(prevent_thread_lock=True, quiet=True, ssr_mode=False)
@@ -152,3 +153,25 @@ def test_what_has_failed_is_said_by_a_logger(app, caplog, capfd):
     assert "event: error" in httpx.get(f"{address}/{joined['event_id']}", timeout=30).text
     assert [str(record.exc_info[1]) for record in caplog.records if record.name == event_queue.__name__] == ["failed"]
     assert "Traceback" not in capfd.readouterr().err
+
+
+def test_messages_that_are_read_slowly_do_not_fill_the_memory(app, monkeypatch):
+    """A session that is sent more than it reads is forgotten, though it listens now and then; others are not."""
+    monkeypatch.setattr(event_queue, "UNREAD", 5_000_000)
+    monkeypatch.setattr(event_queue, "UNHEARD", 60.0)
+    waiting = app[0]._queue.pending_messages_per_session
+
+    def send(session: str, length: int) -> httpx.Response:
+        body = {"data": [length], "session_hash": session}
+        return httpx.post(f"{app[0].local_url}gradio_api/call/large", json=body, timeout=30).raise_for_status()
+
+    small = send("little", 1000).json()["event_id"]
+    until(lambda: waiting["little"].size >= 1000)
+    send("much", 4_000_000)
+    until(lambda: waiting["much"].size >= 4_000_000)
+    messages = waiting["much"]
+    send("much", 2_000_000)
+    until(lambda: "much" not in waiting)
+    assert messages.size == messages.qsize() == 0
+    text = httpx.get(f"{app[0].local_url}gradio_api/call/large/{small}", timeout=30).text
+    assert last_event(text) == ("complete", ["x" * 1000])
