@@ -5,10 +5,11 @@ import os
 import socket
 import sys
 import tempfile
+from urllib.parse import urlsplit
 
 from diffusion.errors import InputError
 
-PORT, HOST = "GRADIO_SERVER_PORT", "GRADIO_SERVER_NAME"
+PORT, HOST, ROOT_PATH = "GRADIO_SERVER_PORT", "GRADIO_SERVER_NAME", "GRADIO_ROOT_PATH"
 # what Gradio reads as a whole number
 NUMBERS: tuple[str, ...] = (
     "GRADIO_NUM_PORTS",
@@ -17,8 +18,9 @@ NUMBERS: tuple[str, ...] = (
     "GRADIO_ANALYTICS_CACHE_FREQUENCY",
 )
 NUMBERS += ("GRADIO_NODE_NUM_PORTS", "GRADIO_NODE_SERVER_PORT")
+DIGITS = 9  # of a whole number, at most: Python reads no more than 4,300
 PRIVATE_NETWORKS = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "127.0.0.0/8", "fc00::/7", "::1")
-PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
+CLIENT = ("http_proxy", "https_proxy", "all_proxy", "no_proxy", "ssl_cert_file", "ssl_cert_dir")
 
 
 def tidy_environment() -> dict[str, str]:
@@ -27,23 +29,26 @@ def tidy_environment() -> dict[str, str]:
     if given[PORT].startswith("tcp://"):  # Kubernetes' way to say where a service called "gradio-server" is
         given[PORT] = ""
     for name in NUMBERS:
-        if not os.environ.get(name, "0").strip().isdecimal():
+        text = os.environ.get(name, "1").strip()
+        if not text.isdecimal() or len(text) > DIGITS or (name.endswith("NUM_PORTS") and int(text) == 0):
             del os.environ[name]
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # no telemetry
     os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
     # Gradio would make a table of the last 10,000 events at the end of each event
     os.environ |= {"GRADIO_ANALYTICS_MAX_EVENTS": "1", "GRADIO_ANALYTICS_CACHE_FREQUENCY": str(10**9)}
     name_a_temporary_folder()
-    drop_unusable_proxies()
+    drop_unusable_client_settings()
+    drop_unusable_root_path()
     if os.environ.get("SPACE_ID"):  # visitors are whom the Space's own proxies name, not whom they say they are
         os.environ.setdefault("FORWARDED_ALLOW_IPS", ",".join(PRIVATE_NETWORKS))
     return given
 
 
-def drop_unusable_proxies() -> None:
-    """Unset the proxy variables that the HTTP client cannot be made with, such as those of SOCKS without its package:
-    Gradio makes one as it is imported, also where nothing is to be requested."""
-    names = [name for name in os.environ if name.lower() in PROXIES]
+def drop_unusable_client_settings() -> None:
+    """Unset the variables of proxies and certificates that the HTTP client cannot be made with, such as those of SOCKS
+    without its package, or of a file that is gone: Gradio makes one as it is imported, also where nothing is to be
+    requested."""
+    names = [name for name in os.environ if name.lower() in CLIENT]
     if not names or client_error() is None:
         return
     given = {name: os.environ.pop(name) for name in names}
@@ -52,6 +57,15 @@ def drop_unusable_proxies() -> None:
         if (error := client_error()) is not None:
             print(f"app.py: {name} is left aside: {error}", file=sys.stderr)
             del os.environ[name]
+
+
+def drop_unusable_root_path() -> None:
+    """Unset the path, or address, that a proxy serves this app under where it is none: Gradio would fail at it."""
+    try:
+        urlsplit(os.environ.get(ROOT_PATH, ""))
+    except ValueError as error:
+        print(f"app.py: {ROOT_PATH} is left aside: {error}", file=sys.stderr)
+        del os.environ[ROOT_PATH]
 
 
 def client_error() -> Exception | None:
@@ -69,7 +83,7 @@ def checked_port(text: str, name: str) -> int | None:
     """A TCP port, given as ``name``; None for "". Raises InputError."""
     if not text:
         return None
-    if not text.isdecimal() or not 1 <= int(text) <= 65535:
+    if not text.isdecimal() or len(text) > DIGITS or not 1 <= int(text) <= 65535:
         raise InputError("start.port", name=name, given=text)
     return int(text)
 

@@ -38,12 +38,26 @@ def test_the_port_of_the_environment_is_ours_to_read(environment, given, port):
 def test_what_gradio_cannot_read_is_left_aside(environment):
     environment.setenv("GRADIO_NUM_PORTS", "x")
     environment.setenv("GRADIO_NUM_WORKERS", "2")
+    environment.setenv("GRADIO_NODE_NUM_PORTS", "0")  # of which there would be no first
+    environment.setenv("GRADIO_DEBUG", "9" * 5000)
     tidy_environment()
-    assert "GRADIO_NUM_PORTS" not in os.environ
+    assert not {"GRADIO_NUM_PORTS", "GRADIO_NODE_NUM_PORTS", "GRADIO_DEBUG"} & set(os.environ)
     assert os.environ["GRADIO_NUM_WORKERS"] == "2"
 
 
-@pytest.mark.parametrize("text", ["99999", "0", "-1", "many", "tcp://x", "7860.5", "²"])
+@pytest.mark.parametrize(
+    ("name", "given"), [("GRADIO_ROOT_PATH", "http://["), ("SSL_CERT_FILE", "/nowhere"), ("SSL_CERT_DIR", "")]
+)
+def test_what_nothing_can_be_made_with_is_left_aside_in_words(environment, capsys, name, given):
+    environment.setenv(name, given)
+    tidy_environment()
+    said = capsys.readouterr().err
+    assert (name in os.environ) == (not given)
+    assert said.startswith(f"app.py: {name} is left aside: ") == bool(given)
+    assert len(said.splitlines()) == bool(given)
+
+
+@pytest.mark.parametrize("text", ["99999", "0", "-1", "many", "tcp://x", "7860.5", "²", "9" * 5000])
 def test_what_is_no_port_is_refused(text):
     with pytest.raises(InputError, match=f"{PORT} must be a port, a whole number from 1 to 65535, not"):
         checked_port(text, PORT)
