@@ -25,7 +25,7 @@ TOO_LARGE = f"A request has at most {MAX_BODY:,} bytes."
 TOO_FULL = f"A request has at most {MAX_VALUES:,} values."
 CLOSED = re.compile(
     r"/(upload(_progress)?|process_recording|vibe-.*|undo-vibe-edit|stream/.*|proxy=.*|file[=/]+https?:.*|deep_link"
-    r"|run-history/.*)/?\Z",
+    r"|run-history/.*|dev/reload)/?\Z",
     re.IGNORECASE | re.DOTALL,
 )
 READING = ("GET", "HEAD", "OPTIONS")

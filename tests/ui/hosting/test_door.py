@@ -133,6 +133,7 @@ def test_who_has_too_many_requests_under_way_is_turned_away(client, monkeypatch,
 
 CLOSED = ["upload", "deep_link", "run-history/connect", "proxy=http://a", "proxy=a\nb", "stream/a"]
 CLOSED += ["file=http://example.org/a", "file=HTTPS://example.org", "file/https://example.org", "upload_progress/"]
+CLOSED += ["dev/reload"]
 
 
 @pytest.mark.parametrize("path", CLOSED)
