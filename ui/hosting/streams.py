@@ -22,6 +22,7 @@ from ui.hosting.visitors import visitor_of
 PULSE, LONGEST_PULSE = 0.5, 4.0  # seconds; each is longer than the one before, since to Gradio it is a result
 THREADS = 160  # most of them wait: for a place, the network, or the Hub
 THREADS_OF_ONE = 64  # of them for the visitors from one address; what more they begin waits for these
+FIRST = 4  # threads of an address that are none of these: beside those who have many, whoever has few has them at once
 END = object()
 
 T = TypeVar("T")
@@ -31,7 +32,7 @@ class Streams:
     """The threads of one app."""
 
     def __init__(self) -> None:
-        self._threads = CapacityLimiter(THREADS)
+        self._threads, self._first = CapacityLimiter(THREADS), CapacityLimiter(THREADS)
         self._of_one: WeakValueDictionary[str, CapacityLimiter] = WeakValueDictionary()  # by address
         self._ending: set[asyncio.Task[None]] = set()
 
@@ -95,9 +96,11 @@ class Streams:
             await to_thread.run_sync(close, limiter=self._threads)
 
     async def _in_thread(self, function: Callable[..., T], *arguments: Any, threads: CapacityLimiter) -> T:
-        """What the function returns, computed once there is a thread: one of ``threads``, and one of all."""
+        """What the function returns, computed once there is a thread: one of ``threads``, which are those of an
+        address, and one of all."""
         async with threads:
-            return await to_thread.run_sync(function, *arguments, limiter=self._threads)
+            limiter = self._first if threads.borrowed_tokens <= FIRST else self._threads
+            return await to_thread.run_sync(function, *arguments, limiter=limiter)
 
 
 STREAMS = Streams()

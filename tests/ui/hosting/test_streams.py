@@ -73,6 +73,28 @@ def test_one_address_leaves_threads_for_others(streams, monkeypatch):
     assert asyncio.run(crowd_and_another()) == ("at once", 2, ["late"] * 5)
 
 
+def test_many_addresses_leave_threads_for_one_more(monkeypatch):
+    """Each holds as many threads as it may, and all of those that are for all."""
+    for name, number in {"THREADS": 4, "THREADS_OF_ONE": 3, "FIRST": 1}.items():
+        monkeypatch.setattr(streams_module, name, number)
+    streams, gate, begun = streams_module.Streams(), threading.Event(), []
+
+    def held():
+        begun.append(1)
+        assert gate.wait(30)
+        return "late"
+
+    async def crowds_and_another():
+        crowd = [asyncio.create_task(streams.result(held, visitor=(f"crowd {i % 3}", str(i)))) for i in range(12)]
+        while len(begun) < 4:
+            await asyncio.sleep(0.001)
+        other = await asyncio.wait_for(streams.result(lambda: "at once", visitor=("another", "")), 20)
+        gate.set()
+        return other, await asyncio.gather(*crowd)
+
+    assert asyncio.run(crowds_and_another()) == ("at once", ["late"] * 12)
+
+
 @pytest.mark.parametrize("computing", [True, False])
 def test_who_leaves_ends_the_computation_also_in_the_middle_of_a_step(streams, computing):
     callers, ended = [], threading.Event()
