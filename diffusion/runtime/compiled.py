@@ -73,12 +73,13 @@ class Compiled:
         self.compiling.start()
 
     def compare(self, in_torch: Network, x: Tensor, t: Tensor, condition: Condition) -> None:
-        """Time all engines in turn, and keep the fastest one that is exact."""
+        """Time all engines, one after the other, and keep the fastest one that is exact."""
         networks: dict[str, Callable[..., Tensor]] = {TORCH: in_torch, **self.by}
         seconds: dict[str, list[float]] = {name: [] for name in networks}
         outputs: dict[str, Tensor] = {}
-        for _ in range(TRIALS + 1):  # the first call of each sizes its buffers
-            for name, network in networks.items():
+        for name, network in networks.items():
+            # the first call sizes buffers, while threads of the engine before still wait for work, and take the cores
+            for _ in range(TRIALS + 1):
                 start = time.perf_counter()
                 outputs[name] = network(x, t, condition).float()
                 seconds[name].append(time.perf_counter() - start)
@@ -93,14 +94,14 @@ class Compiled:
         """Whether the weights are those that were compiled."""
         return all(map(identical, self.tensors, self.originals))
 
-    def network_for(self, in_torch: Network) -> Network:
+    def network_for(self, in_torch: Callable[[], Network]) -> Network:
         """The network by the chosen engine, and by torch for what that cannot do."""
         compiled = self.by.get(self.chosen or TORCH)
 
         def network(x: Tensor, t: Tensor, condition: Condition, **options: Any) -> Tensor:
             unable = compiled is None or options or torch.is_grad_enabled() or has_hooks(self.modules)
             if compiled is None or unable or not compiled.takes(x, condition):
-                return in_torch(x, t, condition, **options)
+                return in_torch()(x, t, condition, **options)
             return compiled(x, t, condition)
 
         return network

@@ -11,7 +11,7 @@ skipped layers) and networks whose weights still change stay in torch.
 import os
 import time
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import torch
@@ -76,19 +76,18 @@ class InferenceNetwork:
     def for_run(self) -> Network:
         """The network as one run calls it from its beginning to its end. Raises InputError where the environment asks
         for what there is not."""
-        in_torch = self.in_torch()
         engine = requested_engine()
         if self.device.type != "cpu" or engine == TORCH:
-            return in_torch
+            return self.in_torch()
         if self.other is not None and not self.other.is_current():  # the weights have changed, and will again
             self.other, self.seconds = None, float("-inf")
         if engine != "auto":
-            return self._compiling(engine, in_torch)
+            return self._compiling(engine, self.in_torch())
         if not self.is_open():
-            return in_torch
+            return self.in_torch()
         if self.engine != TORCH and self.other is not None:
-            return self.other.network_for(in_torch)
-        return self._measuring(in_torch)
+            return self.other.network_for(cache(self.in_torch))  # which compares the weights again, if it is needed
+        return self._measuring(self.in_torch())
 
     def in_torch(self) -> Callable[..., Tensor]:
         """The network in torch; in bfloat16 where that is faster. On the CPU its number of threads follows what is
@@ -108,7 +107,7 @@ class InferenceNetwork:
             if not options and self.other is None and not torch.is_grad_enabled():
                 self.other = Compiled(self.network, use_bfloat16(self.device))
                 self.other.compile(engine, x, t, condition)
-            other = in_torch if self.other is None else self.other.network_for(in_torch)
+            other = in_torch if self.other is None else self.other.network_for(lambda: in_torch)
             return other(x, t, condition, **options)
 
         return network
