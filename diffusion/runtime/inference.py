@@ -28,6 +28,8 @@ VARIABLE = "DIGIT_DIFFUSION_ENGINE"  # an engine's name there decides for all mo
 CHOICES = ("auto", TORCH, "torchscript", "openvino")
 IN_USE = 4.0  # seconds that a network has computed before it is compiled
 LONGEST = 0.3  # seconds of a call in which engines may be compared: nobody should notice the trial
+LONGEST_IMAGE = 0.02  # of it: larger networks are to be interrupted between their layers, as no compiled one can be
+MOST_BYTES = 100_000_000  # of weights: engines make several copies of them
 
 
 def requested_engine() -> str:
@@ -46,6 +48,7 @@ class InferenceNetwork:
     def __init__(self, network: nn.Module, device: torch.device):
         self.network, self.device = network, device
         self.bfloat16 = Bfloat16Network(network, device)
+        self.bytes = sum(tensor.nbytes for tensor in self.bfloat16.tensors)
         self.tuned = TunedCalls()
         self.other: Compiled | None = None
         self.seconds = 0.0  # computed by torch, until there is another engine
@@ -122,11 +125,13 @@ class InferenceNetwork:
             self.seconds += seconds
             if options or torch.is_grad_enabled() or has_hooks(self.bfloat16.modules):
                 return output
+            if seconds > min(LONGEST, LONGEST_IMAGE * len(x)) or self.bytes > MOST_BYTES:
+                return output
             if self.other is None:
                 if self.seconds > IN_USE:
                     self.other = Compiled(self.network, use_bfloat16(self.device))
                     self.other.compile_in_background(x, t, condition)
-            elif self.other.chosen is None and self.other.ready and seconds < LONGEST:
+            elif self.other.chosen is None and self.other.ready:
                 self.other.compare(in_torch, x, t, condition)
             return output
 

@@ -65,6 +65,7 @@ def other(monkeypatch):
         monkeypatch.setattr(module, "engines", lambda: {"openvino": Other})
     monkeypatch.setattr(inference, "IN_USE", 0.0)
     monkeypatch.setattr(inference, "LONGEST", 60.0)
+    monkeypatch.setattr(inference, "LONGEST_IMAGE", 60.0)
     monkeypatch.setattr(compiled, "CLOSE", float("inf"))  # its output is ones
     monkeypatch.delenv(PRECISION, raising=False)
     monkeypatch.delenv(inference.VARIABLE, raising=False)
@@ -133,6 +134,15 @@ def test_a_slower_engine_is_dropped(other, monkeypatch):
     assert model._inference.other.chosen == "torch"
     assert not model._inference.other.by
     assert other.made == 1
+
+
+@pytest.mark.parametrize(("name", "value"), [("LONGEST", 0.9), ("LONGEST_IMAGE", 0.2), ("MOST_BYTES", 1000)])
+def test_a_network_that_is_slow_or_large_is_not_compiled(other, monkeypatch, name, value):
+    monkeypatch.setattr(inference, name, value)
+    model = tiny_model()
+    first = model.generate([1, 2], **SETTINGS)
+    assert torch.equal(settled(model), first)
+    assert (model.engine, other.made) == ("torch", 0)
 
 
 def test_what_cannot_be_compiled_stays_in_torch(other, monkeypatch):
