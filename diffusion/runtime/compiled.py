@@ -5,7 +5,7 @@ import threading
 import time
 from collections.abc import Callable
 from statistics import median
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -20,6 +20,7 @@ from diffusion.runtime.traced_network import TracedNetwork
 TRIALS = 3  # calls of each engine
 GAIN = 0.9  # of the others' time, which torch has to take at most: beside busy processes it loses most
 CLOSE = 0.015  # of the output's norm: by more than that the two must not differ; bfloat16 alone is 0.005 or so
+MOST = 12  # networks that a process compiles: of each, engines keep some 20 MB for as long as it lives
 TORCH = "torch"
 
 
@@ -41,7 +42,10 @@ def engines() -> dict[str, Callable[..., CompiledNetwork]]:
 class Compiled:
     """A network, what was compiled of it, and which engine is chosen: None while that is not known."""
 
+    count: ClassVar[int] = 0  # of these, so far
+
     def __init__(self, network: nn.Module, bfloat16: bool):
+        Compiled.count += 1
         self.network, self.bfloat16 = network, bfloat16
         self.tensors = [*network.parameters(), *network.buffers()]
         self.originals = [tensor.detach().clone() for tensor in self.tensors]

@@ -1,11 +1,12 @@
 """How a model's network is called when it samples: its precision, its number of threads, and which engine computes.
 
-torch can do everything; OpenVINO, where it is installed and the machine has the instructions that it is made for, is
-faster. Which one runs a network is measured on this machine, with the network's own calls: after some seconds of use it
-is compiled in the background, both are timed once in turn, and runs that begin afterwards have the faster one, if it
-computes the same. So nobody waits for a compiler, and a short command never meets it; a server may have it done before
-its first visitor (``choose``). Gradients, hooks, options (FreeU,
-skipped layers) and networks whose weights still change stay in torch.
+torch can do everything, layer by layer. Two other engines are faster where they are: TorchScript, which shares out the
+images among the cores instead of each layer (``traced_network``), and OpenVINO, where it is installed and the machine
+has the instructions that it is made for. Which one runs a network is measured on this machine, with the network's own
+calls: after some seconds of use it is compiled in the background, all are timed, and runs that begin afterwards have
+the fastest one that computes the same. So nobody waits for a compiler, and a short command never meets it; a server may
+have it done before its first visitor (``choose``). Gradients, hooks, options (FreeU, skipped layers), large networks
+and those whose weights still change stay in torch.
 """
 
 import os
@@ -20,7 +21,7 @@ from torch import Tensor, nn
 from diffusion.condition import Condition
 from diffusion.denoiser import Network
 from diffusion.errors import InputError
-from diffusion.runtime.compiled import TORCH, Compiled, engines
+from diffusion.runtime.compiled import MOST, TORCH, Compiled, engines
 from diffusion.runtime.precision import Bfloat16Network, has_hooks, requested_precision, use_bfloat16
 from diffusion.runtime.thread_tuner import TunedCalls
 
@@ -128,7 +129,7 @@ class InferenceNetwork:
             if seconds > min(LONGEST, LONGEST_IMAGE * len(x)) or self.bytes > MOST_BYTES:
                 return output
             if self.other is None:
-                if self.seconds > IN_USE:
+                if self.seconds > IN_USE and Compiled.count < MOST:
                     self.other = Compiled(self.network, use_bfloat16(self.device))
                     self.other.compile_in_background(x, t, condition)
             elif self.other.chosen is None and self.other.ready:

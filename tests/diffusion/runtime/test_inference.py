@@ -63,6 +63,7 @@ def other(monkeypatch):
     monkeypatch.setattr(inference.time, "perf_counter", lambda: Other.clock)
     for module in (compiled, inference):
         monkeypatch.setattr(module, "engines", lambda: {"openvino": Other})
+    monkeypatch.setattr(compiled.Compiled, "count", 0)
     monkeypatch.setattr(inference, "IN_USE", 0.0)
     monkeypatch.setattr(inference, "LONGEST", 60.0)
     monkeypatch.setattr(inference, "LONGEST_IMAGE", 60.0)
@@ -145,6 +146,14 @@ def test_a_network_that_is_slow_or_large_is_not_compiled(other, monkeypatch, nam
     assert (model.engine, other.made) == ("torch", 0)
 
 
+def test_a_process_compiles_only_so_many_networks(other, monkeypatch):
+    monkeypatch.setattr(inference, "MOST", 2)
+    models = [tiny_model(seed) for seed in range(3)]
+    for model in models:
+        settled(model)
+    assert [model.engine for model in models] == ["openvino", "openvino", "torch"]
+
+
 def test_what_cannot_be_compiled_stays_in_torch(other, monkeypatch):
     monkeypatch.setattr(other, "fails", True)
     model = tiny_model()
@@ -214,6 +223,7 @@ def test_another_engine_is_refused(monkeypatch):
 
 def test_without_openvinos_package_there_are_torchs_engines(monkeypatch):
     monkeypatch.setitem(sys.modules, "openvino", None)
+    monkeypatch.setattr(compiled.Compiled, "count", 0)
     monkeypatch.setattr(inference, "IN_USE", 0.0)
     monkeypatch.delenv(PRECISION, raising=False)
     assert not installed()
