@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from diffusion.condition import Condition
-from diffusion.runtime.precision import rounded_copy
+from diffusion.runtime.precision import ROUNDED, rounded_copy
 from diffusion.runtime.thread_tuner import limited
 from diffusion.runtime.threads import available_cores, use_one_core
 
@@ -32,12 +32,8 @@ class TracedNetwork:
     """
 
     def __init__(self, network: nn.Module, x: Tensor, t: Tensor, condition: Condition, bfloat16: bool):
-        frozen = rounded_copy(network) if bfloat16 else copy.deepcopy(network)
-        with (
-            warnings.catch_warnings(),
-            torch.no_grad(),
-            torch.autocast("cpu", torch.bfloat16, enabled=bfloat16, cache_enabled=False),
-        ):
+        frozen = casting(rounded_copy(network)) if bfloat16 else copy.deepcopy(network)
+        with warnings.catch_warnings(), torch.no_grad(), torch.autocast("cpu", enabled=False):
             warnings.simplefilter("ignore")  # of what a trace does not see, and of its age
             traced = torch.jit.trace(OfTensors(frozen, condition), tensors(x, t, condition), check_trace=False)
             self.traced = torch.jit.freeze(traced.eval())
@@ -59,8 +55,22 @@ class TracedNetwork:
     @torch.no_grad()
     def part(self, x: Tensor, t: Tensor, condition: Condition) -> Tensor:
         """The output for some images, by the calling thread."""
-        with torch.jit.optimized_execution(False):  # which would compile anew for each new shape
+        # optimised it would compile anew for each new shape
+        with torch.autocast("cpu", enabled=False), torch.jit.optimized_execution(False):
             return self.traced(*tensors(x, t, condition))
+
+
+def casting(network: nn.Module) -> nn.Module:
+    """A rounded network that casts what its layers get, as autocast would: TorchScript has one of its own, which casts
+    more."""
+
+    def cast(layer: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        return tuple(each.to(layer.weight.dtype) for each in inputs)
+
+    for layer in network.modules():
+        if isinstance(layer, ROUNDED):
+            layer.register_forward_pre_hook(cast)
+    return network
 
 
 class OfTensors(nn.Module):
