@@ -64,8 +64,8 @@ def casting(network: nn.Module) -> nn.Module:
     """A rounded network that casts what its layers get, as autocast would: TorchScript has one of its own, which casts
     more."""
 
-    def cast(layer: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        return tuple(each.to(layer.weight.dtype) for each in inputs)
+    def cast(_: nn.Module, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        return tuple(each.bfloat16() for each in inputs)
 
     for layer in network.modules():
         if isinstance(layer, ROUNDED):
