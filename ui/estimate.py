@@ -63,10 +63,11 @@ class Estimate:
         """The run of a request, alone on this host. Raises InputError."""
         config, guide = self.engine.config(request.model), request.classifier
         settings = request.resolve(config, bool(guide))
+        cost = self.engine.registry.network_cost(request.model or self.engine.default)
         guide_config = self.engine.config(guide) if guide else None
         counted: Counter[float] = Counter()
         with self.engine.planning.turn(current_caller()):
-            costs = (network_cost(config), network_cost(guide_config) if guide_config else None)
+            costs = (cost, network_cost(guide_config) if guide_config else None)
             for level in called_levels(Model(config, nn.Identity()), settings):
                 one = evaluation_operations(config, settings, level, request.label != "", *costs)
                 counted[request.num_images * one] += 1

@@ -19,7 +19,6 @@ from diffusion.io.images import png_bytes, to_uint8
 from diffusion.model import Model
 from diffusion.runtime.batches import MUCH_WORK
 from diffusion.runtime.callers import calling, current_caller
-from diffusion.runtime.cost import network_cost
 from diffusion.runtime.threads import use_one_core
 from diffusion.samplers import SAMPLERS
 from diffusion.settings import SamplingSettings
@@ -72,7 +71,7 @@ class Precomputed:
             self.thumbnails()
             list(self.engine.run(Request(num_images=1, steps=PACE_STEPS)))  # how time grows with the number of images
             # what takes seconds: rather now than beside a crowd, where the engines could not be compared either
-            network_cost(self.engine.config())  # imports parts of torch
+            self.engine.registry.network_cost(self.engine.default)
             self.engine.load().choose_engine(lambda: list(self.engine.run(Request(num_images=16, steps=PACE_STEPS))))
         except InputError as error:  # each is tried again when somebody wants it
             log.warning("No thumbnails can be sampled yet: %s", error)

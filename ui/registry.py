@@ -109,6 +109,11 @@ class Registry:
         """What a call of a model, or a classifier, that was loaded here costs."""
         return self._costs[loaded]
 
+    def network_cost(self, ref: str) -> NetworkCost:
+        """What a call of the model of a checked reference costs. A bundled one is loaded for that: to know it by shapes
+        alone, torch imports its compiler once, which takes a second and 70 MB. Raises InputError."""
+        return self.cost(self.load(ref)) if is_bundled(ref) else network_cost(self.config(ref))
+
     def load(self, ref: str) -> Model:
         """The model of a checked reference, from memory unless its files have changed since. Raises InputError.
 

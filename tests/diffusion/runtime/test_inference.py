@@ -63,6 +63,7 @@ def other(monkeypatch):
     monkeypatch.setattr(inference.time, "perf_counter", lambda: Other.clock)
     for module in (compiled, inference):
         monkeypatch.setattr(module, "engines", lambda: {"openvino": Other})
+    monkeypatch.setattr(compiled, "worth_a_trial", lambda: ["openvino"])
     monkeypatch.setattr(compiled.Compiled, "count", 0)
     monkeypatch.setattr(inference, "IN_USE", 0.0)
     monkeypatch.setattr(inference, "LONGEST", 60.0)
@@ -98,6 +99,13 @@ def test_the_faster_engine_computes_and_the_first_run_never_waits(other, monkeyp
     assert not torch.equal(settled(model), first)
     assert model.engine == "openvino"
     assert other.made == 1
+
+
+@pytest.mark.parametrize(("vendor", "names"), [("GenuineIntel", ["torchscript", "openvino"]), ("AMD", ["torchscript"])])
+def test_openvino_is_tried_on_the_processors_that_it_is_made_for(vendor, names, monkeypatch):
+    monkeypatch.setattr(compiled, "engines", lambda: {"torchscript": Other, "openvino": Other})
+    monkeypatch.setattr(compiled.Path, "read_text", lambda path: f"vendor_id : {vendor}")
+    assert compiled.worth_a_trial.__wrapped__() == names
 
 
 def test_a_program_may_choose_before_the_model_has_been_in_use(other, monkeypatch):
