@@ -1,16 +1,19 @@
 """Responses compressed for those who take that."""
 
 import gzip
+import re
 
 from starlette.datastructures import MutableHeaders
 from starlette.types import Message, Scope, Send
 
 FAST, THOROUGH = 3, 6  # levels: for what is sent once, and often
+GZIP = re.compile(rb"(?:^|,)\s*gzip\s*(?!\s*;\s*q=0(?:\.0*)?\s*(?:,|$))(?:[;,]|$)", re.IGNORECASE)  # "q=0" refuses it
 
 
 def accepts_gzip(scope: Scope) -> bool:
     """Whether the sender of a request takes compressed responses."""
-    return b"gzip" in dict(scope["headers"]).get(b"accept-encoding", b"")
+    taken = b",".join(value for name, value in scope["headers"] if name == b"accept-encoding")
+    return GZIP.search(taken) is not None
 
 
 def pack(body: bytes, level: int) -> bytes:
@@ -24,6 +27,8 @@ async def send_whole(send: Send, start: Message, body: bytes, packed: bool | Non
     headers["Content-Length"] = str(len(body))
     if packed is not None:
         headers.add_vary_header("Accept-Encoding")
+        if headers.get("ETag", "").startswith('"'):  # who has a part of one form must not be sent the rest of the other
+            headers["ETag"] = f"W/{headers['ETag']}"
     if packed:
         headers["Content-Encoding"] = "gzip"
     await send({**start, "headers": headers.raw})

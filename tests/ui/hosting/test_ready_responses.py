@@ -54,6 +54,28 @@ async def test_the_page_and_gradios_files_are_made_once_and_compressed_where_tha
 
 @pytest.mark.anyio
 @pytest.mark.parametrize(
+    ("accepted", "taken"),
+    [("gzip", True), ("br, GZIP ;q=0.5", True), ("gzip;q=0", False), ("br, gzip; q=0.0, *", False), ("x-gzip", False)],
+)
+async def test_who_refuses_compression_gets_none(made, accepted: str, taken: bool):
+    (response,) = await get(ReadyResponses(made), "/", accept_encoding=accepted)
+    assert (response.headers.get("content-encoding") == "gzip") is taken
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("encoding", ["identity", "gzip"])
+async def test_parts_of_both_forms_of_a_file_are_not_put_together(made, encoding: str):
+    made.headers = [(b"etag", b'"a"')]
+    app = ReadyResponses(made)
+    (response,) = await get(app, "/assets/a.js", accept_encoding=encoding)
+    assert response.headers["etag"] == 'W/"a"'  # ranges are not for weak tags
+    made.body = b"small"  # sent in one form only
+    (response,) = await get(app, "/assets/b.js", accept_encoding=encoding)
+    assert response.headers["etag"] == '"a"'
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(
     "path",
     ["/config?page=a", "/gradio_api/info?page=a", "/?deep_link=1", "/lab/web/lab.js", "/gradio_api/assets/a", "/other"],
 )
