@@ -44,11 +44,11 @@ class OpenVINONetwork:
 
         self.embed = network.embed
         inputs = self.arrays(x, t, condition)
-        with warnings.catch_warnings(), torch.no_grad():
+        with warnings.catch_warnings(), torch.no_grad(), torch.autocast("cpu", enabled=False):
             warnings.simplefilter("ignore")  # of what a trace does not see, and of its age
             tensors = tuple(torch.from_numpy(a) for a in inputs)
             traced = torch.jit.trace(AfterEmbedding(copy.deepcopy(network), condition), tensors, check_trace=False)
-        model = openvino.convert_model(traced)
+            model = openvino.convert_model(traced)
         model.reshape({port: [-1, *a.shape[1:]] for port, a in zip(model.inputs, inputs, strict=True)})
         self.compiled = openvino.compile_model(
             model,
@@ -76,7 +76,8 @@ class OpenVINONetwork:
     @torch.no_grad()
     def arrays(self, x: Tensor, t: Tensor, condition: Condition) -> list:
         """The inputs of ``AfterEmbedding`` as NumPy arrays."""
-        tensors = (x, *self.embed(t, condition), condition.low_res)
+        with torch.autocast("cpu", enabled=False):
+            tensors = (x, *self.embed(t, condition), condition.low_res)
         return [tensor.float().contiguous().numpy() for tensor in tensors if tensor is not None]
 
 

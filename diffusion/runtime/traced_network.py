@@ -47,7 +47,10 @@ class TracedNetwork:
         n, count = len(x), max(1, min(available_cores(), len(x) // LEAST))
         first, *others = (slice(n * i // count, n * (i + 1) // count) for i in range(count))
         pool = workers(os.getpid())
-        pending = [pool.submit(self.part, x[part], t[part], condition.rows(part)) for part in others]
+        try:
+            pending = [pool.submit(self.part, x[part], t[part], condition.rows(part)) for part in others]
+        except RuntimeError:  # the program is ending, and starts nothing any more
+            first, pending = slice(n), []
         with limited(1):
             output = self.part(x[first], t[first], condition.rows(first))
         return torch.cat([output, *(each.result() for each in pending)]) if pending else output

@@ -99,6 +99,17 @@ def test_in_bfloat16_it_errs_by_that_types_rounding(name, engine):
     assert (found - exact).norm() < 2 * (torchs - exact).norm() < 0.02 * exact.norm()
 
 
+@pytest.mark.parametrize("engine", ENGINES)
+@torch.no_grad()
+def test_autocast_of_the_caller_changes_nothing(engine):
+    model = load_model("unet")
+    given = inputs(model.config, 2)
+    with torch.autocast("cpu", torch.bfloat16):
+        found = (network := compiled(model, engine))(*given)
+    assert torch.equal(found, network(*given))
+    assert_same(model, network, [2])
+
+
 @pytest.mark.parametrize("cores", [1, 2, 3, 16])
 @torch.no_grad()
 def test_images_are_shared_out_among_any_number_of_cores(cores, monkeypatch):
@@ -115,6 +126,17 @@ def test_images_are_shared_out_among_any_number_of_cores(cores, monkeypatch):
             assert sum(seen) == n
             assert len(seen) == max(1, min(cores, n // 2))
             assert max(seen) - min(seen) <= 1
+
+
+@torch.no_grad()
+def test_where_the_program_is_ending_the_calling_thread_computes_all(monkeypatch):
+    model, pool = tiny_model(), ThreadPoolExecutor(1)
+    network = compiled(model, "torchscript")
+    monkeypatch.setattr(traced_network, "available_cores", lambda: 2)
+    monkeypatch.setattr(traced_network, "workers", lambda process: pool)
+    pool.shutdown()  # as Python does with all of them once the main thread has ended
+    x, t, condition = inputs(model.config, 5)
+    torch.testing.assert_close(network(x, t, condition), model.network(x, t, condition), rtol=0, atol=1e-5)
 
 
 @without_openvino
