@@ -1,6 +1,7 @@
 """A network as other engines than torch compute it, and which of them is the fastest."""
 
 import logging
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -16,14 +17,14 @@ from torch import Tensor, nn
 from diffusion.condition import Condition
 from diffusion.denoiser import Network
 from diffusion.runtime.openvino_network import OpenVINONetwork, installed
-from diffusion.runtime.precision import has_hooks, identical
+from diffusion.runtime.precision import has_hooks, same, tensors_of
 from diffusion.runtime.threads import use_one_core
 from diffusion.runtime.traced_network import TracedNetwork
 
 TRIALS = 3  # calls of each engine
 GAIN = 0.9  # of the others' time, which torch has to take at most: beside busy processes it loses most
 CLOSE = 0.015  # of the output's norm: by more than that the two must not differ; bfloat16 alone is 0.005 or so
-MOST = 12  # networks that a process compiles: of each, engines keep some 20 MB for as long as it lives
+MOST = 12  # networks that a process compiles unasked: of each, engines keep some 20 MB for as long as it lives
 TORCH = "torch"
 
 
@@ -60,17 +61,18 @@ class Compiled:
     def __init__(self, network: nn.Module, bfloat16: bool):
         Compiled.count += 1
         self.network, self.bfloat16 = network, bfloat16
-        self.tensors = [*network.parameters(), *network.buffers()]
-        self.originals = [tensor.detach().clone() for tensor in self.tensors]
+        self.originals = [tensor.detach().clone() for tensor in tensors_of(network)]
         self.modules = list(network.modules())
         self.by: dict[str, CompiledNetwork] = {}  # the engine's name
         self.compiling: threading.Thread | None = None
         self.chosen: str | None = None
         self.ready = False  # to be compared
+        self.comparing = threading.Lock()
 
     def compile(self, engine: str, x: Tensor, t: Tensor, condition: Condition) -> None:
         """By one engine, which is chosen. Raises what torch or OpenVINO raises."""
-        self.by[engine] = engines()[engine](self.network, x, t, condition, self.bfloat16)
+        with turn(os.getpid()):
+            self.by[engine] = engines()[engine](self.network, x, t, condition, self.bfloat16)
         self.chosen = engine
 
     def compile_in_background(self, *inputs: Any) -> None:
@@ -80,7 +82,8 @@ class Compiled:
             use_one_core()
             for name in worth_a_trial():
                 try:
-                    self.by[name] = engines()[name](self.network, *inputs, self.bfloat16)
+                    with turn(os.getpid()):
+                        self.by[name] = engines()[name](self.network, *inputs, self.bfloat16)
                 except Exception as error:  # of many kinds, from torch's tracer and OpenVINO's frontend
                     logging.getLogger(__name__).info("The network is not compiled by %s: %s", name, error)
             self.ready = True
@@ -90,7 +93,17 @@ class Compiled:
         self.compiling.start()
 
     def compare(self, in_torch: Network, x: Tensor, t: Tensor, condition: Condition) -> None:
-        """Time all engines, one after the other, and keep the fastest one that is exact."""
+        """Time all engines, one after the other, and keep the fastest one that is exact. Does nothing where another
+        thread is at it, or has done it."""
+        if not self.comparing.acquire(blocking=False):
+            return
+        try:
+            if self.chosen is None:
+                self._compare(in_torch, x, t, condition)
+        finally:
+            self.comparing.release()
+
+    def _compare(self, in_torch: Network, x: Tensor, t: Tensor, condition: Condition) -> None:
         networks: dict[str, Callable[..., Tensor]] = {TORCH: in_torch, **self.by}
         seconds: dict[str, list[float]] = {name: [] for name in networks}
         outputs: dict[str, Tensor] = {}
@@ -102,23 +115,35 @@ class Compiled:
                 seconds[name].append(time.perf_counter() - start)
         ours = outputs[TORCH]
         exact = [name for name, theirs in outputs.items() if (theirs - ours).norm() <= CLOSE * ours.norm()]
-        times = {name: median(seconds[name][1:]) for name in exact}
+        times = {name: median(seconds[name][1:]) for name in (TORCH, *exact)}  # torch also where its output is NaN
         times[TORCH] /= GAIN
         self.chosen = min(times, key=times.__getitem__)
         self.by = {name: network for name, network in self.by.items() if name == self.chosen}
 
     def is_current(self) -> bool:
-        """Whether the weights are those that were compiled."""
-        return all(map(identical, self.tensors, self.originals))
+        """Whether the layers and weights are those that were compiled."""
+        return self.modules == list(self.network.modules()) and same(tensors_of(self.network), self.originals)
 
     def network_for(self, in_torch: Callable[[], Network]) -> Network:
         """The network by the chosen engine, and by torch for what that cannot do."""
         compiled = self.by.get(self.chosen or TORCH)
 
         def network(x: Tensor, t: Tensor, condition: Condition, **options: Any) -> Tensor:
-            unable = compiled is None or options or torch.is_grad_enabled() or has_hooks(self.modules)
-            if compiled is None or unable or not compiled.takes(x, condition):
+            if compiled is None or needs_torch(self.modules, options) or not compiled.takes(x, condition):
                 return in_torch()(x, t, condition, **options)
             return compiled(x, t, condition)
 
         return network
+
+
+def needs_torch(modules: list[nn.Module], options: dict[str, Any]) -> bool:
+    """Whether only torch can compute a call of the network that is made of these modules: with options, for gradients,
+    where somebody looks into it, and in training mode."""
+    return bool(options) or torch.is_grad_enabled() or has_hooks(modules) or any(each.training for each in modules)
+
+
+@cache
+def turn(process: int) -> threading.Lock:
+    """Held by the thread of a process that compiles: torch's tracer, and what silences warnings, have state that all
+    threads share. A forked process has another, which nobody holds."""
+    return threading.Lock()

@@ -5,8 +5,8 @@ images among the cores instead of each layer (``traced_network``), and OpenVINO,
 processor is one that it is made for. Which one runs a network is measured on this machine, with the network's own
 calls: after some seconds of use it is compiled in the background, all are timed, and runs that begin afterwards have
 the fastest one that computes the same. So nobody waits for a compiler, and a short command never meets it; a server may
-have it done before its first visitor (``choose``). Gradients, hooks, options (FreeU, skipped layers), large networks
-and those whose weights still change stay in torch.
+have it done before its first visitor (``choose``). Gradients, hooks, options (FreeU, skipped layers), training mode,
+large networks and those whose weights still change stay in torch.
 """
 
 import os
@@ -21,8 +21,8 @@ from torch import Tensor, nn
 from diffusion.condition import Condition
 from diffusion.denoiser import Network
 from diffusion.errors import InputError
-from diffusion.runtime.compiled import MOST, TORCH, Compiled, engines
-from diffusion.runtime.precision import Bfloat16Network, has_hooks, requested_precision, use_bfloat16
+from diffusion.runtime.compiled import MOST, TORCH, Compiled, engines, needs_torch
+from diffusion.runtime.precision import Bfloat16Network, requested_precision, use_bfloat16
 from diffusion.runtime.thread_tuner import TunedCalls
 
 VARIABLE = "DIGIT_DIFFUSION_ENGINE"  # an engine's name there decides for all models; else measurement
@@ -83,36 +83,42 @@ class InferenceNetwork:
         engine = requested_engine()
         if self.device.type != "cpu" or engine == TORCH:
             return self.in_torch()
-        if self.other is not None and not self.other.is_current():  # the weights have changed, and will again
-            self.other, self.seconds = None, float("-inf")
+        other = self.other  # another thread's run may replace it
+        if other is not None and not other.is_current():  # the weights have changed, and will again
+            self.other = other = None
+            self.seconds = float("-inf")
         if engine != "auto":
             return self._compiling(engine, self.in_torch())
         if not self.is_open():
             return self.in_torch()
-        if self.engine != TORCH and self.other is not None:
-            return self.other.network_for(cache(self.in_torch))  # which compares the weights again, if it is needed
+        if other is not None and other.chosen not in (None, TORCH):
+            return other.network_for(cache(self.in_torch))  # which compares the weights again, if it is needed
         return self._measuring(self.in_torch())
 
     def in_torch(self) -> Callable[..., Tensor]:
         """The network in torch; in bfloat16 where that is faster. On the CPU its number of threads follows what is
         fastest, unless the environment names a precision: then results repeat bit by bit."""
         network: Callable[..., Tensor] = self.network
+        self.bfloat16.refresh()
         if use_bfloat16(self.device):
-            self.bfloat16.refresh()
             network = self.bfloat16
         if self.device.type != "cpu" or requested_precision() != "auto":
             return network
         return partial(self.tuned, network)
 
     def _compiling(self, engine: str, in_torch: Network) -> Network:
-        """Another engine, compiled at the first call."""
+        """Another engine, compiled at the first call that it can compute."""
+        bfloat16 = use_bfloat16(self.device)
 
         def network(x: Tensor, t: Tensor, condition: Condition, **options: Any) -> Tensor:
-            if not options and self.other is None and not torch.is_grad_enabled():
-                self.other = Compiled(self.network, use_bfloat16(self.device))
-                self.other.compile(engine, x, t, condition)
-            other = in_torch if self.other is None else self.other.network_for(lambda: in_torch)
-            return other(x, t, condition, **options)
+            if needs_torch(self.bfloat16.modules, options):
+                return in_torch(x, t, condition, **options)
+            other = self.other
+            if other is None or (other.chosen, other.bfloat16) != (engine, bfloat16):
+                other = Compiled(self.network, bfloat16)
+                other.compile(engine, x, t, condition)
+                self.other = other
+            return other.network_for(lambda: in_torch)(x, t, condition)
 
         return network
 
@@ -124,16 +130,17 @@ class InferenceNetwork:
             output = in_torch(x, t, condition, **options)
             seconds = time.perf_counter() - start
             self.seconds += seconds
-            if options or torch.is_grad_enabled() or has_hooks(self.bfloat16.modules):
+            if needs_torch(self.bfloat16.modules, options):
                 return output
             if seconds > min(LONGEST, LONGEST_IMAGE * len(x)) or self.bytes > MOST_BYTES:
                 return output
-            if self.other is None:
+            other = self.other
+            if other is None:
                 if self.seconds > IN_USE and Compiled.count < MOST:
-                    self.other = Compiled(self.network, use_bfloat16(self.device))
-                    self.other.compile_in_background(x, t, condition)
-            elif self.other.chosen is None and self.other.ready:
-                self.other.compare(in_torch, x, t, condition)
+                    self.other = other = Compiled(self.network, use_bfloat16(self.device))
+                    other.compile_in_background(x, t, condition)
+            elif other.chosen is None and other.ready:
+                other.compare(in_torch, x, t, condition)
             return output
 
         return network

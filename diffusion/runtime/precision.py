@@ -74,7 +74,7 @@ class Bfloat16Network:
 
     def __init__(self, network: nn.Module, device: torch.device):
         self.original, self.device = network, device
-        self.modules, self.tensors = list(network.modules()), [*network.parameters(), *network.buffers()]
+        self.modules, self.tensors = list(network.modules()), tensors_of(network)
         self.rounded: Rounded | None = None
 
     def __call__(self, *inputs: Any, **options: Any) -> torch.Tensor:
@@ -86,7 +86,7 @@ class Bfloat16Network:
         """The rounded copy of the network as it is now, by torch's count of changes."""
         # tensors of inference mode do not count their changes
         versions = (0 if tensor.is_inference() else tensor._version for tensor in self.tensors)
-        state = [int(self.original.training), *versions]
+        state = [*(int(module.training) for module in self.modules), *versions]
         rounded = self.rounded
         if rounded is None or rounded.state != state:
             originals = [tensor.detach().clone() for tensor in self.tensors]
@@ -95,8 +95,11 @@ class Bfloat16Network:
 
     def refresh(self) -> None:
         """Compare the copy with the network, value by value: to be called where a run begins, since what writes to
-        ``weight.data``, and a fused optimiser, changes weights without torch counting it."""
-        if self.rounded is not None and not all(map(identical, self.tensors, self.rounded.originals)):
+        ``weight.data``, and a fused optimiser, changes weights without torch counting it, and layers and weights may
+        have been replaced."""
+        before, self.modules = self.modules, list(self.original.modules())
+        self.tensors = tensors_of(self.original)
+        if self.rounded is not None and (self.modules != before or not same(self.tensors, self.rounded.originals)):
             self.rounded = None
 
 
@@ -124,9 +127,19 @@ def has_hooks(modules: Iterable[nn.Module]) -> bool:
     return any(module._forward_hooks or module._forward_pre_hooks for module in modules)
 
 
+def tensors_of(network: nn.Module) -> list[torch.Tensor]:
+    """Its weights and buffers, as they are now."""
+    return [*network.parameters(), *network.buffers()]
+
+
+def same(tensors: list[torch.Tensor], originals: list[torch.Tensor]) -> bool:
+    """Whether the tensors have the values of the originals."""
+    return len(tensors) == len(originals) and all(map(identical, tensors, originals))
+
+
 def identical(a: torch.Tensor, b: torch.Tensor) -> bool:
     """Whether two tensors have the same values. On the CPU by NumPy, whose one thread is a hundred times as fast as
     torch's several where the cores are busy."""
     if a.device.type != "cpu":
         return torch.equal(a, b)
-    return bool((a.detach().numpy() == b.numpy()).all())
+    return a.shape == b.shape and bool((a.detach().numpy() == b.numpy()).all())

@@ -1,0 +1,167 @@
+"""What is compiled of a network, when it is compiled anew, and how threads share the work of finding an engine."""
+
+import threading
+import time
+
+import pytest
+import torch
+
+from diffusion import Model
+from diffusion.condition import Condition
+from diffusion.runtime import compiled, inference
+from diffusion.runtime.compiled import TRIALS, Compiled
+from diffusion.runtime.precision import VARIABLE as PRECISION
+from tests.tiny import NETWORK, tiny_model
+
+SETTINGS = {"steps": 4, "sampler": "ddim"}
+INPUTS = torch.ones(2, 1), torch.ones(2), Condition()
+
+
+class Engine:
+    """In the place of a compiled network."""
+
+    def __init__(self, *inputs):
+        pass
+
+    def takes(self, x, condition):
+        return True
+
+    def __call__(self, x, t, condition):
+        return x
+
+
+@pytest.fixture
+def engines(monkeypatch):
+    """What there is to compile networks by."""
+    found = {"torchscript": Engine, "openvino": Engine}
+    for module in (compiled, inference):
+        monkeypatch.setattr(module, "engines", lambda: found)
+    monkeypatch.setattr(compiled, "worth_a_trial", lambda: list(found))
+    return found
+
+
+def network_compiled() -> Compiled:
+    return Compiled(tiny_model().network, bfloat16=False)
+
+
+@pytest.mark.parametrize("engine", ["torch", "torchscript"])
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_replaced_weights_and_layers_count_from_the_next_run_on(engine, precision, monkeypatch):
+    monkeypatch.setenv(inference.VARIABLE, engine)
+    monkeypatch.setenv(PRECISION, precision)
+    model, fresh = tiny_model(), tiny_model(seed=5)
+    model.generate([1, 2], **SETTINGS)
+    model.network.load_state_dict(fresh.network.state_dict(), assign=True)
+    assert torch.equal(model.generate([1, 2], **SETTINGS), fresh.generate([1, 2], **SETTINGS))
+    for each in (model, fresh):
+        each.network.output = torch.nn.Sequential(each.network.output, torch.nn.Tanh())
+    fresh = Model(fresh.config, fresh.network)
+    assert torch.equal(model.generate([1, 2], **SETTINGS), fresh.generate([1, 2], **SETTINGS))
+
+
+@pytest.mark.parametrize("engine", ["torch", "torchscript"])
+def test_dropout_is_at_work_where_only_that_layer_trains(engine, monkeypatch):
+    monkeypatch.setenv(inference.VARIABLE, engine)
+    monkeypatch.setenv(PRECISION, "bf16")
+    model = tiny_model(network=NETWORK | {"dropout": 0.5})
+    expected = model.generate([1, 2], **SETTINGS)
+    dropouts = [module for module in model.network.modules() if isinstance(module, torch.nn.Dropout)]
+    for training in (True, False):
+        for dropout in dropouts:
+            dropout.train(training)
+        assert torch.equal(model.generate([1, 2], **SETTINGS), expected) is not training
+
+
+def test_a_hook_is_no_part_of_what_is_compiled(monkeypatch):
+    monkeypatch.setenv(inference.VARIABLE, "torchscript")
+    model = tiny_model()
+    hook = model.network.register_forward_hook(lambda network, inputs, output: 3 * output)
+    model.generate([1, 2], **SETTINGS)
+    hook.remove()
+    torch.testing.assert_close(model.generate([1, 2], **SETTINGS), tiny_model().generate([1, 2], **SETTINGS))
+
+
+def test_the_environment_may_ask_for_another_engine_at_any_time(engines, monkeypatch):
+    model = tiny_model()
+    for engine in engines:
+        monkeypatch.setenv(inference.VARIABLE, engine)
+        model.generate([1], **SETTINGS)
+        assert model.engine == engine
+    assert not model._inference.other.bfloat16
+    monkeypatch.setenv(PRECISION, "bf16")
+    model.generate([1], **SETTINGS)
+    assert model._inference.other.bfloat16
+
+
+def test_an_engine_that_is_asked_for_and_cannot_compile_fails_every_time(engines, monkeypatch):
+    class Unable(Engine):
+        def __init__(self, *inputs):
+            raise RuntimeError("an operation that it does not know")
+
+    engines["openvino"] = Unable
+    monkeypatch.setenv(inference.VARIABLE, "openvino")
+    model = tiny_model()
+    for _ in range(2):
+        with pytest.raises(RuntimeError, match="an operation that it does not know"):
+            model.generate([1], **SETTINGS)
+
+
+def test_where_the_output_is_no_number_torch_is_chosen():
+    network = network_compiled()
+    network.by["openvino"] = Engine()
+    network.compare(lambda x, t, condition: x * float("nan"), *INPUTS)
+    assert network.chosen == "torch"
+
+
+def test_one_thread_compares_while_others_go_on():
+    network, seen = network_compiled(), []
+    network.by["openvino"] = Engine()
+
+    def in_torch(*inputs):
+        seen.append(threading.current_thread())
+        if len(seen) == 1:
+            second = threading.Thread(target=network.compare, args=(in_torch, *inputs))
+            second.start()
+            second.join(60)
+        time.sleep(0.01)
+        return inputs[0]
+
+    for _ in range(2):
+        network.compare(in_torch, *INPUTS)
+    assert seen == (TRIALS + 1) * [threading.current_thread()]
+    assert list(network.by) == [network.chosen] == ["openvino"]
+
+
+def test_an_interrupted_comparison_is_made_again():
+    network = network_compiled()
+    network.by["openvino"] = Engine()
+
+    def interrupted(*inputs):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        network.compare(interrupted, *INPUTS)
+    assert network.chosen is None
+    network.compare(lambda x, t, condition: time.sleep(0.01) or x, *INPUTS)
+    assert network.chosen == "openvino"
+
+
+def test_networks_are_compiled_one_at_a_time(engines):
+    """Two at the same time would leave the process without any warnings."""
+    inside, most = [], []
+
+    class Slow(Engine):
+        def __init__(self, *inputs):
+            inside.append(self)
+            most.append(len(inside))
+            time.sleep(0.02)
+            inside.remove(self)
+
+    engines.update(dict.fromkeys(engines, Slow))
+    networks = [network_compiled() for _ in range(3)]
+    for network in networks:
+        network.compile_in_background(*INPUTS)
+    networks[0].compile("openvino", *INPUTS)
+    for network in networks:
+        network.compiling.join(60)
+    assert most == 7 * [1]
