@@ -60,7 +60,7 @@ class Model:
 
     @property
     def engine(self) -> str:
-        """What computes the network in runs that begin now, "torch" or "openvino" (``diffusion.runtime.inference``)."""
+        """What computes the network in runs that begin now, "torch" or another (``diffusion.runtime.inference``)."""
         return self._inference.engine
 
     def choose_engine(self, run: Callable[[], object]) -> None:

@@ -17,9 +17,11 @@ from torch import Tensor, nn
 from diffusion.condition import Condition
 from diffusion.denoiser import Network
 from diffusion.runtime.openvino_network import OpenVINONetwork, installed
-from diffusion.runtime.precision import has_hooks, same, tensors_of
+from diffusion.runtime.precision import frozen_copy, has_hooks, same, tensors_of
 from diffusion.runtime.threads import use_one_core
 from diffusion.runtime.traced_network import TracedNetwork
+
+logger = logging.getLogger(__name__)
 
 TRIALS = 3  # calls of each engine
 GAIN = 0.9  # of the others' time, which torch has to take at most: beside busy processes it loses most
@@ -61,7 +63,8 @@ class Compiled:
     def __init__(self, network: nn.Module, bfloat16: bool):
         Compiled.count += 1
         self.network, self.bfloat16 = network, bfloat16
-        self.originals = [tensor.detach().clone() for tensor in tensors_of(network)]
+        self.frozen = frozen_copy(network)  # which all engines compile, whatever becomes of the weights meanwhile
+        self.originals = tensors_of(self.frozen)
         self.modules = list(network.modules())
         self.by: dict[str, CompiledNetwork] = {}  # the engine's name
         self.compiling: threading.Thread | None = None
@@ -72,7 +75,7 @@ class Compiled:
     def compile(self, engine: str, x: Tensor, t: Tensor, condition: Condition) -> None:
         """By one engine, which is chosen. Raises what torch or OpenVINO raises."""
         with turn(os.getpid()):
-            self.by[engine] = engines()[engine](self.network, x, t, condition, self.bfloat16)
+            self.by[engine] = engines()[engine](self.frozen, x, t, condition, self.bfloat16)
         self.chosen = engine
 
     def compile_in_background(self, *inputs: Any) -> None:
@@ -83,9 +86,9 @@ class Compiled:
             for name in worth_a_trial():
                 try:
                     with turn(os.getpid()):
-                        self.by[name] = engines()[name](self.network, *inputs, self.bfloat16)
+                        self.by[name] = engines()[name](self.frozen, *inputs, self.bfloat16)
                 except Exception as error:  # of many kinds, from torch's tracer and OpenVINO's frontend
-                    logging.getLogger(__name__).info("The network is not compiled by %s: %s", name, error)
+                    logger.info("The network is not compiled by %s: %s", name, error)
             self.ready = True
 
         # not a daemon: a program that ended in the middle of it would crash, so it waits
@@ -111,7 +114,14 @@ class Compiled:
             # the first call sizes buffers, while threads of the engine before still wait for work, and take the cores
             for _ in range(TRIALS + 1):
                 start = time.perf_counter()
-                outputs[name] = network(x, t, condition).float()
+                try:
+                    outputs[name] = network(x, t, condition).float()
+                except Exception as error:
+                    if name == TORCH:
+                        raise
+                    logger.info("The network is not computed by %s: %s", name, error)
+                    outputs.pop(name, None)
+                    break
                 seconds[name].append(time.perf_counter() - start)
         ours = outputs[TORCH]
         exact = [name for name, theirs in outputs.items() if (theirs - ours).norm() <= CLOSE * ours.norm()]

@@ -113,9 +113,16 @@ class Rounded(NamedTuple):
 
 @torch.inference_mode(False)  # what is made in that mode could not be written to outside of it
 @torch.no_grad()
+def frozen_copy(network: nn.Module) -> nn.Module:
+    """The network as it is now, without gradients."""
+    return copy.deepcopy(network).requires_grad_(False)
+
+
+@torch.inference_mode(False)
+@torch.no_grad()
 def rounded_copy(network: nn.Module) -> nn.Module:
-    """The network with the weights in bfloat16 that autocast would round, and without gradients."""
-    network = copy.deepcopy(network).requires_grad_(False)
+    """The same, with the weights in bfloat16 that autocast would round."""
+    network = frozen_copy(network)
     for module in network.modules():
         if isinstance(module, ROUNDED):
             module.to(torch.bfloat16)

@@ -17,7 +17,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from diffusion.runtime.threads import available_cores, openmp
+from diffusion.runtime.threads import openmp, usable_cores
 
 ENOUGH = 3  # calls of a size before another number of threads is tried for it
 GAIN = 0.9  # another number has to take at most this share of the time
@@ -114,7 +114,7 @@ def tuner_for(precision: str, device: torch.device) -> ThreadTuner:
     """For work on a device that a precision, "auto" or another, was asked for: with another its results shall repeat
     bit by bit, so the number of threads is one and the same. It is on accelerators, too."""
     if precision == "auto" and device.type == "cpu":
-        return ThreadTuner(min(torch.get_num_threads(), available_cores()))
+        return ThreadTuner(usable_cores())
     threads = torch.get_num_threads()
     return ThreadTuner(threads, slowdowns=Slowdowns(threads, fixed=True))
 
@@ -130,7 +130,7 @@ class TunedCalls:
 
     def __call__(self, network: Callable[..., Tensor], x: Tensor, *inputs: Any, **options: Any) -> Tensor:
         """``network(x, *inputs, **options)``; where gradients are wanted as it is."""
-        cores = min(torch.get_num_threads(), available_cores())
+        cores = usable_cores()
         if cores == 1 or torch.is_grad_enabled():
             return network(x, *inputs, **options)
         if cores not in self.tuners:

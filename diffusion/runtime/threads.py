@@ -30,6 +30,11 @@ def openmp() -> ThreadpoolController:
     return ThreadpoolController().select(user_api="openmp")
 
 
+def usable_cores() -> int:
+    """The cores that a call from this thread may compute with: those granted, or fewer where torch is told so."""
+    return min(torch.get_num_threads(), available_cores())
+
+
 @functools.cache
 def available_cores() -> int:
     """The cores that the machine grants this process: by affinity and, in a container, by quota; at least one."""

@@ -6,7 +6,6 @@ do, all wait for it at each. TorchScript also leaves out what Python does betwee
 of the module.
 """
 
-import copy
 import functools
 import os
 import warnings
@@ -16,9 +15,9 @@ import torch
 from torch import Tensor, nn
 
 from diffusion.condition import Condition
-from diffusion.runtime.precision import ROUNDED, rounded_copy
+from diffusion.runtime.precision import ROUNDED, frozen_copy, rounded_copy
 from diffusion.runtime.thread_tuner import limited
-from diffusion.runtime.threads import available_cores, use_one_core
+from diffusion.runtime.threads import available_cores, usable_cores, use_one_core
 
 LEAST = 2  # images of a core: one alone takes nearly as long
 
@@ -32,7 +31,7 @@ class TracedNetwork:
     """
 
     def __init__(self, network: nn.Module, x: Tensor, t: Tensor, condition: Condition, bfloat16: bool):
-        frozen = casting(rounded_copy(network)) if bfloat16 else copy.deepcopy(network)
+        frozen = casting(rounded_copy(network)) if bfloat16 else frozen_copy(network)
         with warnings.catch_warnings(), torch.no_grad(), torch.autocast("cpu", enabled=False):
             warnings.simplefilter("ignore")  # of what a trace does not see, and of its age
             traced = torch.jit.trace(OfTensors(frozen, condition), tensors(x, t, condition), check_trace=False)
@@ -44,7 +43,7 @@ class TracedNetwork:
         return kinds(x, condition) == self.kinds
 
     def __call__(self, x: Tensor, t: Tensor, condition: Condition) -> Tensor:
-        n, count = len(x), max(1, min(available_cores(), len(x) // LEAST))
+        n, count = len(x), max(1, min(usable_cores(), len(x) // LEAST))
         first, *others = (slice(n * i // count, n * (i + 1) // count) for i in range(count))
         pool = workers(os.getpid())
         try:

@@ -165,3 +165,40 @@ def test_networks_are_compiled_one_at_a_time(engines):
     for network in networks:
         network.compiling.join(60)
     assert most == 7 * [1]
+
+
+@pytest.mark.parametrize("calls", [0, 2])
+def test_an_engine_that_fails_when_it_is_called_is_dropped(engines, monkeypatch, calls):
+    class Failing(Engine):
+        left = calls
+
+        def __call__(self, x, t, condition):
+            if not Failing.left:
+                raise RuntimeError("an operation that it cannot do")
+            Failing.left -= 1
+            return x
+
+    monkeypatch.setitem(engines, "openvino", Failing)
+    network = network_compiled()
+    network.compile_in_background(*INPUTS)
+    network.compiling.join()
+    network.compare(lambda x, t, condition: x, *INPUTS)
+    assert network.chosen in ("torch", "torchscript")
+    assert "openvino" not in network.by
+
+
+def test_weights_that_change_while_a_network_is_compiled_are_not_compiled(engines, monkeypatch):
+    seen = []
+
+    class Noting(Engine):
+        def __init__(self, network, *inputs):
+            seen.append(network.output[-1].bias.clone())
+
+    monkeypatch.setitem(engines, "openvino", Noting)
+    network = network_compiled()
+    before = network.network.output[-1].bias.detach().clone()
+    network.network.output[-1].bias.data.add_(1)
+    network.compile_in_background(*INPUTS)
+    network.compiling.join()
+    assert torch.equal(seen[0], before)
+    assert not network.is_current()

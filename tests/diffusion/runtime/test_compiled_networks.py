@@ -115,7 +115,7 @@ def test_autocast_of_the_caller_changes_nothing(engine):
 def test_images_are_shared_out_among_any_number_of_cores(cores, monkeypatch):
     model, seen = tiny_model(), []
     network = compiled(model, "torchscript")
-    monkeypatch.setattr(traced_network, "available_cores", lambda: cores)
+    monkeypatch.setattr(traced_network, "usable_cores", lambda: cores)
     monkeypatch.setattr(traced_network, "workers", lambda process: pool)
     monkeypatch.setattr(network, "part", lambda *part: seen.append(len(part[0])) or TracedNetwork.part(network, *part))
     with ThreadPoolExecutor(cores) as pool:
@@ -132,7 +132,7 @@ def test_images_are_shared_out_among_any_number_of_cores(cores, monkeypatch):
 def test_where_the_program_is_ending_the_calling_thread_computes_all(monkeypatch):
     model, pool = tiny_model(), ThreadPoolExecutor(1)
     network = compiled(model, "torchscript")
-    monkeypatch.setattr(traced_network, "available_cores", lambda: 2)
+    monkeypatch.setattr(traced_network, "usable_cores", lambda: 2)
     monkeypatch.setattr(traced_network, "workers", lambda process: pool)
     pool.shutdown()  # as Python does with all of them once the main thread has ended
     x, t, condition = inputs(model.config, 5)

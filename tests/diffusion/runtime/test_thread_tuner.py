@@ -77,7 +77,7 @@ def test_a_little_noise_changes_nothing():
 
 @pytest.mark.parametrize("own", [1, 2])
 def test_a_call_uses_at_most_the_threads_of_its_thread_and_leaves_them(own, monkeypatch):
-    monkeypatch.setattr("diffusion.runtime.thread_tuner.available_cores", lambda: 2)
+    monkeypatch.setattr("diffusion.runtime.threads.available_cores", lambda: 2)
     seen = []
 
     def network(x):
@@ -100,7 +100,7 @@ def test_a_call_uses_at_most_the_threads_of_its_thread_and_leaves_them(own, monk
 @pytest.mark.parametrize(("precision", "tuned"), [("fp32", False), ("bf16", False), ("auto", True)])
 def test_a_precision_that_is_asked_for_fixes_the_number_of_threads_too(precision, tuned, monkeypatch):
     monkeypatch.setenv(VARIABLE, precision)
-    monkeypatch.setattr("diffusion.runtime.thread_tuner.available_cores", lambda: 2)
+    monkeypatch.setattr("diffusion.runtime.threads.available_cores", lambda: 2)
     monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
     asked = []
     monkeypatch.setattr(ThreadTuner, "next_count", lambda self, images: asked.append(1) or 1)
@@ -147,7 +147,7 @@ def test_quotas_are_read_from_the_control_group(files, quota, tmp_path):
 
 @pytest.mark.parametrize(("precision", "counts"), [("auto", [1, 2]), ("fp32", [2]), ("bf16", [2])])
 def test_work_in_a_precision_that_is_asked_for_has_one_number_of_threads(precision, counts, monkeypatch):
-    monkeypatch.setattr("diffusion.runtime.thread_tuner.available_cores", lambda: 2)
+    monkeypatch.setattr("diffusion.runtime.threads.available_cores", lambda: 2)
     monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
     assert tuner_for(precision, torch.device("cpu")).counts == counts
     assert tuner_for(precision, torch.device("cuda")).counts == [2]
