@@ -52,6 +52,7 @@ def main(arguments: list[str] | None = None) -> None:
     from ui.gradio_workarounds import check_ourselves_directly, make_sessions_quickly, need_no_folder
     from ui.hosting.connections import bound_connections, connections, raise_file_limit
     from ui.hosting.door import quieten
+    from ui.hosting.freed_memory import return_freed_memory
     from ui.static import launch_options
 
     configure()
@@ -60,6 +61,7 @@ def main(arguments: list[str] | None = None) -> None:
     check_ourselves_directly()
     make_sessions_quickly()
     need_no_folder()
+    return_freed_memory()
     quieten("uvicorn.error", "asyncio", "ui.hosting.event_queue")
     mcp = options.mcp or os.environ.get("GRADIO_MCP_SERVER", "").lower() == "true"
     try:

