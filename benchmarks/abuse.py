@@ -47,6 +47,12 @@ def model_files(half: bool = False, **config: object) -> dict[str, bytes]:
     return {CONFIG: checked.model_dump_json().encode(), WEIGHTS: save(tensors)}
 
 
+def long_list(count: int = 1_450_000) -> bytes:
+    """The weights of a model that is a list of tensors, of 84 MB, and nothing else."""
+    tensors = ",".join(f'"{i:07}":{{"dtype":"F32","shape":[],"data_offsets":[0,0]}}' for i in range(count))
+    return (len(tensors) + 2).to_bytes(8, "little") + f"{{{tensors}}}".encode()
+
+
 def publish(hub: HubServer) -> None:
     """Put the hostile models on the Hub."""
     unet = {"kind": "unet", "channels": (8,), "attention": (True,), "blocks": 1, "head_channels": 8}
@@ -55,6 +61,7 @@ def publish(hub: HubServer) -> None:
     hub.commit("hostile/slow", model_files(image_size=256, network=unet))
     hub.commit("hostile/large", model_files(image_size=512, channels=3, network=plain))
     hub.commit("hostile/wide", model_files(image_size=32, network=wide))
+    hub.commit("hostile/listed", model_files(image_size=32, network=plain) | {WEIGHTS: long_list()})
     hub.commit("hostile/pictures", model_files(True, image_size=128, channels=3, network=plain))
 
 

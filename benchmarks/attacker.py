@@ -3,11 +3,12 @@
 ``python -m benchmarks.attacker NAME ADDRESS`` goes on until its standard input ends.
 """
 
+import json
 import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -19,6 +20,7 @@ if not __package__:  # started as a file: its imports are relative to the reposi
 PATIENCE = 120  # seconds
 RETRY = 1.0  # seconds after which whoever was turned away comes back
 API = "/gradio_api/"
+FOUR = ("127.0.0.1", "127.0.0.3", "127.0.0.4", "127.0.0.5")  # addresses; the honest visitor's is another
 
 
 class Attack:
@@ -32,7 +34,8 @@ class Attack:
     def client(self) -> httpx.Client:
         """The calling thread's."""
         if not hasattr(self.own, "client"):
-            self.own.client = httpx.Client(base_url=f"{self.address}{API}", timeout=PATIENCE, verify=False)
+            transport = httpx.HTTPTransport(local_address=self.own.address, verify=False)
+            self.own.client = httpx.Client(transport=transport, base_url=f"{self.address}{API}", timeout=PATIENCE)
         return self.own.client
 
     @cached_property
@@ -44,12 +47,14 @@ class Attack:
         """The number of a component of the page."""
         return next(each["id"] for each in self.config["components"] if each["props"].get("elem_id") == name)
 
-    def by(self, count: int, send: Callable[["Attack", int], object]) -> None:
-        """So many senders at the same time, each again and again."""
+    def by(self, count: int, send: Callable[["Attack", int], object], addresses: Sequence[str] = FOUR[:1]) -> None:
+        """So many senders at the same time, each again and again, from these addresses."""
         for number in range(count):
-            threading.Thread(target=self.send, args=(send, number), daemon=True).start()
+            arguments = (send, number, addresses[number % len(addresses)])
+            threading.Thread(target=self.send, args=arguments, daemon=True).start()
 
-    def send(self, send: Callable[["Attack", int], object], number: int) -> None:
+    def send(self, send: Callable[["Attack", int], object], number: int, address: str) -> None:
+        self.own.address = address
         while True:
             try:
                 send(self, number)
@@ -59,17 +64,29 @@ class Attack:
     def post(self, path: str, **content: object) -> httpx.Response:
         return self.client.post(path, **content)  # type: ignore[arg-type]
 
-    def call(self, name: str, values: list | dict) -> None:
-        """A call of an endpoint, with values in their order or by name, whose stream stays open until it ends."""
+    def event(self, component: int) -> int:
+        """The number of the event whose results are a component's."""
+        events = self.config["dependencies"]
+        return next(each["id"] for each in events if each["backend_fn"] and each["outputs"] == [component])
+
+    def call(self, name: str, values: list | dict) -> list:
+        """A call of an endpoint, with values in their order or by name, whose stream stays open until it ends; its
+        results, if there are any."""
         version, body = ("/v2", values) if isinstance(values, dict) else ("", {"data": values})
         joined = self.post(f"call{version}/{name}", json=body)
         if joined.status_code != 200:
-            return time.sleep(RETRY)
+            time.sleep(RETRY)
+            return []
         event = joined.json()["event_id"]
+        results: list = []
         with self.client.stream("GET", f"call/{name}/{event}") as stream:
             for line in stream.iter_lines():
                 if line == "event: error":
                     time.sleep(RETRY)
+                    return []
+                if line.startswith("data: ["):
+                    results = json.loads(line.removeprefix("data: "))
+        return results
 
     def server_function(self, component: int, name: str, values: dict, number: int) -> None:
         """A call of a function of the page, each time as another session."""
@@ -80,7 +97,7 @@ class Attack:
     def connect(self) -> socket.socket:
         """A connection that has not sent anything."""
         host, port = self.address.removeprefix("http://").split(":")
-        return socket.create_connection((host, int(port)), 10)
+        return socket.create_connection((host, int(port)), 10, (self.own.address, 0))
 
 
 def request(method: str, path: str, headers: Iterable[str] = (), body: bytes = b"") -> bytes:
