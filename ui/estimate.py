@@ -17,7 +17,7 @@ from ui.calls import Values, checked
 from ui.controls import default_label
 from ui.handlers import Handlers
 from ui.hosting.limits import evaluation_operations
-from ui.hosting.streams import STREAMS, visitor_of
+from ui.hosting.streams import STREAMS
 from ui.hosting.zero_gpu import LENDS
 from ui.lab.compare import subject
 from ui.network_calls import called_levels
@@ -111,7 +111,7 @@ def estimating(estimate: Estimate) -> Callable[..., Any]:
         if LENDS:
             return {}
         try:
-            return await STREAMS.result(estimate, checked(values), visitor=visitor_of(request))
+            return await STREAMS.answer(estimate, checked(values), request=request)
         except InputError:  # nobody comes here by the page
             return {}
 

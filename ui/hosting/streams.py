@@ -88,6 +88,11 @@ class Streams:
                     return result
         return None
 
+    async def answer(self, function: Callable[..., T], *arguments: Any, request: gr.Request) -> T | None:
+        """What ``function(*arguments)`` returns to a request, past the queue; None once whoever sent it has gone."""
+        gone = getattr(request, "is_disconnected", None)
+        return await self.result(function, *arguments, visitor=visitor_of(request), gone=gone)
+
     async def _end(self, task: "asyncio.Future[Any] | None", close: Callable[[], None]) -> None:
         """Wait for what still computes, and close it."""
         with suppress(Exception):

@@ -8,7 +8,6 @@ import gradio as gr
 
 from ui import player
 from ui.hosting.streams import STREAMS
-from ui.hosting.visitors import visitor_of
 from ui.sharing.views import Views, answer, code_answer, view_answer
 
 
@@ -22,7 +21,7 @@ def served(name: str, function: Callable[[Views, dict[str, Any]], dict[str, Any]
     JSON."""
 
     async def server_function(sent: Any, request: gr.Request) -> str | None:
-        return await STREAMS.result(answer, function, views, sent, visitor=visitor_of(request))
+        return await STREAMS.answer(answer, function, views, sent, request=request)
 
     server_function.__name__ = name
     return server_function

@@ -11,7 +11,6 @@ from diffusion.errors import InputError
 from ui.calls import Values
 from ui.choices import Choices
 from ui.hosting.streams import STREAMS
-from ui.hosting.visitors import visitor_of
 from ui.precompute import Precomputed
 
 PATIENCE = 20.0  # seconds that the browser waits for the example before it asks again
@@ -25,7 +24,7 @@ def choosing(choices: Choices) -> Callable[..., Any]:
         sent = payload if isinstance(payload, dict) else {}
         try:
             answer = partial(choices.answer, sent.get("what"), sent.get("values"))
-            return await STREAMS.result(answer, visitor=visitor_of(request))
+            return await STREAMS.answer(answer, request=request)
         except InputError:  # nobody comes here by the page
             return None
 

@@ -15,7 +15,6 @@ from ui.calls import choose, in_browser, named
 from ui.choices import Choices
 from ui.handlers import Handlers
 from ui.hosting.streams import STREAMS
-from ui.hosting.visitors import visitor_of
 from ui.hosting.zero_gpu import on_gpu
 
 IN_BROWSER: dict[str, Any] = {"fn": None, "trigger_mode": "multiple"}
@@ -75,7 +74,6 @@ def sampling_live(handlers: Handlers) -> Callable[..., Any]:
     sample = on_gpu(handlers.live)
 
     async def live(values: Any, request: gr.Request) -> str | None:
-        gone = getattr(request, "is_disconnected", None)
-        return await STREAMS.result(sample, values, visitor=visitor_of(request), gone=gone)
+        return await STREAMS.answer(sample, values, request=request)
 
     return live

@@ -11,7 +11,6 @@ from ui import i18n
 from ui.calls import Values, checked
 from ui.hosting.places import Busy
 from ui.hosting.streams import STREAMS
-from ui.hosting.visitors import visitor_of
 from ui.hosting.zero_gpu import on_gpu
 
 
@@ -31,8 +30,7 @@ def server_function(name: str, function: Callable[[Values], Values]) -> Callable
     answering = on_gpu(answer)
 
     async def served(values: Any, request: gr.Request) -> str | None:
-        gone = getattr(request, "is_disconnected", None)
-        return await STREAMS.result(answering, values, visitor=visitor_of(request), gone=gone)
+        return await STREAMS.answer(answering, values, request=request)
 
     served.__name__ = name
     return served

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from diffusion.runtime.callers import current_caller
+from diffusion.runtime.callers import Stopped, current_caller
 from ui.hosting import streams as streams_module
 from ui.hosting.streams import Streams, in_background
 from ui.hosting.visitors import visitor_of
@@ -179,3 +179,23 @@ def test_the_addresses_of_one_subscriber_are_one(address, place):
 @pytest.mark.parametrize("request_", [None, SimpleNamespace(), SimpleNamespace(client=None, session_hash=["x"])])
 def test_somebody_without_an_address_is_somebody(request_):
     assert visitor_of(request_)[0] == ""
+
+
+def test_nothing_more_is_computed_for_a_request_whose_sender_has_gone(streams):
+    begun, ended = threading.Event(), threading.Event()
+
+    def long():
+        begun.set()
+        try:
+            while not ended.wait(0.001):
+                current_caller().check()
+        except Stopped:
+            ended.set()
+            raise
+
+    async def is_disconnected():
+        return begun.is_set()
+
+    sent = SimpleNamespace(client=SimpleNamespace(host="10.0.0.7"), session_hash="s", is_disconnected=is_disconnected)
+    assert asyncio.run(asyncio.wait_for(streams.answer(long, request=sent), 20)) is None
+    assert ended.wait(20)
