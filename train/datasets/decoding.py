@@ -102,7 +102,7 @@ def picture_of(file: ImageFile, size: int, mode: str) -> Picture | UnreadableIma
             pixels, own_size = decode(content, size, mode)
         return Picture(pixels, own_size, hashlib.blake2b(content, digest_size=16).digest())
     except UnreadableImage as error:
-        return error
+        return UnreadableImage(str(error))  # without a traceback, which would hold on to the content of the file
 
 
 def allocate(count: int, channels: int, size: int, advice: Message) -> np.ndarray:

@@ -6,6 +6,7 @@ import os
 import struct
 import subprocess
 import sys
+import tracemalloc
 import zipfile
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -19,7 +20,7 @@ from PIL import Image
 
 from diffusion.errors import InputError
 from diffusion.io import image_reader
-from train.datasets import DIGITS, convert, import_torchvision, load_dataset
+from train.datasets import DIGITS, convert, decoding, import_torchvision, load_dataset
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -114,6 +115,25 @@ def test_what_pillow_takes_for_a_bomb_is_skipped_too(image_folder, caplog, monke
     with caplog.at_level(logging.WARNING):
         assert len(load_dataset(f"folder:{image_folder}").images) == 4
     assert "1 of 5 files skipped" in caplog.text
+
+
+def test_the_content_of_files_that_cannot_be_read_is_forgotten(image_folder, monkeypatch):
+    held = []
+
+    def noting(file):
+        held.append(tracemalloc.get_traced_memory()[0])
+        return image_reader.read_bytes(file)
+
+    monkeypatch.setattr(decoding, "available_cores", lambda: 1)
+    monkeypatch.setattr(decoding, "read_bytes", noting)
+    for i in range(10):
+        (image_folder / "cat" / f"empty {i}.png").write_bytes(bytes(4_000_000))
+    tracemalloc.start()
+    try:
+        assert len(load_dataset(f"folder:{image_folder}").images) == 4
+    finally:
+        tracemalloc.stop()
+    assert max(held) < 8_000_000
 
 
 def test_a_zip_is_read_like_the_folder(image_folder, tmp_path):
