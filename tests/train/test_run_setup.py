@@ -50,9 +50,10 @@ def test_resuming_decodes_nothing_again(pets, monkeypatch):
     assert (resumed.label_names, resumed.fingerprint) == (data.label_names, data.fingerprint)
 
 
-def test_a_copy_that_is_damaged_or_of_another_time_is_not_used(pets):
+@pytest.mark.parametrize("damage", [b"damaged", b"", b"PK\x03\x04", b"PK\x05\x06" + bytes(18)], ids=str)
+def test_a_copy_that_is_damaged_or_of_another_time_is_not_used(pets, damage):
     config, data = started(pets)
-    (pets[1] / kept.KEPT / kept.PIXELS).write_bytes(b"damaged")
+    (pets[1] / kept.KEPT / kept.PIXELS).write_bytes(damage)
     assert torch.equal(resumed_dataset(config, pets[1]).images, data.images)
     shutil.copytree(pets[0], "copy")
     shutil.rmtree(pets[0])

@@ -57,7 +57,7 @@ def kept(stamp: str, run_dir: Path) -> Dataset | None:
         facts = Facts.model_validate_json((directory / FACTS).read_bytes())
         if facts.stamp != stamp:
             return None
-        images = torch.from_numpy(np.load(directory / PIXELS, mmap_mode="c"))
+        images = torch.from_numpy(np.lib.format.open_memmap(directory / PIXELS, mode="c"))
     except (OSError, ValueError, EOFError):
         return None
     if images.ndim != 4 or images.dtype != torch.uint8 or len(images) != len(facts.labels):
