@@ -13,38 +13,15 @@ from diffusion.denoiser import clipped
 from diffusion.errors import InputError
 from diffusion.io.images import to_input
 from diffusion.noise import ImageNoise
-from tests.tiny import tiny_enlarger, tiny_model
 from train.evaluation.classifier import classify, load_evaluation_classifier
 from ui.engine import Engine
 from ui.lab import real_digits
 from ui.lab.gaussian_blur import WIDTHS, best_blur, kernels
-from ui.lab.ideal_sampling import endings
 from ui.lab.noise import NEIGHBOURS, NoiseLab, NoiseRequest
 from ui.lab.real_digits import bundled, training_set
-from ui.request import Request
 from ui.tabs.noise import served, table
 
-
-@pytest.fixture(autouse=True)
-def no_data(tmp_path, monkeypatch):
-    """All of MNIST is nowhere, until a test says where."""
-    monkeypatch.setenv("DIGIT_DIFFUSION_DATA", str(tmp_path / "data"))
-    training_set.cache_clear()
-    yield
-    training_set.cache_clear()
-
-
-@pytest.fixture
-def lab(tmp_path, monkeypatch):
-    """Of models that denoise digits, "unet" and "blind", which knows no labels, and of two that do not."""
-    weights = tmp_path / "weights"
-    tiny_model(image_size=28, name="unet", black_margin=0.1).save(weights / "unet")
-    tiny_model(1, image_size=28, name="blind", label_names=(), dataset="mnist").save(weights / "blind")
-    tiny_model(2, name="small").save(weights / "small")
-    tiny_enlarger(image_size=28, low_res_size=7, name="lens", dataset="mnist").save(weights / "lens")
-    monkeypatch.setattr("diffusion.io.hub.BUNDLED", weights)
-    return NoiseLab(Engine("unet", runs_dir=tmp_path / "runs"))
-
+pytestmark = pytest.mark.usefixtures("no_data")
 
 # ---------------------------------------------------------------------------------------------------------- the digits
 
@@ -87,9 +64,9 @@ def test_the_whole_training_set_is_used_where_it_lies(tmp_path, monkeypatch):
 # ------------------------------------------------------------------------------------------------------------ one view
 
 
-def test_a_view_is_what_the_library_computes(lab):
-    view = lab.view(NoiseRequest(digit=3, index=2, t=0.4, seed=5))
-    model = lab.engine.load("unet")
+def test_a_view_is_what_the_library_computes(noise_lab):
+    view = noise_lab.view(NoiseRequest(digit=3, index=2, t=0.4, seed=5))
+    model = noise_lab.engine.load("unet")
     level, labels = model.process.level(0.4), torch.tensor([3])
     x0 = model.encode(to_input(bundled("test").images[23:24]))
     eps = ImageNoise(5, 1, (1, 28, 28))()
@@ -111,11 +88,11 @@ def by_definition(x, level, images):
 
 
 @pytest.mark.parametrize(("model", "count"), [("unet", 50), ("blind", 500)])
-def test_the_ideal_guess_is_of_the_digit_where_the_network_knows_it(lab, model, count):
-    view = lab.view(NoiseRequest(digit="8", t=0.9, model=model))
+def test_the_ideal_guess_is_of_the_digit_where_the_network_knows_it(noise_lab, model, count):
+    view = noise_lab.view(NoiseRequest(digit="8", t=0.9, model=model))
     images, labels, _ = bundled("train")
     kept = images[labels == 8] if model == "unet" else images
-    x0s = lab.engine.load(model).encode(to_input(kept))
+    x0s = noise_lab.engine.load(model).encode(to_input(kept))
     weights = by_definition(view.x, view.level, x0s)
     expected = (weights[:, None, None, None] * x0s).sum(0, keepdim=True).float()
     torch.testing.assert_close(view.ideal.x0, expected, rtol=0, atol=1e-4)
@@ -127,18 +104,18 @@ def test_the_ideal_guess_is_of_the_digit_where_the_network_knows_it(lab, model, 
     assert model == "blind" or {each.digit for each in view.neighbours} == {"8"}
 
 
-def test_close_to_clean_the_ideal_guess_of_a_training_digit_is_that_digit(lab):
-    view = lab.view(NoiseRequest(digit="2", index=7, split="train", t=0.001))
+def test_close_to_clean_the_ideal_guess_of_a_training_digit_is_that_digit(noise_lab):
+    view = noise_lab.view(NoiseRequest(digit="2", index=7, split="train", t=0.001))
     assert view.neighbours[0].weight == pytest.approx(1)
     assert torch.equal(view.neighbours[0].image, bundled("train").images[72, 0])
     assert view.ideal.x0_error < 1e-4
 
 
-def test_the_curve_has_the_errors_of_views(lab):
-    curve = lab.curve(NoiseRequest(digit="5", t=0.3))
+def test_the_curve_has_the_errors_of_views(noise_lab):
+    curve = noise_lab.curve(NoiseRequest(digit="5", t=0.3))
     assert len(curve.times) == len(curve.ideal_x0) == 25
     for i in (0, 7, 24):
-        view = lab.view(NoiseRequest(digit="5", t=curve.times[i]))
+        view = noise_lab.view(NoiseRequest(digit="5", t=curve.times[i]))
         errors = (curve.network_x0[i], curve.network_eps[i], curve.ideal_x0[i])
         alone = (view.network.x0_error, view.network.eps_error, view.ideal.x0_error)
         assert errors == pytest.approx(alone, rel=1e-3, abs=1e-4)
@@ -176,16 +153,16 @@ def test_a_blur_is_the_best_of_its_widths():
         ({"model": "lens"}, "page.no_digits_to_denoise", "lens"),
     ],
 )
-def test_refusals(lab, values, code, part):
+def test_refusals(noise_lab, values, code, part):
     with pytest.raises(InputError) as refused:
-        lab.view(NoiseRequest(**values))
+        noise_lab.view(NoiseRequest(**values))
     assert refused.value.code == code
     assert part in str(refused.value)
 
 
-def test_models_that_denoise_digits_and_the_one_to_begin_with(lab, tmp_path):
-    assert {entry.ref for entry in lab.models()} == {"unet", "blind"}
-    assert lab.default() == "unet"
+def test_models_that_denoise_digits_and_the_one_to_begin_with(noise_lab, tmp_path):
+    assert {entry.ref for entry in noise_lab.models()} == {"unet", "blind"}
+    assert noise_lab.default() == "unet"
     assert NoiseLab(Engine("blind", runs_dir=tmp_path / "runs")).default() == "blind"
     assert NoiseLab(Engine("small", runs_dir=tmp_path / "runs")).default() == "unet"
 
@@ -195,8 +172,8 @@ def test_blank_values_are_defaults():
     assert NoiseRequest(t="0.25", digit=4.0) == NoiseRequest(t=0.25, digit="4")
 
 
-def test_the_tables_are_the_processes(lab):
-    process = lab.engine.load("unet").process
+def test_the_tables_are_the_processes(noise_lab):
+    process = noise_lab.engine.load("unet").process
     levels = table(process)
     assert len(levels["alpha"]) == 101
     for place in (0, 50, 100):
@@ -213,44 +190,11 @@ def test_whatever_is_sent_is_answered_with_a_sentence(values):
 # ------------------------------------------------------------------------------------------------- where sampling ends
 
 
-def test_with_the_ideal_denoiser_sampling_ends_on_training_digits(lab):
-    found = endings(lab, NoiseRequest(digit="3", seed=4))
-    training = bundled("train")
-    threes = training.images[training.labels == 3][:, 0].int()
-    assert {name: len(each) for name, each in found.items()} == {"ideal": 6, "network": 6}
-    for ending in found["ideal"]:
-        assert (threes - ending.image.int()).abs().amax((1, 2)).min() <= 2
-        assert ending.distance < 0.01
-        assert (ending.nearest.int() - ending.image.int()).abs().max() <= 2
-    request = Request(label="3", num_images=6, seed=4, model="unet")
-    *_, last = lab.engine.run(request)
-    for ending, image in zip(found["network"], last.result.images[..., 0], strict=True):
-        assert np.array_equal(ending.image.numpy(), image)
-        differences = (training.images[:, 0].double() - torch.from_numpy(image).double()).square().mean((1, 2)).sqrt()
-        assert ending.distance == pytest.approx(differences.min().item() / 127.5, rel=0.01)  # black is darker there
-    assert [ending.image.shape for ending in endings(lab, NoiseRequest(model="blind"))["ideal"]] == [(28, 28)] * 6
-
-
-def test_who_waits_for_a_turn_of_the_ideal_denoiser_keeps_no_place_from_others(lab, monkeypatch):
-    turn, running = lab.one_by_one.turn, []
-
-    def noted(caller):
-        running.append(lab.engine.places.running)
-        return turn(caller)
-
-    monkeypatch.setattr(lab.one_by_one, "turn", noted)
-    endings(lab, NoiseRequest())
-    lab.view(NoiseRequest())
-    lab.curve(NoiseRequest())
-    assert len(running) > 30
-    assert set(running) == {0}
-
-
-def test_the_training_digits_count_as_a_model_does(lab):
-    lab.view(NoiseRequest())
-    held = lab.engine.registry._held
+def test_the_training_digits_count_as_a_model_does(noise_lab):
+    noise_lab.view(NoiseRequest())
+    held = noise_lab.engine.registry._held
     before = held._bytes
-    lab.view(NoiseRequest(t=0.2))
+    noise_lab.view(NoiseRequest(t=0.2))
     assert held._bytes == before >= 500 * 784 * 4
     assert ("images", "mnist -1.1 500") in held.held_keys()
 
@@ -258,17 +202,17 @@ def test_the_training_digits_count_as_a_model_does(lab):
 # ------------------------------------------------------------------------------------------------------- drawn digits
 
 
-def test_what_somebody_has_drawn_has_no_label(lab):
+def test_what_somebody_has_drawn_has_no_label(noise_lab):
     real = bundled("test").images[3]
     drawn = NoiseRequest(digit="7", pixels=b64encode(real.numpy().tobytes()).decode())
-    question, known = lab.question(drawn), lab.question(NoiseRequest(digit="3"))
+    question, known = noise_lab.question(drawn), noise_lab.question(NoiseRequest(digit="3"))
     assert torch.equal(question.x0, known.x0)
     assert (question.labels.tolist(), known.labels.tolist()) == ([-1], [3])
-    assert lab.view(drawn).images == 500  # any of them
-    assert lab.curve(drawn).network_x0 != lab.curve(NoiseRequest(digit="3")).network_x0
+    assert noise_lab.view(drawn).images == 500  # any of them
+    assert noise_lab.curve(drawn).network_x0 != noise_lab.curve(NoiseRequest(digit="3")).network_x0
 
 
 @pytest.mark.parametrize("pixels", ["no base64!", "AAAA", "A" * 1999, b64encode(bytes(783)).decode()])
-def test_pixels_that_are_none_are_refused(lab, pixels):
+def test_pixels_that_are_none_are_refused(noise_lab, pixels):
     with pytest.raises(InputError, match="pixels must be 28x28 bytes in base64, 784 in all, not"):
-        lab.view(NoiseRequest(pixels=pixels))
+        noise_lab.view(NoiseRequest(pixels=pixels))
