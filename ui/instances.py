@@ -21,7 +21,7 @@ def is_unnamed(body: bytes) -> bool:
 
 class Instances:
     """ASGI middleware: gives each page, and each configuration of one, its name, and compresses it. A name is as long
-    as the placeholder, so it changes no header."""
+    as the placeholder, so a response that comes in pieces keeps its length."""
 
     def __init__(self, app: ASGIApp):
         self.app = app

@@ -24,7 +24,7 @@ from diffusion.runtime.traced_network import TracedNetwork
 logger = logging.getLogger(__name__)
 
 TRIALS = 3  # calls of each engine
-GAIN = 0.9  # of the others' time, which torch has to take at most: beside busy processes it loses most
+GAIN = 0.9  # of the others' time, which torch has to take at most: beside busy processes it slows down most
 CLOSE = 0.015  # of the output's norm: by more than that the two must not differ; bfloat16 alone is 0.005 or so
 MOST = 12  # networks that a process compiles unasked: of each, engines keep some 20 MB for as long as it lives
 TORCH = "torch"

@@ -1,7 +1,7 @@
-"""Memory that was freed is returned to the system, where it has become much.
+"""Memory that was freed goes back to the system once there is a lot of it.
 
-Reason: of glibc's memory only what is free at its end goes back, here once that is 1 GB
-(``diffusion.runtime.configure``); what many runs of large images leave is free in pieces. Gain: beside 80 visitors who
+Reason: glibc returns only what is free at the end of its heap, here once that is 1 GB
+(``diffusion.runtime.configure``); many runs of large images leave free memory in pieces. Gain: beside 80 visitors who
 let such runs send more than they read, the process has 1.8 GB at most instead of 2.7, of which 0.5 GB are in use.
 """
 

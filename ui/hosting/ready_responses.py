@@ -35,7 +35,7 @@ class Ready:
 
     @cached_property
     def compressed(self) -> bytes | None:
-        """None where nobody gets it as it is: it is small, or each page that it makes is to have its name first."""
+        """None where nobody gets it: the body is small, or has to be named first (``ui.instances``)."""
         return None if len(self.body) < SMALLEST or is_unnamed(self.body) else pack(self.body, THOROUGH)
 
     async def sent(self, scope: Scope, send: Send) -> None:
