@@ -113,7 +113,7 @@ class Engine:
         self.limits = Limits.of_host(default_device())
         self.registry = Registry(default_model, runs_dir, self.limits)
         self.places, self.pace = Places(self.limits.runs), Pace()
-        self.planning = OneByOne()  # of runs with many steps: pure Python, of which many threads would hold everybody up
+        self.planning = OneByOne()  # of runs with many steps: many threads of pure Python would hold everybody up
         self.default = FALLBACK if default_model.startswith(HUB) else self.registry.own
         if not default_model.startswith(HUB):
             resolve(default_model)  # its errors are for the operator, those of the registry for visitors
