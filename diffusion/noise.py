@@ -2,6 +2,7 @@
 
 import numpy as np
 import torch
+from numpy.random import SeedSequence  # now: numpy loads it late, and loses a Ctrl-C that comes meanwhile
 from torch import Tensor
 
 
@@ -23,5 +24,5 @@ class ImageNoise:
 
 
 def _generator(seed: int, index: int) -> torch.Generator:
-    state = np.random.SeedSequence((seed, index)).generate_state(1, np.uint64)
+    state = SeedSequence((seed, index)).generate_state(1, np.uint64)
     return torch.Generator().manual_seed(int(state[0]))

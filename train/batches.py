@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from numpy.random import SeedSequence
 from torch import Tensor
 
 from diffusion.condition import Condition
@@ -92,4 +93,4 @@ def generator(device: torch.device | str, *key: int) -> torch.Generator:
 
 def seed_of(*key: int) -> int:
     """One seed for a key of whole numbers."""
-    return int(np.random.SeedSequence(key).generate_state(1, np.uint64)[0])
+    return int(SeedSequence(key).generate_state(1, np.uint64)[0])
