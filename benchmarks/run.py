@@ -14,7 +14,19 @@ if not __package__:  # started as a file: its imports are relative to the reposi
     sys.path[0] = str(Path(__file__).resolve().parents[1])
 
 try:
-    from benchmarks import abuse, app, busy, concurrency, lab, quality, sampling, speedrun, training, workarounds
+    from benchmarks import (
+        abuse,
+        app,
+        busy,
+        concurrency,
+        engines,
+        lab,
+        quality,
+        sampling,
+        speedrun,
+        training,
+        workarounds,
+    )
 except ModuleNotFoundError as missing:
     raise SystemExit(
         f"The benchmarks need more than the app ({missing.name}): pip install -r requirements-dev.txt"
@@ -24,6 +36,7 @@ from diffusion.runtime import configure
 
 BENCHMARKS: dict[str, ModuleType] = {
     "sampling": sampling,
+    "engines": engines,
     "app": app,
     "lab": lab,
     "concurrency": concurrency,

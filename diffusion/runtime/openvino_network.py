@@ -2,9 +2,9 @@
 the convolutions, which take half of the time in torch.
 
 It is converted directly from the torch module, for every batch size at once, and computes what the module computes: in
-float32 to 1e-5, in bfloat16 to that type's rounding. The embeddings of time, label and guidance scale stay in torch, in
-float32: OpenVINO would round the angles of their sines to bfloat16, whose numbers near 1000 are 4 apart. Where the
-package is missing, ``installed`` says so.
+float32 to 1e-5, in bfloat16 to that type's rounding. Each core takes some of the images through all layers. The
+embeddings of time, label and guidance scale stay in torch, in float32: OpenVINO would round the angles of their sines
+to bfloat16, whose numbers near 1000 are 4 apart. Where the package is missing, ``installed`` says so.
 """
 
 import copy
@@ -18,7 +18,9 @@ import torch
 from torch import Tensor, nn
 
 from diffusion.condition import Condition
-from diffusion.runtime.threads import available_cores
+from diffusion.runtime.flattened import FlattenedPixels
+from diffusion.runtime.thread_tuner import limited
+from diffusion.runtime.threads import available_cores, shares
 from diffusion.runtime.traced_network import kinds
 
 
@@ -47,7 +49,9 @@ class OpenVINONetwork:
         with warnings.catch_warnings(), torch.no_grad(), torch.autocast("cpu", enabled=False):
             warnings.simplefilter("ignore")  # of what a trace does not see, and of its age
             tensors = tuple(torch.from_numpy(a) for a in inputs)
-            traced = torch.jit.trace(AfterEmbedding(copy.deepcopy(network), condition), tensors, check_trace=False)
+            rest = AfterEmbedding(copy.deepcopy(network), condition)
+            with FlattenedPixels():
+                traced = torch.jit.trace(rest, tensors, check_trace=False)
             model = openvino.convert_model(traced)
         model.reshape({port: [-1, *a.shape[1:]] for port, a in zip(model.inputs, inputs, strict=True)})
         self.compiled = openvino.compile_model(
@@ -55,28 +59,37 @@ class OpenVINONetwork:
             "CPU",
             {
                 "INFERENCE_PRECISION_HINT": "bf16" if bfloat16 else "f32",
-                "PERFORMANCE_HINT": "LATENCY",
-                "NUM_STREAMS": 1,
+                "NUM_STREAMS": available_cores(),  # which compute side by side, with one thread each
                 "INFERENCE_NUM_THREADS": available_cores(),
             },
         )
         self.kinds = kinds(x, condition)
-        self.own = threading.local()  # a request holds the buffers of one call: each thread has its own
+        self.own = threading.local()  # each thread has its own requests, which hold the inputs and the output of a call
 
     def takes(self, x: Tensor, condition: Condition) -> bool:
         """Whether the inputs are of the kinds of the example."""
         return kinds(x, condition) == self.kinds
 
     def __call__(self, x: Tensor, t: Tensor, condition: Condition) -> Tensor:
-        if not hasattr(self.own, "request"):
-            self.own.request = self.compiled.create_infer_request()
-        (output,) = self.own.request.infer(self.arrays(x, t, condition), share_inputs=True).values()
-        return torch.from_numpy(output).to(x.dtype)
+        parts, arrays = shares(len(x)), self.arrays(x, t, condition)
+        requests: list[Any] = self.own.__dict__.pop("requests", [])  # a call that is interrupted leaves its own behind
+        while len(requests) < len(parts):
+            requests.append(self.compiled.create_infer_request())
+        inputs = [[array[part] for array in arrays] for part in parts]
+        for request, given in zip(requests, inputs, strict=False):
+            request.start_async(given, share_inputs=True)
+        outputs = []
+        for request, _ in zip(requests, parts, strict=False):
+            request.wait()
+            outputs.append(torch.from_numpy(request.get_output_tensor().data))
+        output = torch.cat(outputs).to(x.dtype)  # a copy: the requests will compute again
+        self.own.requests = requests
+        return output
 
     @torch.no_grad()
     def arrays(self, x: Tensor, t: Tensor, condition: Condition) -> list:
         """The inputs of ``AfterEmbedding`` as NumPy arrays."""
-        with torch.autocast("cpu", enabled=False):
+        with torch.autocast("cpu", enabled=False), limited(1):  # torch's other threads would go on spinning for a while
             tensors = (x, *self.embed(t, condition), condition.low_res)
         return [tensor.float().contiguous().numpy() for tensor in tensors if tensor is not None]
 

@@ -10,6 +10,8 @@ from pathlib import Path
 import torch
 from threadpoolctl import ThreadpoolController
 
+LEAST = 2  # images of a core: one alone takes nearly as long
+
 
 def use_one_core(main_thread: bool = False) -> None:
     """Let the calling thread compute with one core from now on; the program's main thread only if ``main_thread``.
@@ -28,6 +30,12 @@ def use_one_core(main_thread: bool = False) -> None:
 def openmp() -> ThreadpoolController:
     """The process's OpenMP libraries."""
     return ThreadpoolController().select(user_api="openmp")
+
+
+def shares(images: int) -> list[slice]:
+    """So many images, shared out evenly among the cores that a call from this thread may compute with."""
+    count = max(1, min(usable_cores(), images // LEAST))
+    return [slice(images * i // count, images * (i + 1) // count) for i in range(count)]
 
 
 def usable_cores() -> int:

@@ -17,9 +17,7 @@ from torch import Tensor, nn
 from diffusion.condition import Condition
 from diffusion.runtime.precision import ROUNDED, frozen_copy, rounded_copy
 from diffusion.runtime.thread_tuner import limited
-from diffusion.runtime.threads import available_cores, usable_cores, use_one_core
-
-LEAST = 2  # images of a core: one alone takes nearly as long
+from diffusion.runtime.threads import available_cores, shares, use_one_core
 
 
 class TracedNetwork:
@@ -43,13 +41,12 @@ class TracedNetwork:
         return kinds(x, condition) == self.kinds
 
     def __call__(self, x: Tensor, t: Tensor, condition: Condition) -> Tensor:
-        n, count = len(x), max(1, min(usable_cores(), len(x) // LEAST))
-        first, *others = (slice(n * i // count, n * (i + 1) // count) for i in range(count))
+        first, *others = shares(len(x))
         pool = workers(os.getpid())
         try:
             pending = [pool.submit(self.part, x[part], t[part], condition.rows(part)) for part in others]
         except RuntimeError:  # the program is ending, and starts nothing any more
-            first, pending = slice(n), []
+            first, pending = slice(len(x)), []
         with limited(1):
             output = self.part(x[first], t[first], condition.rows(first))
         return torch.cat([output, *(each.result() for each in pending)]) if pending else output

@@ -54,7 +54,7 @@ def test_replaced_weights_and_layers_count_from_the_next_run_on(engine, precisio
     model.network.load_state_dict(fresh.network.state_dict(), assign=True)
     assert torch.equal(model.generate([1, 2], **SETTINGS), fresh.generate([1, 2], **SETTINGS))
     for each in (model, fresh):
-        each.network.output = torch.nn.Sequential(each.network.output, torch.nn.Tanh())
+        each.network.output = torch.nn.Sequential(each.network.output, torch.nn.Tanh()).eval()
     fresh = Model(fresh.config, fresh.network)
     assert torch.equal(model.generate([1, 2], **SETTINGS), fresh.generate([1, 2], **SETTINGS))
 

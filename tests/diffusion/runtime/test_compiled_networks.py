@@ -2,6 +2,7 @@
 
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from unittest.mock import Mock
 
 import pytest
 import torch
@@ -9,7 +10,7 @@ import torch
 from diffusion import Condition, load_model
 from diffusion.io.hub import bundled
 from diffusion.io.loading import load_any
-from diffusion.runtime import traced_network
+from diffusion.runtime import threads, traced_network
 from diffusion.runtime.compiled import engines
 from diffusion.runtime.openvino_network import installed
 from diffusion.runtime.traced_network import TracedNetwork
@@ -115,7 +116,7 @@ def test_autocast_of_the_caller_changes_nothing(engine):
 def test_images_are_shared_out_among_any_number_of_cores(cores, monkeypatch):
     model, seen = tiny_model(), []
     network = compiled(model, "torchscript")
-    monkeypatch.setattr(traced_network, "usable_cores", lambda: cores)
+    monkeypatch.setattr(threads, "usable_cores", lambda: cores)
     monkeypatch.setattr(traced_network, "workers", lambda process: pool)
     monkeypatch.setattr(network, "part", lambda *part: seen.append(len(part[0])) or TracedNetwork.part(network, *part))
     with ThreadPoolExecutor(cores) as pool:
@@ -128,11 +129,41 @@ def test_images_are_shared_out_among_any_number_of_cores(cores, monkeypatch):
             assert max(seen) - min(seen) <= 1
 
 
+@without_openvino
+@pytest.mark.parametrize("cores", [1, 2, 3])
+@torch.no_grad()
+def test_openvino_computes_a_share_for_each_core_at_once(cores, monkeypatch):
+    model = tiny_model()
+    network = compiled(model, "openvino")
+    monkeypatch.setattr(threads, "usable_cores", lambda: cores)
+    for n in (1, 2, 3, 7, 32):
+        x, t, condition = inputs(model.config, n)
+        torch.testing.assert_close(network(x, t, condition), model.network(x, t, condition), rtol=0, atol=1e-5)
+    shares = [request.get_output_tensor().shape[0] for request in network.own.requests]
+    assert len(shares) == cores
+    assert sum(shares) == 32
+    assert max(shares) - min(shares) <= 1
+
+
+@without_openvino
+@torch.no_grad()
+def test_a_call_of_openvino_that_is_interrupted_disturbs_none_after_it(monkeypatch):
+    model = tiny_model()
+    network = compiled(model, "openvino")
+    given = inputs(model.config, 4)
+    expected = network(*given)
+    with monkeypatch.context() as patch:
+        patch.setattr(torch, "from_numpy", Mock(side_effect=KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            network(*given)
+    assert torch.equal(network(*given), expected)
+
+
 @torch.no_grad()
 def test_where_the_program_is_ending_the_calling_thread_computes_all(monkeypatch):
     model, pool = tiny_model(), ThreadPoolExecutor(1)
     network = compiled(model, "torchscript")
-    monkeypatch.setattr(traced_network, "usable_cores", lambda: 2)
+    monkeypatch.setattr(threads, "usable_cores", lambda: 2)
     monkeypatch.setattr(traced_network, "workers", lambda process: pool)
     pool.shutdown()  # as Python does with all of them once the main thread has ended
     x, t, condition = inputs(model.config, 5)

@@ -1,0 +1,72 @@
+"""A network call by each engine: torch with a thread a core, TorchScript and OpenVINO, for every bundled model.
+
+Weights and inputs are the same, and the precision is the one that sampling has on this machine. Which engine a program
+uses is measured there while it runs; this shows what there is to gain.
+"""
+
+from collections.abc import Callable
+from functools import partial
+
+import torch
+
+from benchmarks.timing import interleaved, ratio, summary
+from diffusion import Model, load_model
+from diffusion.condition import Condition
+from diffusion.io.hub import bundled
+from diffusion.runtime.compiled import TORCH, engines
+from diffusion.runtime.inference import InferenceNetwork
+from diffusion.runtime.precision import use_bfloat16
+
+SIZES = (32, 4)  # images: 16 digits with guidance, and a few
+CALLS = 6  # in a row: threads of the engine before still wait for work in the first milliseconds
+
+
+def inputs(model: Model, n: int) -> tuple[torch.Tensor, torch.Tensor, Condition]:
+    """x, t and condition of so many images."""
+    config = model.config
+    size = config.low_res_size
+    low_res = torch.zeros(n, config.channels, size, size) if size else None
+    labels = torch.arange(n) % (config.num_classes + 1) - 1  # -1: none
+    return torch.randn(n, *config.image_shape), torch.full((n,), 500.0), model.condition(labels, low_res, 2.0)
+
+
+@torch.no_grad()
+def several(network: Callable, given: tuple) -> None:
+    for _ in range(CALLS):
+        network(*given)
+
+
+def of_model(name: str, repetitions: int) -> dict[str, dict]:
+    """Seconds of a call, by the number of images and the engine."""
+    model = load_model(name, device="cpu")
+    bfloat16 = use_bfloat16(model.device)
+    networks: dict[str, Callable] = {TORCH: InferenceNetwork(model.network, model.device).in_torch()}
+    for engine, compiled in engines().items():
+        networks[engine] = compiled(model.network, *inputs(model, 2), bfloat16)
+    results: dict[str, dict] = {}
+    for n in SIZES:
+        given = inputs(model, n)
+        seconds = interleaved({engine: partial(several, call, given) for engine, call in networks.items()}, repetitions)
+        results[str(n)] = {engine: summary([s / CALLS for s in values]) for engine, values in seconds.items()}
+        if "openvino" in seconds:
+            results[str(n)]["torchscript over openvino"] = ratio(seconds["torchscript"], seconds["openvino"])
+    return results
+
+
+def measure(repetitions: int = 9) -> dict:
+    """The results, as a dictionary that can be written as JSON."""
+    names = [name for name in bundled() if name != "classifier"]
+    precision = "bfloat16" if use_bfloat16(torch.device("cpu")) else "float32"
+    return {"precision": precision, "models": {name: of_model(name, repetitions) for name in names}}
+
+
+def report(results: dict) -> str:
+    """The results as a Markdown table."""
+    models = results["models"]
+    found = [name for name in (TORCH, "torchscript", "openvino") if name in next(iter(models.values()))[str(SIZES[0])]]
+    head = [f"{n} images: {engine}" for n in SIZES for engine in found]
+    table = [f"| {results['precision']}, ms | {' | '.join(head)} |", "|---" * (len(head) + 1) + "|"]
+    for name, sizes in models.items():
+        cells = [f"{1000 * sizes[str(n)][engine]['median']:.1f}" for n in SIZES for engine in found]
+        table.append(f"| `{name}` | {' | '.join(cells)} |")
+    return "\n".join(table)
