@@ -59,8 +59,11 @@ class OpenVINONetwork:
             "CPU",
             {
                 "INFERENCE_PRECISION_HINT": "bf16" if bfloat16 else "f32",
-                "NUM_STREAMS": available_cores(),  # which compute side by side, with one thread each
+                # as many streams as cores, with one thread each, which the system places: of all, some may be in use
+                "NUM_STREAMS": available_cores(),
                 "INFERENCE_NUM_THREADS": available_cores(),
+                "ENABLE_HYPER_THREADING": True,  # a core that is granted may be half of a physical one
+                "ENABLE_CPU_PINNING": False,
             },
         )
         self.kinds = kinds(x, condition)
