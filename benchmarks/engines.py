@@ -1,7 +1,7 @@
-"""A network call by each engine: torch with a thread a core, TorchScript and OpenVINO, for every bundled model.
+"""A network call by each engine: torch, with its number of threads tuned as in sampling, TorchScript and OpenVINO.
 
-Weights and inputs are the same, and the precision is the one that sampling has on this machine. Which engine a program
-uses is measured there while it runs; this shows what there is to gain.
+For every bundled model; weights and inputs are the same, and the precision is that of sampling on this machine.
+Which engine a program uses is measured there while it runs; this shows what there is to gain.
 """
 
 from collections.abc import Callable

@@ -59,7 +59,7 @@ class OpenVINONetwork:
             "CPU",
             {
                 "INFERENCE_PRECISION_HINT": "bf16" if bfloat16 else "f32",
-                # as many streams as cores, with one thread each, which the system places: of all, some may be in use
+                # as many streams as cores, with a thread each, which is not bound to one: others may be using it
                 "NUM_STREAMS": available_cores(),
                 "INFERENCE_NUM_THREADS": available_cores(),
                 "ENABLE_HYPER_THREADING": True,  # a core that is granted may be half of a physical one
@@ -75,7 +75,8 @@ class OpenVINONetwork:
 
     def __call__(self, x: Tensor, t: Tensor, condition: Condition) -> Tensor:
         parts, arrays = shares(len(x)), self.arrays(x, t, condition)
-        requests: list[Any] = self.own.__dict__.pop("requests", [])  # a call that is interrupted leaves its own behind
+        # taken for the time of the call: those of one that is interrupted may go on, and are not used again
+        requests: list[Any] = self.own.__dict__.pop("requests", [])
         while len(requests) < len(parts):
             requests.append(self.compiled.create_infer_request())
         inputs = [[array[part] for array in arrays] for part in parts]
@@ -94,7 +95,7 @@ class OpenVINONetwork:
         """The inputs of ``AfterEmbedding`` as NumPy arrays."""
         with torch.autocast("cpu", enabled=False), limited(1):  # torch's other threads would go on spinning for a while
             tensors = (x, *self.embed(t, condition), condition.low_res)
-        return [tensor.float().contiguous().numpy() for tensor in tensors if tensor is not None]
+            return [tensor.float().contiguous().numpy() for tensor in tensors if tensor is not None]
 
 
 class AfterEmbedding(nn.Module):

@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from threadpoolctl import ThreadpoolController
 
-LEAST = 2  # images of a core: one alone takes nearly as long
+LEAST = 2  # images of a core: one alone takes two thirds of their time, and any core may be in use by others
 
 
 def use_one_core(main_thread: bool = False) -> None:

@@ -19,12 +19,13 @@ INTERVAL = 2.0  # seconds between two looks
 def return_freed_memory() -> None:
     """From now on, in a thread of its own. Other C libraries are left as they are."""
     if platform.libc_ver()[0] == "glibc":
-        threading.Thread(target=look_after, args=(psutil.Process(),), daemon=True).start()
+        process = psutil.Process()
+        threading.Thread(target=look_after, args=(process, process.memory_info().rss), daemon=True).start()
 
 
-def look_after(process: psutil.Process) -> None:
-    """Return what is free whenever the process has grown."""
-    trim, held = ctypes.CDLL(None).malloc_trim, process.memory_info().rss
+def look_after(process: psutil.Process, held: int) -> None:
+    """Return what is free whenever the process has grown, at first over ``held`` bytes."""
+    trim = ctypes.CDLL(None).malloc_trim
     while True:
         time.sleep(INTERVAL)
         if process.memory_info().rss > held + GROWTH:

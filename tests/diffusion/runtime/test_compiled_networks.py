@@ -132,7 +132,7 @@ def test_images_are_shared_out_among_any_number_of_cores(cores, monkeypatch):
 @without_openvino
 @pytest.mark.parametrize("cores", [1, 2, 3])
 @torch.no_grad()
-def test_openvino_computes_a_share_for_each_core_at_once(cores, monkeypatch):
+def test_openvino_has_a_request_for_the_share_of_each_core(cores, monkeypatch):
     model = tiny_model()
     network = compiled(model, "openvino")
     monkeypatch.setattr(threads, "usable_cores", lambda: cores)
@@ -152,11 +152,13 @@ def test_a_call_of_openvino_that_is_interrupted_disturbs_none_after_it(monkeypat
     network = compiled(model, "openvino")
     given = inputs(model.config, 4)
     expected = network(*given)
+    before = network.own.requests
     with monkeypatch.context() as patch:
         patch.setattr(torch, "from_numpy", Mock(side_effect=KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             network(*given)
     assert torch.equal(network(*given), expected)
+    assert not set(map(id, network.own.requests)) & set(map(id, before))  # those may still be at work
 
 
 @torch.no_grad()

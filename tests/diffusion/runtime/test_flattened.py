@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from diffusion import Condition
-from diffusion.runtime.flattened import BETWEEN, FlattenedPixels, group_norm
+from diffusion.runtime.flattened import FlattenedPixels, group_norm
 from tests.tiny import NETWORK, tiny_model
 
 ORDERS = [{"order": "norm_first", "scale_shift": True}, {"order": "conv_first", "scale_shift": False}]
@@ -47,9 +47,35 @@ def test_no_activation_sees_rows_and_columns(order):
     activations = [sizes for sizes in seen.sizes[nn.functional.silu] if sizes]
     assert activations
     assert all(len(size) == 1 for sizes in activations for size in sizes)
-    for function in BETWEEN:  # between images and values of their channels; two images keep rows and columns
-        assert all(len(set(sizes)) < 2 or {len(size) for size in sizes} == {1} for sizes in seen.sizes[function])
-    assert [(2, 2), (2, 2)] in seen.sizes[Tensor.add] + seen.sizes[Tensor.__add__]
+    sums = seen.sizes[Tensor.add] + seen.sizes[Tensor.__add__] + seen.sizes[torch.add]
+    with_channels = seen.sizes[torch.addcmul] if order["scale_shift"] else [each for each in sums if (1,) in each]
+    assert with_channels
+    assert all(set(sizes) == {(1,), (4,)} for sizes in with_channels)
+    assert [(2, 2), (2, 2)] in sums  # two images keep rows and columns
+
+
+ROWS, COLUMNS, IMAGE = torch.ones(4, 4, 5, 1), torch.ones(4, 4, 1, 5), torch.ones(4, 4, 5, 5)
+VALUES = torch.arange(4.0)[:, None, None]
+
+
+@pytest.mark.parametrize(
+    "compute",
+    [
+        lambda: ROWS + COLUMNS,
+        lambda: IMAGE + ROWS,
+        lambda: torch.ones(5, 5, 5, 5) + torch.ones(1, 5, 1, 1),
+        lambda: IMAGE + VALUES,
+        lambda: torch.addcmul(VALUES, IMAGE, IMAGE[..., :1, :1]),
+        lambda: torch.addcmul(IMAGE[..., :1, :1], IMAGE, tensor2=IMAGE[..., :1, :1], value=2),
+        lambda: torch.add(IMAGE, IMAGE[..., :1, :1], alpha=3),
+        lambda: nn.functional.silu(torch.arange(6.0)),
+        lambda: nn.functional.group_norm(IMAGE + ROWS, 2),
+    ],
+)
+def test_whatever_is_broadcast_it_computes_what_torch_does(compute):
+    with FlattenedPixels():
+        found = compute()
+    torch.testing.assert_close(found, compute(), rtol=0, atol=1e-6)
 
 
 @pytest.mark.parametrize("shape", [(2, 12, 7, 5), (2, 12, 9)])
