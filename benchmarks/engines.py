@@ -4,12 +4,12 @@ For every bundled model; weights and inputs are the same, and the precision is t
 Which engine a program uses is measured there while it runs; this shows what there is to gain.
 """
 
+import time
 from collections.abc import Callable
-from functools import partial
 
 import torch
 
-from benchmarks.timing import interleaved, ratio, summary
+from benchmarks.timing import ratio, summary
 from diffusion import Model, load_model
 from diffusion.condition import Condition
 from diffusion.io.hub import bundled
@@ -18,7 +18,7 @@ from diffusion.runtime.inference import InferenceNetwork
 from diffusion.runtime.precision import use_bfloat16
 
 SIZES = (32, 4)  # images: 16 digits with guidance, and a few
-CALLS = 6  # in a row: threads of the engine before still wait for work in the first milliseconds
+CALLS, FIRST = 8, 4  # in a row, and how many do not count: threads of the engine before still wait for more work
 
 
 def inputs(model: Model, n: int) -> tuple[torch.Tensor, torch.Tensor, Condition]:
@@ -31,9 +31,17 @@ def inputs(model: Model, n: int) -> tuple[torch.Tensor, torch.Tensor, Condition]
 
 
 @torch.no_grad()
-def several(network: Callable, given: tuple) -> None:
-    for _ in range(CALLS):
-        network(*given)
+def in_turn(networks: dict[str, Callable], given: tuple, rounds: int) -> dict[str, list[float]]:
+    """Seconds of the calls that count, by engine."""
+    seconds: dict[str, list[float]] = {engine: [] for engine in networks}
+    for _ in range(rounds):
+        for engine, network in networks.items():
+            for call in range(CALLS):
+                start = time.perf_counter()
+                network(*given)
+                if call >= FIRST:
+                    seconds[engine].append(time.perf_counter() - start)
+    return seconds
 
 
 def of_model(name: str, repetitions: int) -> dict[str, dict]:
@@ -45,9 +53,8 @@ def of_model(name: str, repetitions: int) -> dict[str, dict]:
         networks[engine] = compiled(model.network, *inputs(model, 2), bfloat16)
     results: dict[str, dict] = {}
     for n in SIZES:
-        given = inputs(model, n)
-        seconds = interleaved({engine: partial(several, call, given) for engine, call in networks.items()}, repetitions)
-        results[str(n)] = {engine: summary([s / CALLS for s in values]) for engine, values in seconds.items()}
+        seconds = in_turn(networks, inputs(model, n), repetitions)
+        results[str(n)] = {engine: summary(values) for engine, values in seconds.items()}
         if "openvino" in seconds:
             results[str(n)]["torchscript over openvino"] = ratio(seconds["torchscript"], seconds["openvino"])
     return results
