@@ -1,11 +1,14 @@
 """A network call by each engine: torch, with its number of threads tuned as in sampling, TorchScript and OpenVINO.
 
 For every bundled model; weights and inputs are the same, and the precision is that of sampling on this machine.
-Which engine a program uses is measured there while it runs; this shows what there is to gain.
+Which engine a program uses is measured there while it runs; this shows what there is to gain. The last column is
+OpenVINO without `diffusion/runtime/flattened.py`, over OpenVINO as it is used.
 """
 
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
+from unittest.mock import patch
 
 import torch
 
@@ -17,6 +20,7 @@ from diffusion.runtime.compiled import TORCH, engines
 from diffusion.runtime.inference import InferenceNetwork
 from diffusion.runtime.precision import use_bfloat16
 
+UNFLATTENED = "openvino without flattened pixels"
 SIZES = (32, 4)  # images: 16 digits with guidance, and a few
 CALLS, FIRST = 8, 4  # in a row, and how many do not count: threads of the engine before still wait for more work
 
@@ -51,12 +55,15 @@ def of_model(name: str, repetitions: int) -> dict[str, dict]:
     networks: dict[str, Callable] = {TORCH: InferenceNetwork(model.network, model.device).in_torch()}
     for engine, compiled in engines().items():
         networks[engine] = compiled(model.network, *inputs(model, 2), bfloat16)
+    if "openvino" in networks:
+        with patch("diffusion.runtime.openvino_network.FlattenedPixels", nullcontext):
+            networks[UNFLATTENED] = engines()["openvino"](model.network, *inputs(model, 2), bfloat16)
     results: dict[str, dict] = {}
     for n in SIZES:
         seconds = in_turn(networks, inputs(model, n), repetitions)
         results[str(n)] = {engine: summary(values) for engine, values in seconds.items()}
-        if "openvino" in seconds:
-            results[str(n)]["torchscript over openvino"] = ratio(seconds["torchscript"], seconds["openvino"])
+        if UNFLATTENED in seconds:
+            results[str(n)]["gain"] = ratio(seconds[UNFLATTENED], seconds["openvino"])
     return results
 
 
@@ -69,11 +76,16 @@ def measure(repetitions: int = 9) -> dict:
 
 def report(results: dict) -> str:
     """The results as a Markdown table."""
-    models = results["models"]
-    found = [name for name in (TORCH, "torchscript", "openvino") if name in next(iter(models.values()))[str(SIZES[0])]]
+    models, most = results["models"], str(SIZES[0])
+    first = next(iter(models.values()))[most]
+    found = [name for name in (TORCH, "torchscript", "openvino") if name in first]
     head = [f"{n} images: {engine}" for n in SIZES for engine in found]
+    if "gain" in first:
+        head.append(f"{most} images: not flattened")
     table = [f"| {results['precision']}, ms | {' | '.join(head)} |", "|---" * (len(head) + 1) + "|"]
     for name, sizes in models.items():
         cells = [f"{1000 * sizes[str(n)][engine]['median']:.1f}" for n in SIZES for engine in found]
+        if "gain" in first:
+            cells.append(f"{sizes[most]['gain']:.1f}x")
         table.append(f"| `{name}` | {' | '.join(cells)} |")
     return "\n".join(table)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import torch
-from numpy.random import SeedSequence  # now: numpy loads it late, and loses a Ctrl-C that comes meanwhile
+from numpy.random import SeedSequence  # loaded here: while numpy loads it, a Ctrl-C is lost
 from torch import Tensor
 
 

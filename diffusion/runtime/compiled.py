@@ -47,8 +47,8 @@ def engines() -> dict[str, Callable[..., CompiledNetwork]]:
 
 @cache
 def worth_a_trial() -> list[str]:
-    """Of these, the names of those that may be worth what they cost here. On AMD's processors OpenVINO takes about as
-    long as TorchScript for a sheet of the default models, and 130 MB more: there it is for those who ask for it."""
+    """Of these, the names of those that are tried unasked. On AMD's processors OpenVINO is hardly faster than
+    TorchScript for a sheet of the default model, and trying both takes 150 MB more: there it has to be asked for."""
     with suppress(OSError):
         if "GenuineIntel" not in Path("/proc/cpuinfo").read_text():
             return [name for name in engines() if name != "openvino"]

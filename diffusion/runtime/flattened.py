@@ -1,8 +1,8 @@
 """Norms and elementwise operations on images whose pixels are one axis, for a compiler that is told no batch size.
 
 With the batch open, OpenVINO computes along a last axis of 14 or 7 pixels without vector instructions: a SiLU takes
-twelve times as long as along (N, C, H * W). The reshapes between the two are free. On an AMD EPYC a U-Net takes a
-quarter to three quarters of the time that way (``benchmarks.run engines``, with this and without).
+many times as long as along (N, C, H * W). The reshapes between the two are free. ``benchmarks.run engines`` shows what
+that gains.
 """
 
 import math
@@ -50,8 +50,8 @@ def flattened(argument: Any) -> Any:
 def group_norm(
     x: Tensor, groups: int, weight: Tensor | None = None, bias: Tensor | None = None, eps: float = 1e-5
 ) -> Tensor:
-    """What ``nn.functional.group_norm`` returns, by a norm of all values of a group: of that, the compiler computes no
-    shapes at each call."""
+    """What ``nn.functional.group_norm`` returns, by a layer norm of each group's values: of a group norm, OpenVINO
+    computes the shapes at each call."""
     channels, pixels = int(x.shape[1]), math.prod(size(x))
     values = channels // groups * pixels
     normed = nn.functional.layer_norm(x.reshape(-1, groups, values), (values,), eps=eps).reshape(-1, channels, pixels)

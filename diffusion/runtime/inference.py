@@ -1,8 +1,8 @@
 """How a model's network is called when it samples: its precision, its number of threads, and which engine computes.
 
 torch can do everything, layer by layer. Two other engines are faster where they are: TorchScript, which shares out the
-images among the cores instead of each layer (``traced_network``), and OpenVINO, where it is installed and the
-processor is one that it is made for. Which one runs a network is measured on this machine, with the network's own
+images among the cores instead of each layer (``traced_network``), and OpenVINO, on Intel's processors, where it
+is installed. Which one runs a network is measured on this machine, with the network's own
 calls: after some seconds of use it is compiled in the background, all are timed, and runs that begin afterwards have
 the fastest one that computes the same. So nobody waits for a compiler, and a short command never meets it; a server may
 have it done before its first visitor (``choose``). Gradients, hooks, options (FreeU, skipped layers), training mode,

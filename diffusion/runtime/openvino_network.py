@@ -19,8 +19,7 @@ from torch import Tensor, nn
 
 from diffusion.condition import Condition
 from diffusion.runtime.flattened import FlattenedPixels
-from diffusion.runtime.thread_tuner import limited
-from diffusion.runtime.threads import available_cores, shares
+from diffusion.runtime.threads import available_cores, limited, shares
 from diffusion.runtime.traced_network import kinds
 
 
@@ -79,13 +78,13 @@ class OpenVINONetwork:
         requests: list[Any] = self.own.__dict__.pop("requests", [])
         while len(requests) < len(parts):
             requests.append(self.compiled.create_infer_request())
+        used = requests[: len(parts)]
         inputs = [[array[part] for array in arrays] for part in parts]
-        for request, given in zip(requests, inputs, strict=False):
+        for request, given in zip(used, inputs, strict=True):
             request.start_async(given, share_inputs=True)
-        outputs = []
-        for request, _ in zip(requests, parts, strict=False):
+        for request in used:
             request.wait()
-            outputs.append(torch.from_numpy(request.get_output_tensor().data))
+        outputs = [torch.from_numpy(request.get_output_tensor().data) for request in used]
         output = torch.cat(outputs).to(x.dtype)  # a copy: the requests will compute again
         self.own.requests = requests
         return output

@@ -17,7 +17,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from diffusion.runtime.threads import openmp, usable_cores
+from diffusion.runtime.threads import limited, usable_cores
 
 ENOUGH = 3  # calls of a size before another number of threads is tried for it
 GAIN = 0.9  # another number has to take at most this share of the time
@@ -138,10 +138,3 @@ class TunedCalls:
             self.tuners[cores] = ThreadTuner(cores, slowdowns=slowdowns)
         with self.tuners[cores].timed(len(x)):
             return network(x, *inputs, **options)
-
-
-@contextmanager
-def limited(count: int) -> Iterator[None]:
-    """Within it the calling thread computes with so many threads."""
-    with openmp().limit(limits=count):
-        yield

@@ -5,6 +5,7 @@ import functools
 import math
 import os
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import torch
@@ -30,6 +31,13 @@ def use_one_core(main_thread: bool = False) -> None:
 def openmp() -> ThreadpoolController:
     """The process's OpenMP libraries."""
     return ThreadpoolController().select(user_api="openmp")
+
+
+@contextlib.contextmanager
+def limited(count: int) -> Iterator[None]:
+    """Within it the calling thread computes with so many threads."""
+    with openmp().limit(limits=count):
+        yield
 
 
 def shares(images: int) -> list[slice]:

@@ -16,8 +16,7 @@ from torch import Tensor, nn
 
 from diffusion.condition import Condition
 from diffusion.runtime.precision import ROUNDED, frozen_copy, rounded_copy
-from diffusion.runtime.thread_tuner import limited
-from diffusion.runtime.threads import available_cores, shares, use_one_core
+from diffusion.runtime.threads import available_cores, limited, shares, use_one_core
 
 
 class TracedNetwork:

@@ -1,3 +1,5 @@
+"""Memory that was freed in pieces goes back to the system."""
+
 import platform
 
 import pytest
