@@ -234,6 +234,8 @@ def test_without_openvinos_package_there_are_torchs_engines(monkeypatch):
     monkeypatch.setitem(sys.modules, "openvino", None)
     monkeypatch.setattr(compiled.Compiled, "count", 0)
     monkeypatch.setattr(inference, "IN_USE", 0.0)
+    monkeypatch.setattr(inference, "LONGEST", 60.0)
+    monkeypatch.setattr(inference, "LONGEST_IMAGE", 60.0)
     monkeypatch.delenv(PRECISION, raising=False)
     assert not installed()
     assert list(engines()) == ["torchscript"]
