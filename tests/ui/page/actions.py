@@ -89,8 +89,11 @@ def choose_model(page: Page, name: str) -> None:
 
 
 def set_number(page: Page, label: str, value: float) -> None:
+    """Type it over what is there; once more if that changed between the selection and the first key."""
     field = page.get_by_role("spinbutton", name=re.compile(label)).first
     field.fill(str(value))
+    if field.input_value() != str(value):
+        field.fill(str(value))
     field.press("Tab")
 
 
