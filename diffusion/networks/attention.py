@@ -9,6 +9,7 @@
 A context is (N, M, D): M tokens of a label. All layers are residual, except ``TokenAttention``.
 """
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Literal
@@ -30,13 +31,16 @@ def split_qkv(qkv: Tensor, heads: int, order: QKVOrder) -> tuple[Tensor, Tensor,
     """
     n, channels, length = qkv.shape
     if order == "qkv_first":
-        return qkv.reshape(n, 3, heads, channels // 3 // heads, length).transpose(-1, -2).unbind(1)
-    return qkv.reshape(n, heads, 3, channels // 3 // heads, length).transpose(-1, -2).unbind(2)
+        parts = qkv.reshape(n, 3, heads, channels // 3 // heads, length).unbind(1)
+    else:
+        parts = qkv.reshape(n, heads, 3, channels // 3 // heads, length).unbind(2)
+    q, k, v = (part.transpose(-1, -2) for part in parts)
+    return q, k, v
 
 
 def attention_maps(q: Tensor, k: Tensor) -> Tensor:
     """softmax(Q K^T / sqrt(d)): q (N, heads, L, d), k (N, heads, M, d) -> (N, heads, L, M), float32."""
-    return ((q @ k.transpose(-1, -2)).float() / q.shape[-1] ** 0.5).softmax(dim=-1)
+    return ((q @ k.transpose(-1, -2)).float() / math.sqrt(q.shape[-1])).softmax(dim=-1)
 
 
 def attention(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
