@@ -1,12 +1,12 @@
 """How a model's network is called when it samples: its precision, its number of threads, and which engine computes.
 
-torch can do everything, layer by layer. Two other engines are faster where they are: TorchScript, which shares out the
-images among the cores instead of each layer (``traced_network``), and OpenVINO, on Intel's processors, where it
-is installed. Which one runs a network is measured on this machine, with the network's own
-calls: after some seconds of use it is compiled in the background, all are timed, and runs that begin afterwards have
-the fastest one that computes the same. So nobody waits for a compiler, and a short command never meets it; a server may
-have it done before its first visitor (``choose``). Gradients, hooks, options (FreeU, skipped layers), training mode,
-large networks and those whose weights still change stay in torch.
+torch can do everything, layer by layer. Two other engines are faster where they are: OpenVINO, on Intel's processors,
+where it is installed, and TorchScript, which shares out the images among the cores instead of each layer
+(``traced_network``). Which one runs a network is measured on this machine, with the network's own calls: after some
+seconds of use it is compiled in the background by one engine after the other and timed beside torch, until one is
+faster and computes the same; runs that begin afterwards have that one. So nobody waits for a compiler, and a short
+command never meets it; a server may have it done before its first visitor (``choose``). Gradients, hooks, options
+(FreeU, skipped layers), training mode, large networks and those whose weights still change stay in torch.
 """
 
 import os
@@ -60,14 +60,16 @@ class InferenceNetwork:
         return (self.other.chosen if self.other is not None else None) or TORCH
 
     def choose(self, run: Callable[[], object]) -> None:
-        """Compile and compare at once, in two runs of this network, and not after some seconds of use: a busy program
+        """Compile and compare at once, in some runs of this network, and not after some seconds of use: a busy program
         cannot time the engines fairly. Takes some seconds. Raises InputError where the environment's choice is bad."""
         if not self.is_open():
             return
         if self.other is None:
             self.seconds = float("inf")
             run()
-        if self.other is not None and self.other.chosen is None:
+        for _ in engines():
+            if self.other is None or self.other.chosen is not None:
+                return
             if self.other.compiling is not None:
                 self.other.compiling.join()
             run()
@@ -139,7 +141,7 @@ class InferenceNetwork:
                 if self.seconds > IN_USE and Compiled.count < MOST:
                     self.other = other = Compiled(self.network, use_bfloat16(self.device))
                     other.compile_in_background(x, t, condition)
-            elif other.chosen is None and other.ready:
+            elif other.ready:
                 other.compare(in_torch, x, t, condition)
             return output
 

@@ -33,7 +33,7 @@ class Engine:
 @pytest.fixture
 def engines(monkeypatch):
     """What there is to compile networks by."""
-    found = {"torchscript": Engine, "openvino": Engine}
+    found = {"openvino": Engine, "torchscript": Engine}
     for module in (compiled, inference):
         monkeypatch.setattr(module, "engines", lambda: found)
     monkeypatch.setattr(compiled, "worth_a_trial", lambda: list(found))
@@ -42,6 +42,18 @@ def engines(monkeypatch):
 
 def network_compiled() -> Compiled:
     return Compiled(tiny_model().network, bfloat16=False)
+
+
+def network_to_compare() -> Compiled:
+    """It is compiled by the only engine that is worth a trial."""
+    network = network_compiled()
+    network.untried, network.by, network.ready = [], {"openvino": Engine()}, True
+    return network
+
+
+def slow_torch(x, t, condition):
+    time.sleep(0.01)
+    return x
 
 
 @pytest.mark.parametrize("engine", ["torch", "torchscript"])
@@ -107,15 +119,13 @@ def test_an_engine_that_is_asked_for_and_cannot_compile_fails_every_time(engines
 
 
 def test_where_the_output_is_no_number_torch_is_chosen():
-    network = network_compiled()
-    network.by["openvino"] = Engine()
+    network = network_to_compare()
     network.compare(lambda x, t, condition: x * float("nan"), *INPUTS)
     assert network.chosen == "torch"
 
 
 def test_one_thread_compares_while_others_go_on():
-    network, seen = network_compiled(), []
-    network.by["openvino"] = Engine()
+    network, seen = network_to_compare(), []
 
     def in_torch(*inputs):
         seen.append(threading.current_thread())
@@ -133,8 +143,7 @@ def test_one_thread_compares_while_others_go_on():
 
 
 def test_an_interrupted_comparison_is_made_again():
-    network = network_compiled()
-    network.by["openvino"] = Engine()
+    network = network_to_compare()
 
     def interrupted(*inputs):
         raise KeyboardInterrupt
@@ -142,7 +151,7 @@ def test_an_interrupted_comparison_is_made_again():
     with pytest.raises(KeyboardInterrupt):
         network.compare(interrupted, *INPUTS)
     assert network.chosen is None
-    network.compare(lambda x, t, condition: time.sleep(0.01) or x, *INPUTS)
+    network.compare(slow_torch, *INPUTS)
     assert network.chosen == "openvino"
 
 
@@ -164,7 +173,7 @@ def test_networks_are_compiled_one_at_a_time(engines):
     networks[0].compile("openvino", *INPUTS)
     for network in networks:
         network.compiling.join(60)
-    assert most == 7 * [1]
+    assert most == 4 * [1]
 
 
 @pytest.mark.parametrize("calls", [0, 2])
@@ -181,10 +190,59 @@ def test_an_engine_that_fails_when_it_is_called_is_dropped(engines, monkeypatch,
     monkeypatch.setitem(engines, "openvino", Failing)
     network = network_compiled()
     network.compile_in_background(*INPUTS)
-    network.compiling.join()
-    network.compare(lambda x, t, condition: x, *INPUTS)
-    assert network.chosen in ("torch", "torchscript")
-    assert "openvino" not in network.by
+    for _ in engines:
+        assert network.chosen is None
+        network.compiling.join()
+        network.compare(slow_torch, *INPUTS)
+    assert list(network.by) == [network.chosen] == ["torchscript"]
+
+
+def test_engines_are_compiled_until_one_is_faster_than_torch(engines):
+    made = []
+
+    class Slow(Engine):
+        def __init__(self, *inputs):
+            made.append("slow")
+
+        def __call__(self, x, t, condition):
+            time.sleep(0.02)
+            return x
+
+    class Fast(Engine):
+        def __init__(self, *inputs):
+            made.append("fast")
+
+    engines.clear()
+    engines.update(first=Slow, second=Fast, third=Fast)
+    network = network_compiled()
+    network.compile_in_background(*INPUTS)
+    for _ in range(3):
+        network.compiling.join()
+        network.compare(slow_torch, *INPUTS)
+    assert made == ["slow", "fast"]
+    assert list(network.by) == [network.chosen] == ["second"]
+
+
+def test_where_no_engine_is_faster_torch_is_chosen(engines):
+    class Slow(Engine):
+        def __call__(self, x, t, condition):
+            time.sleep(0.02)
+            return x
+
+    engines.update(dict.fromkeys(engines, Slow))
+    network = network_compiled()
+    network.compile_in_background(*INPUTS)
+    for number in (1, 2):
+        network.compiling.join()
+        network.compare(slow_torch, *INPUTS)
+        assert network.chosen == (None if number == 1 else "torch")
+    assert network.by == {}
+
+
+def test_nobody_compares_while_the_next_engine_is_compiled(engines):
+    network = network_compiled()
+    network.compare(slow_torch, *INPUTS)
+    assert network.chosen is None
 
 
 def test_weights_that_change_while_a_network_is_compiled_are_not_compiled(engines, monkeypatch):
