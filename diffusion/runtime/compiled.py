@@ -47,7 +47,7 @@ def engines() -> dict[str, Callable[..., CompiledNetwork]]:
 
 @cache
 def worth_a_trial() -> list[str]:
-    """Of these, the names of those that are tried unasked, one by one until one is faster than torch: each takes memory.
+    """Of these, the names of those that are tried unasked, one by one until one beats torch: each takes memory.
     On Intel's processors OpenVINO takes two thirds of TorchScript's time. On AMD's it is hardly faster for a sheet of
     the default model and takes 80 MB more: there it has to be asked for."""
     with suppress(OSError):
