@@ -42,7 +42,16 @@ def limited(count: int) -> Iterator[None]:
 
 def shares(images: int) -> list[slice]:
     """So many images, shared out evenly among the cores that a call from this thread may compute with."""
-    count = max(1, min(usable_cores(), images // LEAST))
+    return evenly(images, max(1, min(usable_cores(), images // LEAST)))
+
+
+def rounds(images: int, most: int) -> list[slice]:
+    """So many images in parts, of each of which no such core gets more than ``most``."""
+    return evenly(images, max(1, math.ceil(images / (most * usable_cores()))))
+
+
+def evenly(images: int, count: int) -> list[slice]:
+    """So many images in so many parts, whose sizes differ by one at most."""
     return [slice(images * i // count, images * (i + 1) // count) for i in range(count)]
 
 

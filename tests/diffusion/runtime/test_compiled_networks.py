@@ -136,13 +136,29 @@ def test_openvino_has_a_request_for_the_share_of_each_core(cores, monkeypatch):
     model = tiny_model()
     network = compiled(model, "openvino")
     monkeypatch.setattr(threads, "usable_cores", lambda: cores)
-    for n in (1, 2, 3, 7, 32):
+    for n in (1, 2, 3, 7, 16):
         x, t, condition = inputs(model.config, n)
         torch.testing.assert_close(network(x, t, condition), model.network(x, t, condition), rtol=0, atol=1e-5)
     shares = [request.get_output_tensor().shape[0] for request in network.own.requests]
     assert len(shares) == cores
-    assert sum(shares) == 32
+    assert sum(shares) == 16
     assert max(shares) - min(shares) <= 1
+
+
+@without_openvino
+@pytest.mark.parametrize("cores", [1, 3])
+@torch.no_grad()
+def test_openvino_computes_a_large_batch_in_parts(cores, monkeypatch):
+    model, seen = tiny_model(), []
+    network = compiled(model, "openvino")
+    monkeypatch.setattr(threads, "usable_cores", lambda: cores)
+    at_once = network.at_once
+    monkeypatch.setattr(network, "at_once", lambda x, *others: seen.append(len(x)) or at_once(x, *others))
+    given = inputs(model.config, 16 * cores * 2 + 1)
+    torch.testing.assert_close(network(*given), model.network(*given), rtol=0, atol=1e-5)
+    assert sum(seen) == 16 * cores * 2 + 1
+    assert len(seen) == 3
+    assert max(seen) - min(seen) <= 1
 
 
 @without_openvino
