@@ -34,7 +34,7 @@ def split_qkv(qkv: Tensor, heads: int, order: QKVOrder) -> tuple[Tensor, Tensor,
         parts = qkv.reshape(n, 3, heads, channels // 3 // heads, length).unbind(1)
     else:
         parts = qkv.reshape(n, heads, 3, channels // 3 // heads, length).unbind(2)
-    q, k, v = (part.transpose(-1, -2) for part in parts)
+    q, k, v = (part.transpose(-1, -2) for part in parts)  # transposed together, OpenVINO would copy them
     return q, k, v
 
 

@@ -40,20 +40,21 @@ class CompiledNetwork(Protocol):
 
 
 def engines() -> dict[str, Callable[..., CompiledNetwork]]:
-    """Those that there are on this machine, by name."""
-    found: dict[str, Callable[..., CompiledNetwork]] = {"torchscript": TracedNetwork}
-    return found | {"openvino": OpenVINONetwork} if installed() else found
+    """Those that there are on this machine, by name, in the order in which they are tried."""
+    found: dict[str, Callable[..., CompiledNetwork]] = {"openvino": OpenVINONetwork} if installed() else {}
+    return found | {"torchscript": TracedNetwork}
 
 
 @cache
 def worth_a_trial() -> list[str]:
-    """Of these, the names of those that are tried unasked, one by one until one beats torch: each takes memory.
-    On Intel's processors OpenVINO takes two thirds of TorchScript's time. On AMD's it is hardly faster for a sheet of
-    the default model and takes 80 MB more: there it has to be asked for."""
+    """Of these, the names of those that are tried unasked, one by one until one is faster than torch: each takes
+    memory. On Intel's processors OpenVINO is the faster of the two for all but Fourier transforms
+    (``benchmarks.run engines``). On AMD's it is hardly faster for a sheet of the default model and takes 80 MB more:
+    there it has to be asked for."""
     with suppress(OSError):
         if "GenuineIntel" not in Path("/proc/cpuinfo").read_text():
             return [name for name in engines() if name != "openvino"]
-    return sorted(engines())  # OpenVINO first
+    return list(engines())
 
 
 class Compiled:

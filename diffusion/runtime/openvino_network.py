@@ -22,7 +22,7 @@ from diffusion.runtime.flattened import FlattenedPixels
 from diffusion.runtime.threads import available_cores, limited, rounds, shares
 from diffusion.runtime.traced_network import kinds
 
-MOST = 16  # images of a core at once: OpenVINO keeps memory for as many as it has ever computed, and more gain nothing
+MOST_AT_ONCE = 16  # images of a core: OpenVINO keeps memory for as many as it has ever computed; more gain nothing
 
 
 def installed() -> bool:
@@ -75,13 +75,13 @@ class OpenVINONetwork:
         return kinds(x, condition) == self.kinds
 
     def __call__(self, x: Tensor, t: Tensor, condition: Condition) -> Tensor:
-        parts = rounds(len(x), MOST)
+        parts = rounds(len(x), MOST_AT_ONCE)
         if len(parts) == 1:
             return self.at_once(x, t, condition)
         return torch.cat([self.at_once(x[part], t[part], condition.rows(part)) for part in parts])
 
     def at_once(self, x: Tensor, t: Tensor, condition: Condition) -> Tensor:
-        """All images at the same time, each core some of them."""
+        """What a call returns; all images are shared out among the cores."""
         parts, arrays = shares(len(x)), self.arrays(x, t, condition)
         # taken for the time of the call: those of one that is interrupted may go on, and are not used again
         requests: list[Any] = self.own.__dict__.pop("requests", [])

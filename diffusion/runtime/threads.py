@@ -46,7 +46,8 @@ def shares(images: int) -> list[slice]:
 
 
 def rounds(images: int, most: int) -> list[slice]:
-    """So many images in parts, of each of which no such core gets more than ``most``."""
+    """So many images in parts to be computed one after the other, of each of which every core that a call from this
+    thread may compute with gets ``most`` images or fewer."""
     return evenly(images, max(1, math.ceil(images / (most * usable_cores()))))
 
 

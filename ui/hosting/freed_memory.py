@@ -3,7 +3,7 @@
 Reason: glibc returns only what is free at the end of its heap, here once that is 1 GB
 (``diffusion.runtime.configure``); many runs of large images leave free memory in pieces. Gain: beside 80 visitors who
 let such runs send more than they read, the process has 1.8 GB at most instead of 2.7, of which 0.5 GB are in use; and
-where visitors come while it still prepares, it has a tenth less ever after. Returning takes 3 ms.
+what is freed after the start does not stay for good: a tenth of the memory that ``benchmarks.run app`` finds.
 """
 
 import ctypes

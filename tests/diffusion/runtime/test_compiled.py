@@ -239,8 +239,9 @@ def test_where_no_engine_is_faster_torch_is_chosen(engines):
     assert network.by == {}
 
 
-def test_nobody_compares_while_the_next_engine_is_compiled(engines):
-    network = network_compiled()
+def test_nobody_compares_while_the_last_engine_is_compiled():
+    network = network_to_compare()
+    network.by, network.ready = {}, False
     network.compare(slow_torch, *INPUTS)
     assert network.chosen is None
 

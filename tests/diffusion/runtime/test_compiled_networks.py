@@ -12,7 +12,7 @@ from diffusion.io.hub import bundled
 from diffusion.io.loading import load_any
 from diffusion.runtime import threads, traced_network
 from diffusion.runtime.compiled import engines
-from diffusion.runtime.openvino_network import installed
+from diffusion.runtime.openvino_network import MOST_AT_ONCE, installed
 from diffusion.runtime.traced_network import TracedNetwork
 from tests.tiny import tiny_model
 
@@ -154,9 +154,10 @@ def test_openvino_computes_a_large_batch_in_parts(cores, monkeypatch):
     monkeypatch.setattr(threads, "usable_cores", lambda: cores)
     at_once = network.at_once
     monkeypatch.setattr(network, "at_once", lambda x, *others: seen.append(len(x)) or at_once(x, *others))
-    given = inputs(model.config, 16 * cores * 2 + 1)
+    count = 2 * cores * MOST_AT_ONCE + 1
+    given = inputs(model.config, count)
     torch.testing.assert_close(network(*given), model.network(*given), rtol=0, atol=1e-5)
-    assert sum(seen) == 16 * cores * 2 + 1
+    assert sum(seen) == count
     assert len(seen) == 3
     assert max(seen) - min(seen) <= 1
 

@@ -103,7 +103,7 @@ def test_the_faster_engine_computes_and_the_first_run_never_waits(other, monkeyp
 
 @pytest.mark.parametrize(("vendor", "names"), [("GenuineIntel", ["openvino", "torchscript"]), ("AMD", ["torchscript"])])
 def test_openvino_is_tried_on_the_processors_that_it_is_made_for(vendor, names, monkeypatch):
-    monkeypatch.setattr(compiled, "engines", lambda: {"torchscript": Other, "openvino": Other})
+    monkeypatch.setattr(compiled, "engines", lambda: {"openvino": Other, "torchscript": Other})
     monkeypatch.setattr(compiled.Path, "read_text", lambda path: f"vendor_id : {vendor}")
     assert compiled.worth_a_trial.__wrapped__() == names
 
