@@ -1,8 +1,9 @@
 """A network call by each engine: torch, with its number of threads tuned as in sampling, TorchScript and OpenVINO.
 
 For every bundled model; weights and inputs are the same, and the precision is that of sampling on this machine.
-Which engine a program uses is measured there while it runs; this shows what there is to gain. The last column is
-OpenVINO without `diffusion/runtime/flattened.py`, over OpenVINO as it is used.
+Which engine a program uses is measured there while it runs; this shows what there is to gain. The last two columns are
+OpenVINO without `diffusion/runtime/flattened.py`, and without its second network, which is for the usual number of
+images (32 here, so 4 are computed by the network for any number), over OpenVINO as it is used.
 """
 
 import time
@@ -20,7 +21,8 @@ from diffusion.runtime.compiled import TORCH, engines
 from diffusion.runtime.inference import InferenceNetwork
 from diffusion.runtime.precision import use_bfloat16
 
-UNFLATTENED = "openvino without flattened pixels"
+UNFLATTENED, ANY_NUMBER = "openvino without flattened pixels", "openvino for any number of images"
+GAINS = {UNFLATTENED: "not flattened", ANY_NUMBER: "any number"}
 SIZES = (32, 4)  # images: 16 digits with guidance, and a few
 CALLS, FIRST = 8, 4  # in a row, and how many do not count: threads of the engine before still wait for more work
 
@@ -48,22 +50,23 @@ def in_turn(networks: dict[str, Callable], given: tuple, rounds: int) -> dict[st
     return seconds
 
 
-def of_model(name: str, repetitions: int) -> dict[str, dict]:
+def of_model(name: str, repetitions: int) -> dict[str, dict[str, dict]]:
     """Seconds of a call, by the number of images and the engine."""
     model = load_model(name, device="cpu")
     bfloat16 = use_bfloat16(model.device)
     networks: dict[str, Callable] = {TORCH: InferenceNetwork(model.network, model.device).in_torch()}
     for engine, compiled in engines().items():
-        networks[engine] = compiled(model.network, *inputs(model, 2), bfloat16)
+        networks[engine] = compiled(model.network, *inputs(model, SIZES[0]), bfloat16)
     if "openvino" in networks:
         with patch("diffusion.runtime.openvino_network.FlattenedPixels", nullcontext):
-            networks[UNFLATTENED] = engines()["openvino"](model.network, *inputs(model, 2), bfloat16)
+            networks[UNFLATTENED] = engines()["openvino"](model.network, *inputs(model, SIZES[0]), bfloat16)
+        networks[ANY_NUMBER] = engines()["openvino"](model.network, *inputs(model, 1), bfloat16)
     results: dict[str, dict] = {}
     for n in SIZES:
         seconds = in_turn(networks, inputs(model, n), repetitions)
         results[str(n)] = {engine: summary(values) for engine, values in seconds.items()}
-        if UNFLATTENED in seconds:
-            results[str(n)]["gain"] = ratio(seconds[UNFLATTENED], seconds["openvino"])
+        gains = {name: ratio(seconds[name], seconds["openvino"]) for name in GAINS if name in seconds}
+        results[str(n)] |= {"gains": gains}
     return results
 
 
@@ -80,12 +83,10 @@ def report(results: dict) -> str:
     first = next(iter(models.values()))[most]
     found = [name for name in (TORCH, "torchscript", "openvino") if name in first]
     head = [f"{n} images: {engine}" for n in SIZES for engine in found]
-    if "gain" in first:
-        head.append(f"{most} images: not flattened")
+    head += [f"{most} images: {words}" for name, words in GAINS.items() if name in first["gains"]]
     table = [f"| {results['precision']}, ms | {' | '.join(head)} |", "|---" * (len(head) + 1) + "|"]
     for name, sizes in models.items():
         cells = [f"{1000 * sizes[str(n)][engine]['median']:.1f}" for n in SIZES for engine in found]
-        if "gain" in first:
-            cells.append(f"{sizes[most]['gain']:.1f}x")
+        cells += [f"{gain:.2f}x" for gain in sizes[most]["gains"].values()]
         table.append(f"| `{name}` | {' | '.join(cells)} |")
     return "\n".join(table)

@@ -1,8 +1,8 @@
-"""Norms and elementwise operations on images whose pixels are one axis, for a compiler that is told no batch size.
+"""Norms and elementwise operations on images whose pixels are one axis.
 
-With the batch open, OpenVINO computes along a last axis of 14 or 7 pixels without vector instructions: a SiLU takes
-many times as long as along (N, C, H * W). The reshapes between the two are free. ``benchmarks.run engines`` shows what
-that gains.
+OpenVINO is slow along a last axis of 14 or 7 pixels: with the number of images open a SiLU takes many times as long as
+along (N, C, H * W), since no vector instructions are used. The reshapes between the two are free.
+``benchmarks.run engines`` shows what that gains.
 """
 
 import math

@@ -1,10 +1,11 @@
 """A network compiled by OpenVINO, Intel's inference compiler: it fuses the norms, activations and layout casts between
 the convolutions, which take half of the time in torch.
 
-It is converted directly from the torch module, for every batch size at once, and computes what the module computes: in
-float32 to 1e-5, in bfloat16 to that type's rounding. Each core takes some of the images through all layers. The
-embeddings of time, label and guidance scale stay in torch, in float32: OpenVINO would round the angles of their sines
-to bfloat16, whose numbers near 1000 are 4 apart. Where the package is missing, ``installed`` says so.
+It is converted directly from the torch module and compiled twice: for any number of images, and for as many as a core
+usually gets, which is faster (``benchmarks.run engines``). It computes what the module computes: in float32 to 1e-5, in
+bfloat16 to that type's rounding. Each core takes some of the images through all layers. The embeddings of time, label
+and guidance scale stay in torch, in float32: OpenVINO would round the angles of their sines to bfloat16, whose numbers
+near 1000 are 4 apart. Where the package is missing, ``installed`` says so.
 """
 
 import copy
@@ -38,7 +39,8 @@ class OpenVINONetwork:
 
     network: a ``Conditioned`` one on the CPU, in evaluation mode, whose weights do not change any more. x, t,
     condition: an example of its inputs. Others must be of the same kinds (``takes``), and may be of any number of
-    images. Compiling takes some seconds. Raises what torch or OpenVINO raises where the network cannot be converted.
+    images; calls of as many are the fastest. Compiling takes some seconds. Raises what torch or OpenVINO raises where
+    the network cannot be converted.
     """
 
     def __init__(self, network: Any, x: Tensor, t: Tensor, condition: Condition, bfloat16: bool):
@@ -54,18 +56,10 @@ class OpenVINONetwork:
             with FlattenedPixels():
                 traced = torch.jit.trace(rest, tensors, check_trace=False)
             model = openvino.convert_model(traced)
-        model.reshape({port: [-1, *a.shape[1:]] for port, a in zip(model.inputs, inputs, strict=True)})
-        self.compiled = openvino.compile_model(
-            model,
-            "CPU",
-            {
-                "INFERENCE_PRECISION_HINT": "bf16" if bfloat16 else "f32",
-                # as many streams as cores, with a thread each, which is not bound to one: others may be using it
-                "NUM_STREAMS": available_cores(),
-                "INFERENCE_NUM_THREADS": available_cores(),
-                "ENABLE_HYPER_THREADING": True,  # a core that is granted may be half of a physical one
-                "ENABLE_CPU_PINNING": False,
-            },
+        self.usual = usual_share(len(x))
+        self.any_number, self.usual_number = (
+            compiled(model, {port: [n, *a.shape[1:]] for port, a in zip(model.inputs, inputs, strict=True)}, bfloat16)
+            for n in (-1, self.usual)
         )
         self.kinds = kinds(x, condition)
         self.own = threading.local()  # each thread has its own requests, which hold the inputs and the output of a call
@@ -84,10 +78,11 @@ class OpenVINONetwork:
         """What a call returns; all images are shared out among the cores."""
         parts, arrays = shares(len(x)), self.arrays(x, t, condition)
         # taken for the time of the call: those of one that is interrupted may go on, and are not used again
-        requests: list[Any] = self.own.__dict__.pop("requests", [])
-        while len(requests) < len(parts):
-            requests.append(self.compiled.create_infer_request())
-        used = requests[: len(parts)]
+        requests: dict[tuple[int, bool], Any] = self.own.__dict__.pop("requests", {})
+        places = [(place, length(part) == self.usual) for place, part in enumerate(parts)]
+        for place, usual in set(places) - set(requests):
+            requests[place, usual] = (self.usual_number if usual else self.any_number).create_infer_request()
+        used = [requests[place] for place in places]
         inputs = [[array[part] for array in arrays] for part in parts]
         for request, given in zip(used, inputs, strict=True):
             request.start_async(given, share_inputs=True)
@@ -104,6 +99,37 @@ class OpenVINONetwork:
         with torch.autocast("cpu", enabled=False), limited(1):  # torch's other threads would go on spinning for a while
             tensors = (x, *self.embed(t, condition), condition.low_res)
             return [tensor.float().contiguous().numpy() for tensor in tensors if tensor is not None]
+
+
+def usual_share(images: int) -> int:
+    """How many a core has at once of so many images that are computed by all cores."""
+    cores = available_cores()
+    part = rounds(images, MOST_AT_ONCE, cores)[0]
+    return length(shares(length(part), cores)[0])
+
+
+def length(part: slice) -> int:
+    """Of how many images a part is."""
+    return part.stop - part.start
+
+
+def compiled(model: Any, shapes: dict, bfloat16: bool) -> Any:
+    """An OpenVINO model for inputs of such shapes, where -1 is any number. Changes the model's own shapes."""
+    import openvino
+
+    model.reshape(shapes)
+    return openvino.compile_model(
+        model,
+        "CPU",
+        {
+            "INFERENCE_PRECISION_HINT": "bf16" if bfloat16 else "f32",
+            # as many streams as cores, with a thread each, which is not bound to one: others may be using it
+            "NUM_STREAMS": available_cores(),
+            "INFERENCE_NUM_THREADS": available_cores(),
+            "ENABLE_HYPER_THREADING": True,  # a core that is granted may be half of a physical one
+            "ENABLE_CPU_PINNING": False,
+        },
+    )
 
 
 class AfterEmbedding(nn.Module):

@@ -40,15 +40,15 @@ def limited(count: int) -> Iterator[None]:
         yield
 
 
-def shares(images: int) -> list[slice]:
-    """So many images, shared out evenly among the cores that a call from this thread may compute with."""
-    return evenly(images, max(1, min(usable_cores(), images // LEAST)))
+def shares(images: int, cores: int | None = None) -> list[slice]:
+    """So many images, shared out evenly among the cores; by default those that a call from this thread may use."""
+    return evenly(images, max(1, min(cores or usable_cores(), images // LEAST)))
 
 
-def rounds(images: int, most: int) -> list[slice]:
-    """So many images in parts to be computed one after the other, of each of which every core that a call from this
-    thread may compute with gets ``most`` images or fewer."""
-    return evenly(images, max(1, math.ceil(images / (most * usable_cores()))))
+def rounds(images: int, most: int, cores: int | None = None) -> list[slice]:
+    """So many images in parts to be computed one after the other, of each of which every core gets ``most`` images or
+    fewer."""
+    return evenly(images, max(1, math.ceil(images / (most * (cores or usable_cores())))))
 
 
 def evenly(images: int, count: int) -> list[slice]:

@@ -10,7 +10,7 @@ import torch
 from diffusion import Condition, load_model
 from diffusion.io.hub import bundled
 from diffusion.io.loading import load_any
-from diffusion.runtime import threads, traced_network
+from diffusion.runtime import openvino_network, threads, traced_network
 from diffusion.runtime.compiled import engines
 from diffusion.runtime.openvino_network import MOST_AT_ONCE, installed
 from diffusion.runtime.traced_network import TracedNetwork
@@ -137,12 +137,27 @@ def test_openvino_has_a_request_for_the_share_of_each_core(cores, monkeypatch):
     network = compiled(model, "openvino")
     monkeypatch.setattr(threads, "usable_cores", lambda: cores)
     for n in (1, 2, 3, 7, 16):
+        network.own.__dict__.clear()
         x, t, condition = inputs(model.config, n)
         torch.testing.assert_close(network(x, t, condition), model.network(x, t, condition), rtol=0, atol=1e-5)
-    shares = [request.get_output_tensor().shape[0] for request in network.own.requests]
-    assert len(shares) == cores
-    assert sum(shares) == 16
-    assert max(shares) - min(shares) <= 1
+        shares = [request.get_output_tensor().shape[0] for request in network.own.requests.values()]
+        assert len(shares) == max(1, min(cores, n // 2))
+        assert sum(shares) == n
+        assert max(shares) - min(shares) <= 1
+
+
+@without_openvino
+@pytest.mark.parametrize(("images", "cores", "share"), [(1, 2, 1), (3, 2, 3), (32, 2, 16), (33, 2, 8), (32, 16, 2)])
+@torch.no_grad()
+def test_openvino_has_a_network_for_the_share_of_a_core_that_it_was_shown(images, cores, share, monkeypatch):
+    monkeypatch.setattr(openvino_network, "available_cores", lambda: cores)
+    monkeypatch.setattr(threads, "usable_cores", lambda: 1)  # as in the thread that compiles
+    model = tiny_model()
+    network = engines()["openvino"](model.network, *(given := inputs(model.config, images)), False)
+    assert network.usual == share
+    monkeypatch.setattr(threads, "usable_cores", lambda: cores)
+    torch.testing.assert_close(network(*given), model.network(*given), rtol=0, atol=1e-5)
+    assert any(usual for _, usual in network.own.requests)
 
 
 @without_openvino
@@ -175,7 +190,7 @@ def test_a_call_of_openvino_that_is_interrupted_disturbs_none_after_it(monkeypat
         with pytest.raises(KeyboardInterrupt):
             network(*given)
     assert torch.equal(network(*given), expected)
-    assert not set(map(id, network.own.requests)) & set(map(id, before))  # those may still be at work
+    assert not set(map(id, network.own.requests.values())) & set(map(id, before.values()))  # those may still be at work
 
 
 @torch.no_grad()
