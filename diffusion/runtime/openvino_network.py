@@ -10,9 +10,11 @@ near 1000 are 4 apart. Where the package is missing, ``installed`` says so.
 
 import copy
 import importlib.util
+import os
 import sys
 import threading
 import warnings
+from functools import cache
 from typing import Any
 
 import torch
@@ -113,12 +115,20 @@ def length(part: slice) -> int:
     return part.stop - part.start
 
 
-def compiled(model: Any, shapes: dict, bfloat16: bool) -> Any:
-    """An OpenVINO model for inputs of such shapes, where -1 is any number. Changes the model's own shapes."""
+@cache
+def core(process: int) -> Any:
+    """OpenVINO in a process: one for all networks. Each gives the thread that it is made in a stack for signals, and
+    takes that away when it ends; of two that end in the order in which they were made the second leaves a stack that is
+    gone, and the thread crashes at the next signal."""
     import openvino
 
+    return openvino.Core()
+
+
+def compiled(model: Any, shapes: dict, bfloat16: bool) -> Any:
+    """An OpenVINO model for inputs of such shapes, where -1 is any number. Changes the model's own shapes."""
     model.reshape(shapes)
-    return openvino.compile_model(
+    return core(os.getpid()).compile_model(
         model,
         "CPU",
         {

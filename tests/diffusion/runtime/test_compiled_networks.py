@@ -14,6 +14,7 @@ from diffusion.runtime import openvino_network, threads, traced_network
 from diffusion.runtime.compiled import engines
 from diffusion.runtime.openvino_network import MOST_AT_ONCE, installed
 from diffusion.runtime.traced_network import TracedNetwork
+from tests.programs import run_program
 from tests.tiny import tiny_model
 
 without_openvino = pytest.mark.skipif(not installed(), reason="OpenVINO has no package for this platform")
@@ -208,3 +209,8 @@ def test_where_the_program_is_ending_the_calling_thread_computes_all(monkeypatch
 def test_nothing_is_reported_to_anybody():
     compiled(load_model("turbo"), "openvino")
     assert sys.modules["openvino_telemetry"] is None
+
+
+@without_openvino
+def test_a_thread_that_made_networks_receives_signals_when_they_have_gone():
+    assert run_program("signal_after_networks") == "received\n"
