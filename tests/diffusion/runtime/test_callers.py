@@ -51,7 +51,7 @@ def test_who_needs_little_in_all_is_first_and_everybody_gets_on():
     gate, pool, service = Gate(), ThreadPoolExecutor(40), BatchingService(clock=lambda: now[0])
 
     def network(x, t, condition):
-        now[0] += 10.0 if t[0] in (1, 2) else 1.0
+        now[0] += (10 if t[0] in (1, 2) else 1) / 64
         return gate(x, t, condition)
 
     pool.submit(one_call, service, network, 0, Caller())

@@ -41,10 +41,14 @@ def test_cancelled_requests_free_their_places(server, client, patience):
 def test_abandoned_requests_free_their_places(server, client, patience):
     started = time.monotonic()
     address = f"{server}/gradio_api/call/generate"
-    for _ in range(VISITORS):
+
+    def visit(_) -> str:
         event = httpx.post(address, json={"data": list(LONG.values())}, timeout=60).json()["event_id"]
         with httpx.stream("GET", f"{address}/{event}", timeout=60) as stream:
-            next(stream.iter_lines())
+            return next(stream.iter_lines())
+
+    with ThreadPoolExecutor(VISITORS) as pool:
+        assert set(pool.map(visit, range(VISITORS))) == {"event: generating"}
     sample(client)
     assert time.monotonic() - started < patience
 
