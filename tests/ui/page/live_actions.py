@@ -49,8 +49,10 @@ def turn_on(page: Page) -> None:
     settle(page)
 
 
-def settle(page: Page) -> None:
-    """Until what is on show belongs to the last request, and nothing more is requested."""
+def settle(page: Page, **values: int | str) -> None:
+    """Until these values have arrived, what is on show belongs to the last request, and nothing more is requested."""
+    arrived = "(values) => Object.entries(values).every(([name, value]) => lab.live.values[name] === value)"
+    page.wait_for_function(arrived, arg=values)
     page.wait_for_function("""() => new Promise((resolve) => {
         const { last, requests } = lab.live;
         const still = () => last > 0 && last === lab.live.last && !requests.open && !requests.next;

@@ -91,13 +91,13 @@ def test_tiles_and_the_seed_are_followed_as_typed(page: Page):
     traffic = Traffic(page)
     turn_on(page)
     tile(page, "3").click()
-    settle(page)
+    settle(page, label="3")
     assert traffic.sent[-1]["label"] == "3"
     shown = picture(page)
     seed = page.get_by_role("spinbutton", name="Seed")
     seed.fill("")
     seed.press_sequentially("41")
-    settle(page)
+    settle(page, seed=41)
     assert traffic.sent[-1]["seed"] == 41
     assert traffic.sent[-1]["number"] == live(page, "last")
     assert picture(page) != shown
