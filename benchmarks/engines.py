@@ -3,7 +3,7 @@
 For every bundled model; weights and inputs are the same, and the precision is that of sampling on this machine.
 Which engine a program uses is measured there while it runs; this shows what there is to gain. The last two columns are
 OpenVINO without `diffusion/runtime/flattened.py`, and without its second network, which is for the usual number of
-images (32 here, so 4 are computed by the network for any number), over OpenVINO as it is used.
+images (here 32), over OpenVINO as it is used.
 """
 
 import time

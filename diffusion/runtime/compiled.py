@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 TRIALS = 3  # calls of each engine
 GAIN = 0.9  # of the others' time, which torch has to take at most: beside busy processes it slows down most
 CLOSE = 0.015  # of the output's norm: by more than that the two must not differ; bfloat16 alone is 0.005 or so
-MOST = 12  # networks that a process compiles unasked: of each, engines keep 20 to 60 MB for as long as it lives
+MOST = 12  # networks that a process compiles unasked: of each, engines keep tens of MB for as long as it lives
 TORCH = "torch"
 
 
@@ -49,7 +49,7 @@ def engines() -> dict[str, Callable[..., CompiledNetwork]]:
 def worth_a_trial() -> list[str]:
     """Of these, the names of those that are tried unasked, one by one until one is faster than torch: each takes
     memory. On Intel's processors OpenVINO is the faster of the two for all but Fourier transforms
-    (``benchmarks.run engines``). On AMD's it is hardly faster for a sheet of the default model, and takes more:
+    (``benchmarks.run engines``). On AMD's it is hardly faster for a sheet of the default model, and takes more memory:
     there it has to be asked for."""
     with suppress(OSError):
         if "GenuineIntel" not in Path("/proc/cpuinfo").read_text():

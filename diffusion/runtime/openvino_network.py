@@ -116,10 +116,10 @@ def length(part: slice) -> int:
 
 
 @cache
-def core(process: int) -> Any:
-    """OpenVINO in a process: one for all networks. Each gives the thread that it is made in a stack for signals, and
-    takes that away when it ends; of two that end in the order in which they were made the second leaves a stack that is
-    gone, and the thread crashes at the next signal."""
+def openvino_core(process: int) -> Any:
+    """The ``openvino.Core`` of a process, one for all its networks. A ``Core`` replaces the signal stack of the thread
+    that makes it, and restores the one before when it is deleted. Of two that are deleted in the order in which they
+    were made, the second restores the first one's, whose memory is freed: the thread crashes at its next signal."""
     import openvino
 
     return openvino.Core()
@@ -128,7 +128,7 @@ def core(process: int) -> Any:
 def compiled(model: Any, shapes: dict, bfloat16: bool) -> Any:
     """An OpenVINO model for inputs of such shapes, where -1 is any number. Changes the model's own shapes."""
     model.reshape(shapes)
-    return core(os.getpid()).compile_model(
+    return openvino_core(os.getpid()).compile_model(
         model,
         "CPU",
         {
