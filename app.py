@@ -14,10 +14,12 @@ import threading
 from typing import NoReturn
 
 from diffusion.runtime.printing import keep_printing
+from ui.hosting.gradio_stubs import leave_stubs_alone
 from ui.hosting.starting import HOST, PORT, check_port_is_free, checked_host, checked_port, tidy_environment
 
 keep_printing()  # whoever reads it, or has gone
 GIVEN = tidy_environment()  # before Gradio is imported
+leave_stubs_alone()
 
 import ui.hosting.zero_gpu  # noqa: E402, F401  (on ZeroGPU "spaces" has to be imported before torch touches CUDA)
 from diffusion.errors import InputError  # noqa: E402

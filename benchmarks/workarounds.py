@@ -4,10 +4,13 @@ png      a sheet of noise as PNG: `ui/fast_png.py`, beside Pillow at its fastest
 session  a new visitor's session of the page, made in the server's only thread: `Session` (`ui/gradio_workarounds.py`),
          beside Gradio's own
 page     the page, fetched: from memory (`ui/hosting/ready_responses.py`), and made anew by Gradio
+import   a Python that imports Gradio, with `ui/hosting/gradio_stubs.py` and without
 idle     share of a core that a server without visitors takes: with `poll_queue_less` (the same file), and with Gradio's
          own interval
 """
 
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from functools import partial
@@ -27,11 +30,18 @@ from ui.gradio_workarounds import Session
 SHEETS = 200  # in one measurement
 IDLE_SECONDS = 10.0
 PROGRAM = "benchmarks/idle_server.py"
+IMPORT = "import gradio"
+IMPORT_OURS = f"from ui.hosting.gradio_stubs import leave_stubs_alone; leave_stubs_alone(); {IMPORT}"
 
 
 def encode(function, picture: np.ndarray) -> None:
     for _ in range(SHEETS):
         function(picture)
+
+
+def run(program: str) -> None:
+    """A Python that executes it, from its start to its end."""
+    subprocess.run([sys.executable, "-c", program], check=True)
 
 
 def idle_share(poll: str) -> float:
@@ -69,6 +79,7 @@ def measure(repetitions: int = 5) -> dict:
     blocks = build(Engine())
     session = interleaved({"ours": partial(Session, blocks), "gradio": partial(SessionState, blocks)}, 4 * repetitions)
     pages = page(4 * repetitions)
+    imports = interleaved({"ours": partial(run, IMPORT_OURS), "gradio": partial(run, IMPORT)}, repetitions)
     idle = {poll: [idle_share(poll) for _ in range(min(3, repetitions))] for poll in ("ours", "gradio")}
     return {
         "png": {name: summary([s / SHEETS for s in seconds]) for name, seconds in png.items()}
@@ -80,6 +91,8 @@ def measure(repetitions: int = 5) -> dict:
         | {"gradio over ours": ratio(session["gradio"], session["ours"])},
         "page": {name: summary(seconds) for name, seconds in pages.items()}
         | {"gradio over ours": ratio(pages["gradio"], pages["ours"])},
+        "import": {name: summary(seconds) for name, seconds in imports.items()}
+        | {"gradio over ours": ratio(imports["gradio"], imports["ours"])},
         "idle": {name: summary(shares) for name, shares in idle.items()}
         | {"gradio over ours": ratio(idle["gradio"], idle["ours"])},
     }
@@ -87,7 +100,7 @@ def measure(repetitions: int = 5) -> dict:
 
 def report(results: dict) -> str:
     """The results as a Markdown table."""
-    png, session, page, idle = (results[name] for name in ("png", "session", "page", "idle"))
+    png, session, page, imports, idle = (results[name] for name in ("png", "session", "page", "import", "idle"))
     rows = [
         (
             "a sheet of 16 noisy digits as PNG",
@@ -106,6 +119,12 @@ def report(results: dict) -> str:
             f"{1000 * page['ours']['median']:.2f} ms",
             f"{1000 * page['gradio']['median']:.2f} ms",
             page["gradio over ours"],
+        ),
+        (
+            "Gradio, imported",
+            f"{imports['ours']['median']:.2f} s",
+            f"{imports['gradio']['median']:.2f} s",
+            imports["gradio over ours"],
         ),
         (
             "an idle server, share of a core",
