@@ -13,7 +13,7 @@ demo: .venv/app
 
 test: .venv/dev browser
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n logical -m "not browser"
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --maxprocesses 4 -m browser
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n logical --maxprocesses 4 -m browser tests/ui/page tests/ui/modules
 
 fast: .venv/dev
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n logical -m "not browser and not slow"

@@ -8,9 +8,13 @@ from tests.tiny import tiny_model
 from ui.engine import Engine
 
 
+IN_A_BROWSER = ("page", "modules")  # the folders that `make test` collects those from
+
+
 def pytest_collection_modifyitems(items):
     for item in items:
         if "browser" in getattr(item, "fixturenames", ()):
+            assert item.path.parent.name in IN_A_BROWSER
             item.add_marker(pytest.mark.browser)
 
 

@@ -19,7 +19,7 @@ from tests.tiny import tiny_model
 
 without_openvino = pytest.mark.skipif(not installed(), reason="OpenVINO has no package for this platform")
 ENGINES = ["torchscript", pytest.param("openvino", marks=without_openvino)]
-SIZES = [1, 5, 33]
+SIZES = [1, 5, 18]
 
 
 def inputs(config, n):
@@ -104,7 +104,7 @@ def test_in_bfloat16_it_errs_by_that_types_rounding(name, engine):
 @pytest.mark.parametrize("engine", ENGINES)
 @torch.no_grad()
 def test_autocast_of_the_caller_changes_nothing(engine):
-    model = load_model("unet")
+    model = tiny_model()
     given = inputs(model.config, 2)
     with torch.autocast("cpu", torch.bfloat16):
         found = (network := compiled(model, engine))(*given)
@@ -207,7 +207,7 @@ def test_where_the_program_is_ending_the_calling_thread_computes_all(monkeypatch
 
 @without_openvino
 def test_nothing_is_reported_to_anybody():
-    compiled(load_model("turbo"), "openvino")
+    compiled(tiny_model(), "openvino")
     assert sys.modules["openvino_telemetry"] is None
 
 
