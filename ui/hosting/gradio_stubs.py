@@ -26,9 +26,11 @@ class Finder(MetaPathFinder):
     """Finds that module."""
 
     def find_spec(self, name: str, path: Any = None, target: ModuleType | None = None) -> ModuleSpec | None:
-        if name != MODULE or (spec := PathFinder.find_spec(name, path, target)) is None or spec.origin is None:
+        if name != MODULE:
             return None
-        spec.loader = WithoutStubs(name, spec.origin)
+        spec = PathFinder.find_spec(name, path, target)
+        if spec is not None and isinstance(spec.loader, SourceFileLoader):
+            spec.loader = WithoutStubs(name, spec.loader.path)
         return spec
 
 
