@@ -7,7 +7,6 @@ import pytest
 from tests.tiny import tiny_model
 from ui.engine import Engine
 
-
 IN_A_BROWSER = ("page", "modules")  # the folders that `make test` collects those from
 
 
