@@ -1,6 +1,6 @@
 """The app from outside: how soon it answers, what it holds on to, and what the way to the browser costs.
 
-start       ``python app.py`` to the first page, beside a bare program that imports torch and gradio and serves nothing
+start       ``python app.py`` to the first page, beside a bare program with torch and Gradio that serves an empty page
 memory      of the serving process after 5 and after 200 generations
 streaming   from the click in a headless Chromium to the last frame on its screen, beside sampling alone
 live        new sheets a second while the guidance slider is dragged (`benchmarks/live.py`): in the browser; and over

@@ -164,7 +164,7 @@ def unread_results(attack: Attack) -> None:
 
 
 def refusals(attack: Attack) -> None:
-    """100 clients of models that there are not"""
+    """100 clients of models that do not exist"""
     attack.by(100, lambda attack, number: attack.call("generate", ["", 1, "ddim", 1, None, 0, f"nobody's {number}"]))
 
 

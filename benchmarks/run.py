@@ -86,11 +86,18 @@ def section(name: str, benchmark: ModuleType, results: dict[str, Any]) -> str:
     plot = f"\n![{name}](../assets/{name}.svg)\n" if name in PLOTS else ""
     rounds = f", medians of {results['rounds']}" if "rounds" in results else ""
     day = results.get("date", "an earlier day")
-    circumstances = f"`python -m benchmarks.run {name}` on {day}{rounds}: {results['machine']}."
+    command = " ".join(["python -m benchmarks.run", name, *results.get("options", [])])
+    circumstances = f"`{command}` on {day}{rounds}: {results['machine']}."
     more = more.replace("``", "`")
     details = f"```text\n{more}\n```" if re.search(r"\w {3,}\w", more) else more  # a list of terms
     parts = [f"## {name.capitalize()}", title.replace("``", "`"), details, circumstances, benchmark.report(results)]
     return "\n\n".join(parts) + f"\n{plot}"
+
+
+def shown(words: list[str]) -> list[str]:
+    """The options that were given, but for where data lies."""
+    pairs = zip(["", *words], words, strict=False)
+    return [word for before, word in pairs if not word.startswith("--data-dir") and before != "--data-dir"]
 
 
 def main() -> None:
@@ -102,7 +109,7 @@ def main() -> None:
     options = vars(parser.parse_args())
     name = options.pop("name")
     rounds = {"rounds": options["repetitions"]} if "repetitions" in options else {}
-    about = {"machine": machine(), "date": date.today().isoformat(), **rounds}
+    about = {"machine": machine(), "date": date.today().isoformat(), "options": shown(sys.argv[2:]), **rounds}
     results = about | BENCHMARKS[name].measure(**options)
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / f"{name}.json").write_text(json.dumps(results, indent=2) + "\n")

@@ -5,8 +5,10 @@ session  a new visitor's session of the page, made in the server's only thread: 
          beside Gradio's own
 page     the page, fetched: from memory (`ui/hosting/ready_responses.py`), and made anew by Gradio
 import   a Python that imports Gradio, with `ui/hosting/gradio_stubs.py` and without
-idle     share of a core that a server without visitors takes: with `poll_queue_less` (the same file), and with Gradio's
-         own interval
+idle     share of a core that a server without visitors takes: with `poll_queue_less` (`ui/gradio_workarounds.py`), and
+         with Gradio's own interval
+
+Sessions and the page are timed four times a round, the idle server three times in all.
 """
 
 import subprocess
@@ -14,6 +16,7 @@ import sys
 import time
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
 import httpx
 import numpy as np
@@ -29,6 +32,7 @@ from ui.gradio_workarounds import Session
 
 SHEETS = 200  # in one measurement
 IDLE_SECONDS = 10.0
+ROOT = Path(__file__).parents[1]
 PROGRAM = "benchmarks/idle_server.py"
 IMPORT = "import gradio"
 IMPORT_OURS = f"from ui.hosting.gradio_stubs import leave_stubs_alone; leave_stubs_alone(); {IMPORT}"
@@ -41,7 +45,7 @@ def encode(function, picture: np.ndarray) -> None:
 
 def run(program: str) -> None:
     """A Python that executes it, from its start to its end."""
-    subprocess.run([sys.executable, "-c", program], check=True)
+    subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True)
 
 
 def idle_share(poll: str) -> float:
@@ -69,7 +73,7 @@ def page(repetitions: int) -> dict[str, list[float]]:
         return interleaved(ways, repetitions)
 
 
-def measure(repetitions: int = 5) -> dict:
+def measure(repetitions: int) -> dict:
     """The results, as a dictionary that can be written as JSON."""
     noise = np.random.default_rng(0).integers(0, 256, (16, 28, 28, 1), dtype=np.uint8)
     picture = sheet(noise)

@@ -64,7 +64,7 @@ class Model:
         return self._inference.engine
 
     def choose_engine(self, run: Callable[[], object]) -> None:
-        """Find out now which of them is faster, in two runs of this model (``InferenceNetwork.choose``)."""
+        """Find out now which of them is faster, in some runs of this model (``InferenceNetwork.choose``)."""
         self._inference.choose(run)
 
     # ---- sampling ----------------------------------------------------------------------------------------------------

@@ -32,7 +32,7 @@ class TrainConfig(BaseModel):
     teacher: str | None = None  # a model reference to distil
     away_from: str | None = None  # a reference of a weaker model than init_from: autoguidance away from it is learned
     away_scale: float = Field(1.0, gt=0, le=20, description="a number above 0, at most 20")
-    # from which share of the run's length on a student's samples are judged beside real images; 1: never
+    # from which share of the run's length on a student's samples are judged beside the teacher's; 1: never
     adversarial_from: float = Field(1.0, ge=0, le=1, description="a number from 0 to 1")
 
     # how long: exactly one of the three

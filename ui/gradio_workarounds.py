@@ -1,6 +1,6 @@
 """What this app does because Gradio 6.31 does otherwise: each with the reason, and what is gained. Nothing else in
-``ui/`` relies on how Gradio works inside, but for ``hosting/event_queue.py`` and ``hosting/connections.py``; the
-browser's side is ``web/gradio_workarounds.js``."""
+``ui/`` relies on how Gradio works inside, but for ``hosting/event_queue.py``, ``hosting/connections.py``,
+``hosting/gradio_stubs.py`` and ``endpoints/tools.py``; the browser's side is ``web/gradio_workarounds.js``."""
 
 import inspect
 from contextlib import suppress
@@ -134,7 +134,7 @@ def check_ourselves_directly() -> None:
     """Let Gradio's requests to the server that it has just started pass all proxies by.
 
     Reason: they follow the proxy variables, which are meant for other hosts, and a server that a proxy cannot reach is
-    given up. Gain: the app starts (tests/ui/test_starting.py).
+    given up. Gain: the app starts (tests/ui/hosting/test_starting.py).
     """
     direct = {name: partial(getattr(httpx, name), trust_env=False) for name in ("get", "head")}
     for module in (gradio_blocks, networking):

@@ -17,7 +17,7 @@ from diffusion.runtime.callers import Caller, Stopped
 
 MAX_BATCH = {"cpu": 64}  # images, by kind of device: with more, nothing is gained and everybody waits longer
 MAX_BATCH_ELSEWHERE = 1024
-QUICK = 0.1  # seconds that a shared batch may take, so that who needs little is not slow with many beside it
+QUICK = 0.1  # seconds that a shared batch may take, so that whoever needs little is not slow with many beside it
 LEAST_BATCH = 16  # images, however long they take: with fewer much is lost
 GUARANTEED = 32  # images guaranteed to each call per batch; more, where others leave room
 MUCH_WORK = 1e12  # operations: callers who need more are alike, and take turns
@@ -88,13 +88,12 @@ def next_batch(waiting: list[Call], seconds: float = 0.0) -> dict[Call, int]:
     is left goes to those with more. A call that waits alone goes whole, as far as its model's bound allows.
     """
     first = waiting[0]
-    most = first.bound.images or len(first)
     if len(waiting) == 1:
-        return {first: min(len(first), most)}
+        return {first: min(len(first), first.bound.images or len(first))}
     room = min(MAX_BATCH.get(first.x.device.type, MAX_BATCH_ELSEWHERE), first.bound.images or MAX_BATCH_ELSEWHERE)
     if seconds > 0:
         room = min(room, max(LEAST_BATCH, int(QUICK / seconds)))
-    guaranteed = min(GUARANTEED, most, room)
+    guaranteed = min(GUARANTEED, room)
     batch: dict[Call, int] = {}
     for call in waiting:
         count = min(len(call), guaranteed)
@@ -110,7 +109,7 @@ def next_batch(waiting: list[Call], seconds: float = 0.0) -> dict[Call, int]:
 
 def compute(batch: dict[Call, int], look: Callable[[], None] | None = None) -> list[Tensor | BaseException]:
     """The network's output for each call of a batch, or the error. A batch that fails is tried again call by call: a
-    failure is for the caller whose it is. ``look`` is called between the layers of a large network."""
+    failure goes only to the caller that caused it. ``look`` is called between the layers of a large network."""
     first = next(iter(batch))
     try:
         x, t = (torch.cat([getattr(call, name)[:n] for call, n in batch.items()]) for name in ("x", "t"))

@@ -9,9 +9,9 @@ One thread does all the computing, so that threads do not compete for cores; the
 to come back with their next step. A lone caller waits for nobody, and its call reaches the network unchanged, unless
 the model has a bound on the images of a batch.
 
-Who needs little in all is first (``callers``), and of these whoever comes from where little was computed for of late;
-but ``FIFO_SHARE`` of the time is for whoever has waited longest, so that all get on. A large network stops between its
-layers for short calls of small ones, and where nobody waits for it.
+Whoever needs little in all is first (``callers``), and of these whoever comes from where little was computed for of
+late; but ``FIFO_SHARE`` of the time is for whoever has waited longest, so that all get on. A large network stops
+between its layers for short calls of small ones, and where nobody waits for it.
 """
 
 from __future__ import annotations
@@ -128,7 +128,7 @@ class BatchingService:
         if than is not None or not self._fifo:
             waiting = sorted(waiting, key=self._order)
             short = [call for call in waiting if call.priority < MUCH_WORK]
-            waiting = short or waiting  # who needs much would make the batch of who needs little a long one
+            waiting = short or waiting  # calls that need much would make the batch of those that need little a long one
         batch = next_batch(waiting, self._seconds.get(id(waiting[0].of), 0.0)) if waiting else {}
         self._waiting = [call for call in self._waiting if call not in batch]
         return batch
@@ -136,18 +136,23 @@ class BatchingService:
     def _compute(self, batch: dict[Call, int]) -> list[Call]:
         """Computes a batch; returns those who have all their output now. The others wait for their next turn."""
 
+        elsewhere = 0.0  # seconds of the others' calls
+
         def look() -> None:
             """Between the layers of a large network."""
+            nonlocal elsewhere
             if all(call.result.done() for call in batch):
                 raise Stopped
             with self._changed:
                 others = self._next(than=min(call.priority for call in batch))
+            since = self._clock()
             for call in self._compute(others) if others else ():
                 call.finish()
+            elsewhere += self._clock() - since
 
         start = self._clock()
         outputs = compute(batch, look)
-        seconds = self._clock() - start
+        seconds = self._clock() - start - elsewhere
         self._shares.note([(call.caller, count) for call, count in batch.items()], seconds)
         self._seconds[id(next(iter(batch)).of)] = seconds / sum(batch.values())
         finished = [call for call, output in zip(batch, outputs, strict=True) if call.take(output)]

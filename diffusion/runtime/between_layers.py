@@ -1,11 +1,21 @@
 """A look at the rest of the program between the layers of a network, while it computes."""
 
+import threading
 import time
 from collections.abc import Callable
 
 from torch.overrides import TorchFunctionMode
 
 LOOK_EVERY = 0.02  # seconds
+
+
+class Elsewhere(threading.local):
+    """The seconds that the present thread has spent in looks, which no network's own calls took."""
+
+    seconds = 0.0
+
+
+elsewhere = Elsewhere()
 
 
 class BetweenLayers(TorchFunctionMode):
@@ -16,7 +26,11 @@ class BetweenLayers(TorchFunctionMode):
         self.look, self.due = look, time.perf_counter() + LOOK_EVERY
 
     def __torch_function__(self, function, types, args=(), kwargs=None):
-        if time.perf_counter() > self.due:
-            self.look()
-            self.due = time.perf_counter() + LOOK_EVERY
+        if (start := time.perf_counter()) > self.due:
+            try:
+                self.look()
+            finally:
+                end = time.perf_counter()
+                elsewhere.seconds += end - start
+                self.due = end + LOOK_EVERY
         return function(*args, **(kwargs or {}))

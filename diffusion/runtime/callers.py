@@ -1,5 +1,5 @@
-"""On whose behalf networks are called, so that who needs little need not wait for who needs much, and so that a network
-call ends when nobody waits for it any more.
+"""On whose behalf networks are called, so that whoever needs little need not wait for those who need much, and so that
+a network call ends when nobody waits for it any more.
 
     caller = Caller(work=3e10)
     with calling(caller):                     # in the thread that samples

@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 TRIALS = 3  # calls of each engine
 GAIN = 0.9  # of the others' time, which torch has to take at most: beside busy processes it slows down most
 CLOSE = 0.015  # of the output's norm: by more than that the two must not differ; bfloat16 alone is 0.005 or so
-MOST = 12  # networks that a process compiles unasked: of each, engines keep tens of MB for as long as it lives
+MOST = 12  # networks that a process compiles unasked: of each, engines keep tens of MB until the process ends
 TORCH = "torch"
 
 

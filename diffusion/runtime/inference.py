@@ -10,6 +10,7 @@ command never meets it; a server may have it done before its first visitor (``ch
 """
 
 import os
+import threading
 import time
 from collections.abc import Callable
 from functools import cache, partial
@@ -52,6 +53,7 @@ class InferenceNetwork:
         self.bytes = sum(tensor.nbytes for tensor in self.bfloat16.tensors)
         self.tuned = TunedCalls()
         self.other: Compiled | None = None
+        self.compiling = threading.Lock()  # held where that is made unasked: one is, however many threads sample
         self.seconds = 0.0  # computed by torch, until there is another engine
 
     @property
@@ -81,7 +83,7 @@ class InferenceNetwork:
 
     def for_run(self) -> Network:
         """The network as one run calls it from its beginning to its end. Raises InputError where the environment asks
-        for what there is not."""
+        for something that is not available."""
         engine = requested_engine()
         if self.device.type != "cpu" or engine == TORCH:
             return self.in_torch()
@@ -124,6 +126,13 @@ class InferenceNetwork:
 
         return network
 
+    def _compile_in_background(self, *inputs: Any) -> None:
+        """Once, and only so many networks of a process."""
+        with self.compiling:
+            if self.other is None and Compiled.count < MOST:
+                self.other = Compiled(self.network, use_bfloat16(self.device))
+                self.other.compile_in_background(*inputs)
+
     def _measuring(self, in_torch: Network) -> Network:
         """torch, which also gathers what is needed to choose."""
 
@@ -138,9 +147,8 @@ class InferenceNetwork:
                 return output
             other = self.other
             if other is None:
-                if self.seconds > IN_USE and Compiled.count < MOST:
-                    self.other = other = Compiled(self.network, use_bfloat16(self.device))
-                    other.compile_in_background(x, t, condition)
+                if self.seconds > IN_USE:
+                    self._compile_in_background(x, t, condition)
             elif other.ready:
                 other.compare(in_torch, x, t, condition)
             return output

@@ -33,7 +33,7 @@ def precision_on(device: torch.device) -> str:
 
 def use_bfloat16(device: torch.device) -> bool:
     """Whether models compute in bfloat16 there: the environment's choice, or else whether that is faster, which is
-    measured. Without the instructions it is emulated, and slower. Raises InputError."""
+    measured on the CPU. Without the instructions it is emulated, and slower. Raises InputError."""
     if (choice := requested_precision()) != "auto":
         return choice == "bf16"
     if device.type == "cuda":

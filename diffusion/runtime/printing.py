@@ -48,8 +48,8 @@ def keep_printing() -> None:
         if stream is None:  # closed from the start
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8", errors=PRINTABLE))  # noqa: SIM115
         elif type(stream) is io.TextIOWrapper and stream is getattr(sys, f"__{name}__"):
-            encoding, by_line = stream.encoding, stream.line_buffering
+            encoding, by_line, at_once = stream.encoding, stream.line_buffering, stream.write_through
             stream.flush()
-            lasting = LastingStream(stream.detach(), encoding, PRINTABLE, line_buffering=by_line)
+            lasting = LastingStream(stream.detach(), encoding, PRINTABLE, None, by_line, at_once)
             setattr(sys, name, lasting)
             setattr(sys, f"__{name}__", lasting)

@@ -68,7 +68,7 @@ def available_cores() -> int:
         cores = len(os.sched_getaffinity(0))
     except AttributeError:  # not on every system
         cores = os.cpu_count() or 1
-    return max(1, int(min(cores, math.ceil(min(cpu_quota(), cores)))))
+    return max(1, math.ceil(min(cpu_quota(), cores)))
 
 
 def cpu_quota(root: Path = Path("/sys/fs/cgroup")) -> float:

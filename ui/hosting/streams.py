@@ -22,7 +22,7 @@ from ui.hosting.visitors import visitor_of
 PULSE, LONGEST_PULSE = 0.5, 4.0  # seconds; each is longer than the one before, since to Gradio it is a result
 THREADS = 160  # most of them wait: for a place, the network, or the Hub
 THREADS_OF_ONE = 64  # of them for the visitors from one address; what more they begin waits for these
-FIRST = 4  # threads that each address has besides: who needs few does not wait for those who have many
+FIRST = 4  # threads that each address has besides: whoever needs few does not wait for those who have many
 END = object()
 
 T = TypeVar("T")

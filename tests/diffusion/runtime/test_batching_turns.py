@@ -42,6 +42,10 @@ def test_a_large_call_leaves_room_for_small_ones():
     assert sum(batch.get(0, 0) for batch in found) == 128
 
 
+def test_each_is_guaranteed_as_many_whoever_is_first():
+    assert batches([1, 64, 31])[0] == {0: 1, 1: GUARANTEED, 2: 31}
+
+
 def test_large_calls_share_the_room_evenly():
     found = batches([128, 128, 128])
     given = Counter()

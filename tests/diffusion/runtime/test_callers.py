@@ -148,6 +148,25 @@ def test_a_large_network_lets_short_calls_pass_between_its_layers(service):
     assert passed < 20
 
 
+def test_a_large_network_is_not_charged_for_what_passes_between_its_layers(service):
+    seen, large, small = [], Large(), Large()
+    service.bound(large, Bound(images=1, large=True))
+
+    def short(x, t, condition):
+        time.sleep(1.0)
+        return x
+
+    with ThreadPoolExecutor(1) as pool:
+        start = time.perf_counter()
+        call = pool.submit(one_call, service, slow_layers(0.03, 20, seen), 0, Caller(MUCH_WORK), 1, large)
+        until(lambda: seen)
+        one_call(service, short, 1, Caller(5.0), 1, small)
+        assert len(seen) < 20
+        call.result(60)
+    assert service._seconds[id(large)] <= time.perf_counter() - start - 1.0
+    assert service._seconds[id(small)] >= 1.0
+
+
 def test_a_bound_cuts_calls_into_small_batches(service):
     large, sizes = Large(), []
     service.bound(large, Bound(images=3))

@@ -2,6 +2,8 @@
 
 import sys
 import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
@@ -99,6 +101,20 @@ def test_the_faster_engine_computes_and_the_first_run_never_waits(other, monkeyp
     assert not torch.equal(settled(model), first)
     assert model.engine == "openvino"
     assert other.made == 1
+
+
+def test_however_many_threads_sample_a_network_it_is_compiled_once(other, monkeypatch):
+    class Slow(compiled.Compiled):
+        def __init__(self, *arguments):
+            time.sleep(0.2)
+            super().__init__(*arguments)
+
+    monkeypatch.setattr(inference, "Compiled", Slow)
+    model = tiny_model()
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(lambda seed: model.generate([1, 2], seed=seed, **SETTINGS), range(2)))
+    settled(model)
+    assert other.made == compiled.Compiled.count == 1
 
 
 @pytest.mark.parametrize(("vendor", "names"), [("GenuineIntel", ["openvino", "torchscript"]), ("AMD", ["torchscript"])])

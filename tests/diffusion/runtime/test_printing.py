@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import threading
 
 import pytest
 
@@ -51,3 +52,16 @@ def test_characters_that_a_terminal_lacks_are_replaced(encoding, line, tmp_path)
     for written in process.communicate(timeout=60):
         assert written.startswith(line)
     assert process.returncode == 0
+
+
+def test_an_unbuffered_stream_stays_so():
+    program = "from diffusion.runtime.printing import keep_printing; keep_printing(); print('here', end='')"
+    program += "; import sys; sys.stdin.readline()"
+    process = subprocess.Popen(
+        [sys.executable, "-u", "-c", program], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    in_time = threading.Timer(60, process.kill)
+    in_time.start()
+    assert process.stdout.read(4) == b"here"  # while it waits
+    in_time.cancel()
+    process.communicate(b"\n", timeout=60)

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from diffusion.runtime import threads
+from diffusion.runtime.between_layers import elsewhere
 from diffusion.runtime.precision import VARIABLE
 from diffusion.runtime.thread_tuner import LONGEST_PAUSE, Slowdowns, ThreadTuner, TunedCalls, tuner_for
 from tests.tiny import tiny_model
@@ -78,6 +79,7 @@ def test_a_little_noise_changes_nothing():
 @pytest.mark.parametrize("own", [1, 2])
 def test_a_call_uses_at_most_the_threads_of_its_thread_and_leaves_them(own, monkeypatch):
     monkeypatch.setattr("diffusion.runtime.threads.available_cores", lambda: 2)
+    monkeypatch.setattr(TunedCalls, "machine", {})  # whatever else slows down what
     seen = []
 
     def network(x):
@@ -163,3 +165,14 @@ def test_training_steps_are_timed_and_so_their_threads_chosen(monkeypatch):
             clock[0] += {1: 0.2, 2: 1.0}[seen[-1]]  # beside a busy neighbour
     assert seen[:3] == [2, 2, 2]
     assert seen[-10:].count(1) >= 9
+
+
+def test_what_was_computed_for_others_meanwhile_slows_down_no_number_of_threads():
+    now = [0.0]
+    tuner = ThreadTuner(2, clock=lambda: now[0])
+    for disturbed in (0.0, 5.0):
+        with tuner.timed():
+            now[0] += 1.0 + disturbed
+            elsewhere.seconds += disturbed
+    assert tuner.best == {(1, 2): 1.0}
+    assert tuner.slowdowns.of[2].factor == 1.0
