@@ -16,13 +16,12 @@ import sys
 import time
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 
 import httpx
 import numpy as np
 from gradio.state_holder import SessionState
 
-from benchmarks.app import serving
+from benchmarks.app import ROOT, serving
 from benchmarks.timing import interleaved, ratio, summary
 from diffusion.io.images import png_bytes, sheet
 from ui.app import build
@@ -32,7 +31,6 @@ from ui.gradio_workarounds import Session
 
 SHEETS = 200  # in one measurement
 IDLE_SECONDS = 10.0
-ROOT = Path(__file__).parents[1]
 PROGRAM = "benchmarks/idle_server.py"
 IMPORT = "import gradio"
 IMPORT_OURS = f"from ui.hosting.gradio_stubs import leave_stubs_alone; leave_stubs_alone(); {IMPORT}"

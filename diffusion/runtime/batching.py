@@ -30,6 +30,7 @@ from torch import Tensor
 from diffusion.condition import Condition
 from diffusion.denoiser import Network
 from diffusion.runtime.batches import MUCH_WORK, Bound, Call, compute, next_batch
+from diffusion.runtime.between_layers import own_time
 from diffusion.runtime.callers import Shares, Stopped, current_caller
 
 PATIENCE = 0.3  # how long to wait for those just served, as a share of the time that their batch took
@@ -106,14 +107,14 @@ class BatchingService:
                 if not batch:
                     self._working = False
                     return
-            start = self._clock()
+            start = own_time(self._clock)
             finished = self._compute(batch)
-            end = self._clock()
+            end, seconds = self._clock(), own_time(self._clock) - start
             with self._changed:
                 if self._fifo:
-                    self._fifo_due = end + (1 / FIFO_SHARE - 1) * (end - start)
+                    self._fifo_due = end + (1 / FIFO_SHARE - 1) * seconds
                 self._missing = len(finished)
-                self._patient_until = end + PATIENCE * (end - start)
+                self._patient_until = end + PATIENCE * seconds
             for call in finished:
                 call.finish()
 
@@ -136,23 +137,18 @@ class BatchingService:
     def _compute(self, batch: dict[Call, int]) -> list[Call]:
         """Computes a batch; returns those who have all their output now. The others wait for their next turn."""
 
-        elsewhere = 0.0  # seconds of the others' calls
-
         def look() -> None:
             """Between the layers of a large network."""
-            nonlocal elsewhere
             if all(call.result.done() for call in batch):
                 raise Stopped
             with self._changed:
                 others = self._next(than=min(call.priority for call in batch))
-            since = self._clock()
             for call in self._compute(others) if others else ():
                 call.finish()
-            elsewhere += self._clock() - since
 
-        start = self._clock()
+        start = own_time(self._clock)
         outputs = compute(batch, look)
-        seconds = self._clock() - start - elsewhere
+        seconds = own_time(self._clock) - start
         self._shares.note([(call.caller, count) for call, count in batch.items()], seconds)
         self._seconds[id(next(iter(batch)).of)] = seconds / sum(batch.values())
         finished = [call for call, output in zip(batch, outputs, strict=True) if call.take(output)]

@@ -9,13 +9,19 @@ from torch.overrides import TorchFunctionMode
 LOOK_EVERY = 0.02  # seconds
 
 
-class Elsewhere(threading.local):
-    """The seconds that the present thread has spent in looks, which no network's own calls took."""
+class Looks(threading.local):
+    """The seconds that the present thread has spent in looks, so far."""
 
     seconds = 0.0
 
 
-elsewhere = Elsewhere()
+looks = Looks()
+
+
+def own_time(clock: Callable[[], float]) -> float:
+    """What a clock shows, but that it stands still during looks: a network is not to be charged for what others had
+    computed meanwhile."""
+    return clock() - looks.seconds
 
 
 class BetweenLayers(TorchFunctionMode):
@@ -31,6 +37,6 @@ class BetweenLayers(TorchFunctionMode):
                 self.look()
             finally:
                 end = time.perf_counter()
-                elsewhere.seconds += end - start
+                looks.seconds += end - start
                 self.due = end + LOOK_EVERY
         return function(*args, **(kwargs or {}))

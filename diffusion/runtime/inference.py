@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from diffusion.condition import Condition
 from diffusion.denoiser import Network
 from diffusion.errors import InputError
+from diffusion.runtime.between_layers import own_time
 from diffusion.runtime.compiled import MOST, TORCH, Compiled, engines, needs_torch
 from diffusion.runtime.precision import Bfloat16Network, requested_precision, use_bfloat16
 from diffusion.runtime.thread_tuner import TunedCalls
@@ -53,7 +54,7 @@ class InferenceNetwork:
         self.bytes = sum(tensor.nbytes for tensor in self.bfloat16.tensors)
         self.tuned = TunedCalls()
         self.other: Compiled | None = None
-        self.compiling = threading.Lock()  # held where that is made unasked: one is, however many threads sample
+        self.making = threading.Lock()  # held while ``other`` is made unasked, so that two threads do not make two
         self.seconds = 0.0  # computed by torch, until there is another engine
 
     @property
@@ -127,8 +128,8 @@ class InferenceNetwork:
         return network
 
     def _compile_in_background(self, *inputs: Any) -> None:
-        """Once, and only so many networks of a process."""
-        with self.compiling:
+        """By another engine, unless that has begun already, or enough networks of this process are compiled."""
+        with self.making:
             if self.other is None and Compiled.count < MOST:
                 self.other = Compiled(self.network, use_bfloat16(self.device))
                 self.other.compile_in_background(*inputs)
@@ -137,9 +138,9 @@ class InferenceNetwork:
         """torch, which also gathers what is needed to choose."""
 
         def network(x: Tensor, t: Tensor, condition: Condition, **options: Any) -> Tensor:
-            start = time.perf_counter()
+            start = own_time(time.perf_counter)
             output = in_torch(x, t, condition, **options)
-            seconds = time.perf_counter() - start
+            seconds = own_time(time.perf_counter) - start
             self.seconds += seconds
             if needs_torch(self.bfloat16.modules, options):
                 return output

@@ -17,7 +17,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from diffusion.runtime.between_layers import elsewhere
+from diffusion.runtime.between_layers import own_time
 from diffusion.runtime.threads import limited, usable_cores
 
 ENOUGH = 3  # calls of a size before another number of threads is tried for it
@@ -84,9 +84,9 @@ class ThreadTuner:
         """Within it, one call of so many images: with the number of threads that it is the turn of, and timed."""
         count = self.next_count(images)
         with limited(count):
-            start, before = self.clock(), elsewhere.seconds
+            start = own_time(self.clock)
             yield
-            self.record(count, self.clock() - start - (elsewhere.seconds - before), images)
+            self.record(count, own_time(self.clock) - start, images)
 
     def record(self, count: int, seconds: float, images: int = 1) -> None:
         """A call with so many threads has taken so long."""

@@ -13,7 +13,7 @@ IN_A_BROWSER = ("page", "modules")  # the folders that `make test` collects thos
 def pytest_collection_modifyitems(items):
     for item in items:
         if "browser" in getattr(item, "fixturenames", ()):
-            assert item.path.parent.name in IN_A_BROWSER
+            assert item.path.parent.name in IN_A_BROWSER, f"`make test` would leave {item.nodeid} out"
             item.add_marker(pytest.mark.browser)
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from diffusion.runtime import threads
-from diffusion.runtime.between_layers import elsewhere
+from diffusion.runtime.between_layers import looks
 from diffusion.runtime.precision import VARIABLE
 from diffusion.runtime.thread_tuner import LONGEST_PAUSE, Slowdowns, ThreadTuner, TunedCalls, tuner_for
 from tests.tiny import tiny_model
@@ -173,6 +173,6 @@ def test_what_was_computed_for_others_meanwhile_slows_down_no_number_of_threads(
     for disturbed in (0.0, 5.0):
         with tuner.timed():
             now[0] += 1.0 + disturbed
-            elsewhere.seconds += disturbed
+            looks.seconds += disturbed
     assert tuner.best == {(1, 2): 1.0}
     assert tuner.slowdowns.of[2].factor == 1.0
