@@ -4,6 +4,9 @@ For every bundled model; weights and inputs are the same, and the precision is t
 Which engine a program uses is measured there while it runs; this shows what there is to gain. The last two columns are
 OpenVINO without `diffusion/runtime/flattened.py`, and without its second network, which is for the usual number of
 images (here 32), over OpenVINO as it is used.
+
+Below, what a program notices of the compiler: the slowest run of 16 digits while one is at work, and until it is done,
+as it is (what of it is Python has a process of its own) and with all of it in a thread, in turn.
 """
 
 import time
@@ -17,13 +20,16 @@ from benchmarks.timing import ratio, summary
 from diffusion import Model, load_model
 from diffusion.condition import Condition
 from diffusion.io.hub import bundled
+from diffusion.runtime import compiled, inference
 from diffusion.runtime.compiled import TORCH, engines
 from diffusion.runtime.inference import InferenceNetwork
+from diffusion.runtime.own_process import here, in_own_process
 from diffusion.runtime.precision import use_bfloat16
 
 UNFLATTENED, ANY_NUMBER = "openvino without flattened pixels", "openvino for any number of images"
 GAINS = {UNFLATTENED: "not flattened", ANY_NUMBER: "any number"}
 SIZES = (32, 4)  # images: 16 digits with guidance, and a few
+NAME, TURNS = "unet", 3  # of the compiler
 CALLS, FIRST = 8, 4  # in a row, and how many do not count: threads of the engine before still wait for more work
 
 
@@ -55,8 +61,8 @@ def of_model(name: str, repetitions: int) -> dict[str, dict[str, dict]]:
     model = load_model(name, device="cpu")
     bfloat16 = use_bfloat16(model.device)
     networks: dict[str, Callable] = {TORCH: InferenceNetwork(model.network, model.device).in_torch()}
-    for engine, compiled in engines().items():
-        networks[engine] = compiled(model.network, *inputs(model, SIZES[0]), bfloat16)
+    for engine, network in engines().items():
+        networks[engine] = network(model.network, *inputs(model, SIZES[0]), bfloat16)
     if "openvino" in networks:
         with patch("diffusion.runtime.openvino_network.FlattenedPixels", nullcontext):
             networks[UNFLATTENED] = engines()["openvino"](model.network, *inputs(model, SIZES[0]), bfloat16)
@@ -70,11 +76,34 @@ def of_model(name: str, repetitions: int) -> dict[str, dict[str, dict]]:
     return results
 
 
+def while_compiling(call: Callable) -> dict[str, float]:
+    """Seconds of the runs of 16 digits, one after the other: the last of three before a network is compiled, the
+    slowest of those until it runs by another engine, and how long that takes. ``call`` does the work in Python."""
+    model = load_model(NAME, device="cpu")
+    seconds: list[float] = []
+    with patch(f"{compiled.__name__}.in_own_process", call), patch.object(inference, "IN_USE", 1e9):
+        while len(seconds) < 3 or model.engine == TORCH:
+            start = time.perf_counter()
+            model.generate(16 * [5])
+            seconds.append(time.perf_counter() - start)
+            if len(seconds) == 3:
+                inference.IN_USE = 0
+    return {"before": seconds[2], "slowest": max(seconds[3:]), "until": sum(seconds[3:])}
+
+
 def measure(repetitions: int = 9) -> dict:
     """The results, as a dictionary that can be written as JSON."""
     names = [name for name in bundled() if name != "classifier"]
     precision = "bfloat16" if use_bfloat16(torch.device("cpu")) else "float32"
-    return {"precision": precision, "models": {name: of_model(name, repetitions) for name in names}}
+    results = {"precision": precision, "models": {name: of_model(name, repetitions) for name in names}}
+    found: dict[str, list] = {"own process": [], "thread": []}
+    for _ in range(TURNS):
+        found["own process"].append(while_compiling(in_own_process))
+        found["thread"].append(while_compiling(here))
+    compiler = {
+        how: {part: summary([turn[part] for turn in turns]) for part in turns[0]} for how, turns in found.items()
+    }
+    return results | {"compiler": compiler}
 
 
 def report(results: dict) -> str:
@@ -89,4 +118,12 @@ def report(results: dict) -> str:
         cells = [f"{1000 * sizes[str(n)][engine]['median']:.1f}" for n in SIZES for engine in found]
         cells += [f"{gain:.2f}x" for gain in sizes[most]["gains"].values()]
         table.append(f"| `{name}` | {' | '.join(cells)} |")
+    for how, parts in results["compiler"].items():
+        before, slowest, until = (parts[part]["median"] for part in ("before", "slowest", "until"))
+        table += [
+            "",
+            f"`{NAME}` compiled, its Python in {'a process of its own' if how == 'own process' else 'a thread'}: "
+            f"16 digits {before:.2f} s before, {slowest:.2f} s at worst while it is, for {until:.1f} s "
+            f"(medians of {TURNS})",
+        ]
     return "\n".join(table)

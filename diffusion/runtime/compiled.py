@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from diffusion.condition import Condition
 from diffusion.denoiser import Network
 from diffusion.runtime.openvino_network import OpenVINONetwork, installed
+from diffusion.runtime.own_process import here, in_own_process
 from diffusion.runtime.precision import frozen_copy, has_hooks, same, tensors_of
 from diffusion.runtime.threads import use_one_core
 from diffusion.runtime.traced_network import TracedNetwork
@@ -31,7 +32,8 @@ TORCH = "torch"
 
 
 class CompiledNetwork(Protocol):
-    """What computes a network instead of torch. It is made of ``(network, x, t, condition, bfloat16)``."""
+    """What computes a network instead of torch. It is made of ``(network, x, t, condition, bfloat16, call)``, the last
+    of which does the work in Python: ``here`` or ``in_own_process``."""
 
     def takes(self, x: Tensor, condition: Condition) -> bool:
         """Whether these inputs are of the kinds that it was made for."""
@@ -78,7 +80,7 @@ class Compiled:
     def compile(self, engine: str, x: Tensor, t: Tensor, condition: Condition) -> None:
         """By one engine, which is chosen. Raises what torch or OpenVINO raises."""
         with turn(os.getpid()):
-            self.by[engine] = engines()[engine](self.frozen, x, t, condition, self.bfloat16)
+            self.by[engine] = engines()[engine](self.frozen, x, t, condition, self.bfloat16, here)
         self.chosen = engine
 
     def compile_in_background(self, *inputs: Any) -> None:
@@ -91,7 +93,7 @@ class Compiled:
                 name = self.untried.pop(0)
                 try:
                     with turn(os.getpid()):
-                        self.by[name] = engines()[name](self.frozen, *inputs, self.bfloat16)
+                        self.by[name] = engines()[name](self.frozen, *inputs, self.bfloat16, in_own_process)
                 except Exception as error:  # of many kinds, from torch's tracer and OpenVINO's frontend
                     logger.info("The network is not compiled by %s: %s", name, error)
             self.ready = True

@@ -1,6 +1,9 @@
-"""Memory that has run out, on whatever device."""
+"""How much memory a process may have, and what says that it has run out, on whatever device."""
 
 import errno
+from pathlib import Path
+
+import psutil
 
 # in the words of torch and its libraries, which raise a plain RuntimeError for most devices
 SIGNS = ("out of memory", "allocate memory", "not enough memory", "ALLOC_FAILED", "bad_alloc", "bad allocation")
@@ -13,3 +16,26 @@ def is_out_of_memory(error: BaseException) -> bool:
     return isinstance(error, MemoryError) or (
         isinstance(error, RuntimeError) and any(sign in str(error) for sign in SIGNS)
     )
+
+
+def granted_memory(root: Path = Path("/sys/fs/cgroup")) -> float:
+    """The bytes that this process may have: the machine's, or the control group's (versions 2 and 1), or the limit of
+    its address space."""
+    granted = [float(psutil.virtual_memory().total)]
+    for name in ("memory.max", "memory/memory.limit_in_bytes"):
+        try:
+            text = (root / name).read_text().strip()
+        except OSError:
+            continue
+        granted += [float(text)] if text.isdecimal() else []
+    try:
+        import resource
+    except ImportError:  # on Windows there is no such limit
+        return min(granted)
+    soft, _ = resource.getrlimit(resource.RLIMIT_AS)
+    return min(granted) if soft == resource.RLIM_INFINITY else min(*granted, float(soft))
+
+
+def spare_memory() -> float:
+    """The bytes that processes beside this one may have at present, as far as can be known."""
+    return min(granted_memory() - psutil.Process().memory_info().rss, psutil.virtual_memory().available)

@@ -9,19 +9,25 @@ near 1000 are 4 apart. Where the package is missing, ``installed`` says so.
 """
 
 import copy
+import importlib
 import importlib.util
 import os
 import sys
 import threading
 import warnings
+from collections.abc import Callable
 from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from diffusion.condition import Condition
 from diffusion.runtime.flattened import FlattenedPixels
+from diffusion.runtime.own_process import here
 from diffusion.runtime.threads import available_cores, limited, rounds, shares
 from diffusion.runtime.traced_network import kinds
 
@@ -36,28 +42,26 @@ def installed() -> bool:
         return False
 
 
+@cache
+def openvino() -> Any:
+    """The package, which does not report its use."""
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+    return importlib.import_module("openvino")
+
+
 class OpenVINONetwork:
     """``compiled(x, t, condition)``, from any thread: what ``network(x, t, condition)`` returns, without gradients.
 
     network: a ``Conditioned`` one on the CPU, in evaluation mode, whose weights do not change any more. x, t,
     condition: an example of its inputs. Others must be of the same kinds (``takes``), and may be of any number of
-    images; calls of as many are the fastest. Compiling takes some seconds. Raises what torch or OpenVINO raises where
-    the network cannot be converted.
+    images; calls of as many are the fastest. ``call`` does the converting, some seconds' work: ``here`` or
+    ``in_own_process``. Raises what torch or OpenVINO raises where that fails.
     """
 
-    def __init__(self, network: Any, x: Tensor, t: Tensor, condition: Condition, bfloat16: bool):
-        sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # else it reports its use
-        import openvino
-
+    def __init__(self, network: Any, x: Tensor, t: Tensor, condition: Condition, bfloat16: bool, call: Callable = here):
         self.embed = network.embed
         inputs = self.arrays(x, t, condition)
-        with warnings.catch_warnings(), torch.no_grad(), torch.autocast("cpu", enabled=False):
-            warnings.simplefilter("ignore")  # of what a trace does not see, and of its age
-            tensors = tuple(torch.from_numpy(a) for a in inputs)
-            rest = AfterEmbedding(copy.deepcopy(network), condition)
-            with FlattenedPixels():
-                traced = torch.jit.trace(rest, tensors, check_trace=False)
-            model = openvino.convert_model(traced)
+        model = read(*call(converted, network, inputs, condition))
         self.usual = usual_share(len(x))
         self.any_number, self.usual_number = (
             compiled(model, {port: [n, *a.shape[1:]] for port, a in zip(model.inputs, inputs, strict=True)}, bfloat16)
@@ -115,14 +119,30 @@ def length(part: slice) -> int:
     return part.stop - part.start
 
 
+@torch.no_grad()
+def converted(network: Any, inputs: list[np.ndarray], condition: Condition) -> tuple[bytes, bytes]:
+    """The network after its embedding as an OpenVINO model of such inputs: its layers and its weights, as saved."""
+    rest, tensors = AfterEmbedding(copy.deepcopy(network), condition), tuple(map(torch.from_numpy, inputs))
+    with warnings.catch_warnings(), torch.autocast("cpu", enabled=False), TemporaryDirectory() as folder:
+        warnings.simplefilter("ignore")  # of what a trace does not see, and of its age
+        with FlattenedPixels():
+            traced = torch.jit.trace(rest, tensors, check_trace=False)
+        layers, weights = Path(folder, "model.xml"), Path(folder, "model.bin")
+        openvino().serialize(openvino().convert_model(traced), layers, weights)
+        return layers.read_bytes(), weights.read_bytes()
+
+
+def read(layers: bytes, weights: bytes) -> Any:
+    """The OpenVINO model of what ``converted`` returns."""
+    return openvino_core(os.getpid()).read_model(layers, openvino().Tensor(np.frombuffer(weights, np.uint8)))
+
+
 @cache
 def openvino_core(process: int) -> Any:
     """The ``openvino.Core`` of a process, one for all its networks. A ``Core`` replaces the signal stack of the thread
     that makes it, and restores the one before when it is deleted. Of two that are deleted in the order in which they
     were made, the second restores the first one's, whose memory is freed: the thread crashes at its next signal."""
-    import openvino
-
-    return openvino.Core()
+    return openvino().Core()
 
 
 def compiled(model: Any, shapes: dict, bfloat16: bool) -> Any:

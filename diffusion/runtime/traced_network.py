@@ -9,12 +9,15 @@ of the module.
 import functools
 import os
 import warnings
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from io import BytesIO
 
 import torch
 from torch import Tensor, nn
 
 from diffusion.condition import Condition
+from diffusion.runtime.own_process import here
 from diffusion.runtime.precision import ROUNDED, frozen_copy, rounded_copy
 from diffusion.runtime.threads import available_cores, limited, shares, use_one_core
 
@@ -23,16 +26,17 @@ class TracedNetwork:
     """``traced(x, t, condition)``, from any thread: what ``network(x, t, condition)`` returns, without gradients.
 
     network: one on the CPU, in evaluation mode, whose weights do not change any more. x, t, condition: an example of
-    its inputs. Others must be of the same kinds (``takes``), and may be of any number of images. Tracing takes less
-    than a second. Raises what torch raises where the network cannot be traced.
+    its inputs. Others must be of the same kinds (``takes``), and may be of any number of images. ``call`` does
+    the tracing, a second's work: ``here`` or ``in_own_process``. Raises what torch raises where that fails.
     """
 
-    def __init__(self, network: nn.Module, x: Tensor, t: Tensor, condition: Condition, bfloat16: bool):
-        frozen = casting(rounded_copy(network)) if bfloat16 else frozen_copy(network)
-        with warnings.catch_warnings(), torch.no_grad(), torch.autocast("cpu", enabled=False):
-            warnings.simplefilter("ignore")  # of what a trace does not see, and of its age
-            traced = torch.jit.trace(OfTensors(frozen, condition), tensors(x, t, condition), check_trace=False)
-            self.traced = torch.jit.freeze(traced.eval())
+    def __init__(
+        self, network: nn.Module, x: Tensor, t: Tensor, condition: Condition, bfloat16: bool, call: Callable = here
+    ):
+        saved = call(traced, network, tensors(x, t, condition), condition, bfloat16)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of its age
+            self.traced = torch.jit.load(BytesIO(saved))
         self.kinds = kinds(x, condition)
 
     def takes(self, x: Tensor, condition: Condition) -> bool:
@@ -56,6 +60,18 @@ class TracedNetwork:
         # optimised it would compile anew for each new shape
         with torch.autocast("cpu", enabled=False), torch.jit.optimized_execution(False):
             return self.traced(*tensors(x, t, condition))
+
+
+@torch.inference_mode(False)
+@torch.no_grad()
+def traced(network: nn.Module, inputs: tuple[Tensor, ...], condition: Condition, bfloat16: bool) -> bytes:
+    """The network in TorchScript, for such inputs, as it is saved."""
+    frozen, saved = casting(rounded_copy(network)) if bfloat16 else frozen_copy(network), BytesIO()
+    with warnings.catch_warnings(), torch.autocast("cpu", enabled=False):
+        warnings.simplefilter("ignore")  # of what a trace does not see, and of its age
+        script = torch.jit.trace(OfTensors(frozen, condition), inputs, check_trace=False)
+        torch.jit.save(torch.jit.freeze(script.eval()), saved)
+    return saved.getvalue()
 
 
 def casting(network: nn.Module) -> nn.Module:

@@ -9,16 +9,14 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
-import psutil
 import torch
 
 from diffusion.config import ModelConfig
 from diffusion.errors import InputError
 from diffusion.process import Level
 from diffusion.runtime.cost import NetworkCost
-from diffusion.runtime.memory import is_out_of_memory
+from diffusion.runtime.memory import granted_memory, is_out_of_memory
 from diffusion.samplers import SAMPLERS
 from diffusion.settings import SamplingSettings
 from ui.network_calls import passes
@@ -162,24 +160,6 @@ def trillions(operations: float) -> str:
 def gigabytes(size: float) -> str:
     """A number of bytes in gigabytes."""
     return f"{size / GIGA:.1f}"
-
-
-def granted_memory(root: Path = Path("/sys/fs/cgroup")) -> float:
-    """The bytes that this process may have: the machine's, or the control group's (versions 2 and 1), or the limit of
-    its address space."""
-    granted = [float(psutil.virtual_memory().total)]
-    for name in ("memory.max", "memory/memory.limit_in_bytes"):
-        try:
-            text = (root / name).read_text().strip()
-        except OSError:
-            continue
-        granted += [float(text)] if text.isdecimal() else []
-    try:
-        import resource
-    except ImportError:  # on Windows there is no such limit
-        return min(granted)
-    soft, _ = resource.getrlimit(resource.RLIMIT_AS)
-    return min(granted) if soft == resource.RLIM_INFINITY else min(*granted, float(soft))
 
 
 @contextmanager

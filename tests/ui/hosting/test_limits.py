@@ -9,7 +9,7 @@ from diffusion.runtime.cost import NetworkCost, measured, network_cost
 from tests.tiny import DIT, ENLARGER, tiny_classifier, tiny_enlarger, tiny_model
 from ui.engine import Engine
 from ui.frames import FEWEST_FRAMES, MAX_BYTES, FrameShape
-from ui.hosting.limits import GIGA, MEMORY, TERA, WORK, Cost, Limits, granted_memory, request_cost
+from ui.hosting.limits import GIGA, MEMORY, TERA, WORK, Cost, Limits, request_cost
 from ui.request import Request
 
 CPU = torch.device("cpu")
@@ -130,14 +130,6 @@ def test_limits_come_from_the_environment(monkeypatch):
         monkeypatch.setenv(WORK, wrong)
         with pytest.raises(InputError, match=f"{WORK} must be a number above 0"):
             Limits.of_host(CPU)
-
-
-def test_memory_is_what_the_control_group_grants(tmp_path):
-    machine = granted_memory(tmp_path)
-    (tmp_path / "memory.max").write_text("max\n")
-    assert granted_memory(tmp_path) == machine
-    (tmp_path / "memory.max").write_text("3000000\n")
-    assert granted_memory(tmp_path) == 3e6
 
 
 @pytest.mark.parametrize("size", [8, 28, 64, 128, 256, 512])
