@@ -62,7 +62,7 @@ def answer(*given: Any) -> bytes:
         pickle.dump(given, file)
         file.seek(0)
         process = subprocess.Popen(
-            [sys.executable, "-m", __name__],
+            [sys.executable, "-c", f"from {__name__} import work; work()"],
             stdin=file,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -91,7 +91,3 @@ def work() -> None:
         except Exception as error:
             result = False, error
         pickle.dump(result, output)
-
-
-if __name__ == "__main__":
-    work()
