@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from diffusion.condition import Condition
 from diffusion.denoiser import Network
 from diffusion.runtime.openvino_network import OpenVINONetwork, installed
-from diffusion.runtime.own_process import here, in_own_process
+from diffusion.runtime.own_process import NoAnswer, in_own_process
 from diffusion.runtime.precision import frozen_copy, has_hooks, same, tensors_of
 from diffusion.runtime.threads import use_one_core
 from diffusion.runtime.traced_network import TracedNetwork
@@ -27,13 +27,14 @@ logger = logging.getLogger(__name__)
 TRIALS = 3  # calls of each engine
 GAIN = 0.9  # of the others' time, which torch has to take at most: beside busy processes it slows down most
 CLOSE = 0.015  # of the output's norm: by more than that the two must not differ; bfloat16 alone is 0.005 or so
+SAME = 1e-4  # two processes must not differ by more in what one network computes, in float32
 MOST = 12  # networks that a process compiles unasked: of each, engines keep tens of MB until the process ends
 TORCH = "torch"
 
 
 class CompiledNetwork(Protocol):
-    """What computes a network instead of torch. It is made of ``(network, x, t, condition, bfloat16, call)``, the last
-    of which does the work in Python: ``here`` or ``in_own_process``."""
+    """What computes a network instead of torch. It is made of ``(network, x, t, condition, bfloat16)``, and ``apart``
+    where another process is to do the work in Python: as ``in_own_process`` calls functions."""
 
     def takes(self, x: Tensor, condition: Condition) -> bool:
         """Whether these inputs are of the kinds that it was made for."""
@@ -80,27 +81,46 @@ class Compiled:
     def compile(self, engine: str, x: Tensor, t: Tensor, condition: Condition) -> None:
         """By one engine, which is chosen. Raises what torch or OpenVINO raises."""
         with turn(os.getpid()):
-            self.by[engine] = engines()[engine](self.frozen, x, t, condition, self.bfloat16, here)
+            self.by[engine] = engines()[engine](self.frozen, x, t, condition, self.bfloat16)
         self.chosen = engine
 
     def compile_in_background(self, *inputs: Any) -> None:
-        """By the next that is worth a trial, in a thread of its own; what cannot be compiled by any stays in torch."""
+        """By the next that is worth a trial, in a thread of its own; what cannot be compiled by any stays in torch, and
+        everything does once the main thread has ended: most probably the program only waits for its threads."""
         self.ready = False
 
         def work() -> None:
             use_one_core()
-            while self.untried and not self.by:
+            while self.untried and not self.by and threading.main_thread().is_alive():
                 name = self.untried.pop(0)
                 try:
                     with turn(os.getpid()):
-                        self.by[name] = engines()[name](self.frozen, *inputs, self.bfloat16, in_own_process)
+                        self.by[name] = self._compiled_apart(engines()[name], *inputs)
                 except Exception as error:  # of many kinds, from torch's tracer and OpenVINO's frontend
                     logger.info("The network is not compiled by %s: %s", name, error)
             self.ready = True
 
-        # not a daemon: a program that ended in the middle of it would crash, so it waits
-        self.compiling = threading.Thread(target=work, name="compiler")
-        self.compiling.start()
+        if threading.main_thread().is_alive():
+            # not a daemon: a program that ended in the middle of it would crash, so it waits
+            self.compiling = threading.Thread(target=work, name="compiler")
+            self.compiling.start()
+
+    def _compiled_apart(self, engine: Callable[..., CompiledNetwork], *inputs: Any) -> CompiledNetwork:
+        """By one engine, whose work in Python another process does if it can."""
+
+        def apart(function: Callable, *arguments: Any) -> Any:
+            theirs, result = in_own_process(with_output, self.frozen, inputs, function, arguments)
+            if not torch.allclose(theirs, output(self.frozen, inputs), rtol=SAME, atol=SAME, equal_nan=True):
+                raise NoAnswer("this program has changed the network's code")
+            return result
+
+        try:
+            return engine(self.frozen, *inputs, self.bfloat16, apart)
+        except NoAnswer as error:
+            if not threading.main_thread().is_alive():
+                raise
+            logger.info("The network is compiled without another process: %s", error)
+            return engine(self.frozen, *inputs, self.bfloat16)
 
     def compare(self, in_torch: Network, x: Tensor, t: Tensor, condition: Condition) -> None:
         """Time torch and what is compiled, and keep the faster one that is exact; while that is torch, the next is
@@ -161,6 +181,18 @@ def needs_torch(modules: list[nn.Module], options: dict[str, Any]) -> bool:
     """Whether only torch can compute a call of the network that is made of these modules: with options, for gradients,
     where somebody looks into it, and in training mode."""
     return bool(options) or torch.is_grad_enabled() or has_hooks(modules) or any(each.training for each in modules)
+
+
+def with_output(network: nn.Module, inputs: tuple, function: Callable, arguments: tuple) -> tuple[Tensor, Any]:
+    """A network's output, and what a function returns."""
+    return output(network, inputs), function(*arguments)
+
+
+@torch.no_grad()
+def output(network: nn.Module, inputs: tuple) -> Tensor:
+    """Of a network in float32."""
+    with torch.autocast("cpu", enabled=False):
+        return network(*inputs)
 
 
 @cache

@@ -1,6 +1,7 @@
 """How much memory a process may have, and what says that it has run out, on whatever device."""
 
 import errno
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -36,6 +37,10 @@ def granted_memory(root: Path = Path("/sys/fs/cgroup")) -> float:
     return min(granted) if soft == resource.RLIM_INFINITY else min(*granted, float(soft))
 
 
-def spare_memory() -> float:
-    """The bytes that processes beside this one may have at present, as far as can be known."""
-    return min(granted_memory() - psutil.Process().memory_info().rss, psutil.virtual_memory().available)
+def spare_memory(root: Path = Path("/sys/fs/cgroup")) -> float:
+    """The bytes that processes beside this one may have at present, as far as this one can know."""
+    taken = psutil.Process().memory_info().rss
+    with suppress(OSError, ValueError):  # there may be no such file; of its control group (version 2)
+        statistics = dict(line.split() for line in (root / "memory.stat").read_text().splitlines())
+        taken = max(taken, int(statistics.get("anon", 0)))
+    return min(granted_memory(root) - taken, psutil.virtual_memory().available)

@@ -27,7 +27,6 @@ from torch import Tensor, nn
 
 from diffusion.condition import Condition
 from diffusion.runtime.flattened import FlattenedPixels
-from diffusion.runtime.own_process import here
 from diffusion.runtime.threads import available_cores, limited, rounds, shares
 from diffusion.runtime.traced_network import kinds
 
@@ -54,14 +53,23 @@ class OpenVINONetwork:
 
     network: a ``Conditioned`` one on the CPU, in evaluation mode, whose weights do not change any more. x, t,
     condition: an example of its inputs. Others must be of the same kinds (``takes``), and may be of any number of
-    images; calls of as many are the fastest. ``call`` does the converting, some seconds' work: ``here`` or
-    ``in_own_process``. Raises what torch or OpenVINO raises where that fails.
+    images; calls of as many are the fastest. Converting takes some seconds; ``apart``, as
+    ``in_own_process``, has another process do it. Raises what torch or OpenVINO raises where that fails.
     """
 
-    def __init__(self, network: Any, x: Tensor, t: Tensor, condition: Condition, bfloat16: bool, call: Callable = here):
+    def __init__(
+        self,
+        network: Any,
+        x: Tensor,
+        t: Tensor,
+        condition: Condition,
+        bfloat16: bool,
+        apart: Callable[..., Any] | None = None,
+    ):
         self.embed = network.embed
         inputs = self.arrays(x, t, condition)
-        model = read(*call(converted, network, inputs, condition))
+        given = network, inputs, condition
+        model = read(*apart(converted_and_saved, *given)) if apart else converted(*given)
         self.usual = usual_share(len(x))
         self.any_number, self.usual_number = (
             compiled(model, {port: [n, *a.shape[1:]] for port, a in zip(model.inputs, inputs, strict=True)}, bfloat16)
@@ -120,20 +128,27 @@ def length(part: slice) -> int:
 
 
 @torch.no_grad()
-def converted(network: Any, inputs: list[np.ndarray], condition: Condition) -> tuple[bytes, bytes]:
-    """The network after its embedding as an OpenVINO model of such inputs: its layers and its weights, as saved."""
-    rest, tensors = AfterEmbedding(copy.deepcopy(network), condition), tuple(map(torch.from_numpy, inputs))
-    with warnings.catch_warnings(), torch.autocast("cpu", enabled=False), TemporaryDirectory() as folder:
+def converted(network: Any, inputs: list[np.ndarray], condition: Condition) -> Any:
+    """The network after its embedding as an OpenVINO model of such inputs."""
+    with warnings.catch_warnings(), torch.autocast("cpu", enabled=False):
         warnings.simplefilter("ignore")  # of what a trace does not see, and of its age
+        rest = AfterEmbedding(copy.deepcopy(network), condition)
         with FlattenedPixels():
-            traced = torch.jit.trace(rest, tensors, check_trace=False)
+            traced = torch.jit.trace(rest, tuple(map(torch.from_numpy, inputs)), check_trace=False)
+        return openvino().convert_model(traced)
+
+
+def converted_and_saved(*given: Any) -> tuple[bytes, bytes]:
+    """The same as bytes: its layers and its weights."""
+    model = converted(*given)
+    with TemporaryDirectory() as folder:
         layers, weights = Path(folder, "model.xml"), Path(folder, "model.bin")
-        openvino().serialize(openvino().convert_model(traced), layers, weights)
+        openvino().serialize(model, layers, weights)
         return layers.read_bytes(), weights.read_bytes()
 
 
 def read(layers: bytes, weights: bytes) -> Any:
-    """The OpenVINO model of what ``converted`` returns."""
+    """The model of what ``converted_and_saved`` returns."""
     return openvino_core(os.getpid()).read_model(layers, openvino().Tensor(np.frombuffer(weights, np.uint8)))
 
 

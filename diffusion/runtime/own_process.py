@@ -4,90 +4,98 @@ A thread that works in Python keeps Python's lock for milliseconds at a time. A 
 layer, so beside such a thread it nearly stands still.
 """
 
-import logging
+import ctypes
 import os
 import pickle
 import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from tempfile import TemporaryFile
 from typing import Any
 
-from diffusion.runtime.memory import spare_memory
+from diffusion.runtime.memory import is_out_of_memory, spare_memory
 
-logger = logging.getLogger(__name__)
-
+PROGRAM = f"import sys; sys.path[:] = sys.argv[1:]; from {__name__} import work; work()"
 GLANCE = 0.2  # seconds after which it is seen that the program ends
-MEMORY = 600_000_000  # bytes that must be left: torch, OpenVINO and a network that is converted take 350 MB
-NICE = 5  # of it: a third of the program's share of a core that both want
+PATIENCE = 300.0  # seconds for the work, on a machine with much else to do
+MEMORY = 600_000_000  # bytes that must be left: torch and OpenVINO with a small network take 350 MB
+COPIES = 8  # of what is given, beside that
+NICE = 5  # a third of the program's share of a core that both want
+PR_SET_PDEATHSIG = 1  # of Linux
 
 
-def here(function: Callable, *arguments: Any) -> Any:
-    """``function(*arguments)``, by the calling thread."""
-    return function(*arguments)
+class NoAnswer(RuntimeError):
+    """The other process was not started, or ended without one."""
 
 
 def in_own_process(function: Callable, *arguments: Any) -> Any:
     """``function(*arguments)``, computed by another process on one core, behind other work of the machine.
 
-    The function is one of a module, and everything can be pickled. Where memory is scarce, no process can be started,
-    or it ends without an answer (killed, or given classes of the program's main file), the calling thread does the work
-    itself. Raises what the function raises, and ``ProgramEnds`` where the program ends before that.
+    It imports the modules that the function and its arguments are of: what the program changed in their code, it does
+    not know. Raises what the function raises, and NoAnswer where something cannot be pickled or imported there, memory
+    is scarce, no process can be started, it is killed, or the program ends.
     """
     try:
-        returned, result = pickle.loads(answer(function, arguments))
-    except ProgramEnds:
-        raise
-    except Exception as error:
-        logger.info("%s is not computed by a process of its own: %r", function.__name__, error)
-        return here(function, *arguments)
+        given = pickle.dumps((function, arguments))
+    except Exception as error:  # of many kinds
+        raise NoAnswer(f"cannot be pickled: {error}") from error
+    if getattr(sys, "frozen", False):  # packed into one file, which is no interpreter
+        raise NoAnswer("no interpreter")
+    if spare_memory() < MEMORY + COPIES * len(given):
+        raise NoAnswer("memory is scarce")
+    returned, result = pickle.loads(answer(given))
     if not returned:
         raise result
     return result
 
 
-class ProgramEnds(RuntimeError):
-    """It only waits for its threads, and nobody for what they compute."""
-
-
-def answer(*given: Any) -> bytes:
-    """What the other process writes, given a function and its arguments. It is killed where the program ends."""
-    if spare_memory() < MEMORY:
-        raise MemoryError("there is little left")
-    with TemporaryFile() as file:  # and no pipe, which would have to be written to while the answer is waited for
-        pickle.dump(given, file)
-        file.seek(0)
+def answer(given: bytes) -> bytes:
+    """What the other process writes when it was given so much to read. Raises NoAnswer."""
+    try:
         process = subprocess.Popen(
-            [sys.executable, "-c", f"from {__name__} import work; work()"],
-            stdin=file,
+            [sys.executable, "-c", PROGRAM, *map(str, sys.path)],
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             # not in a session of its own: between sessions Linux shares out the cores before it looks at priorities
-            env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "OMP_NUM_THREADS": "1"},
+            env=os.environ | {"OMP_NUM_THREADS": "1"},
         )
+    except OSError as error:
+        raise NoAnswer(f"not started: {error}") from error
+    end, output = time.monotonic() + PATIENCE, None
     with process:
-        while threading.main_thread().is_alive():
-            with suppress(subprocess.TimeoutExpired):
-                return process.communicate(timeout=GLANCE)[0]
-        process.kill()
-    raise ProgramEnds
+        try:
+            with suppress(OSError), process.stdin as pipe:  # type: ignore[union-attr]  # it may have ended
+                pipe.write(given)
+            process.stdin = None  # else ``communicate`` writes to it
+            while output is None and threading.main_thread().is_alive() and time.monotonic() < end:
+                with suppress(subprocess.TimeoutExpired):
+                    output = process.communicate(timeout=GLANCE)[0]
+        finally:
+            process.kill()
+    if not output or process.returncode:
+        raise NoAnswer(f"ended with {process.returncode}")
+    return output
 
 
 def work() -> None:
     """In the other process: read a function and its arguments, write whether it returned, and what or what error."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the program
-    with suppress(AttributeError, OSError):  # not on every system
+    with suppress(AttributeError, OSError, TypeError):  # not on every system
         os.nice(NICE)
-        Path("/proc/self/oom_score_adj").write_text("1000")  # where memory runs out, this process is the one to go
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)  # when the program ends, however it does
+        Path("/proc/self/oom_score_adj").write_text("1000")  # if memory runs out all the same, this process is to go
     with os.fdopen(os.dup(sys.stdout.fileno()), "wb") as output:
         os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what anything prints is no answer
-        function, arguments = pickle.load(sys.stdin.buffer)
+        function, arguments = pickle.loads(sys.stdin.buffer.read())
         try:
             result = True, function(*arguments)
         except Exception as error:
+            if isinstance(error, OSError) or is_out_of_memory(error):  # this process's own trouble
+                raise
             result = False, error
-        pickle.dump(result, output)
+        output.write(pickle.dumps(result))

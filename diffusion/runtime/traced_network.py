@@ -12,12 +12,12 @@ import warnings
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from diffusion.condition import Condition
-from diffusion.runtime.own_process import here
 from diffusion.runtime.precision import ROUNDED, frozen_copy, rounded_copy
 from diffusion.runtime.threads import available_cores, limited, shares, use_one_core
 
@@ -26,17 +26,22 @@ class TracedNetwork:
     """``traced(x, t, condition)``, from any thread: what ``network(x, t, condition)`` returns, without gradients.
 
     network: one on the CPU, in evaluation mode, whose weights do not change any more. x, t, condition: an example of
-    its inputs. Others must be of the same kinds (``takes``), and may be of any number of images. ``call`` does
-    the tracing, a second's work: ``here`` or ``in_own_process``. Raises what torch raises where that fails.
+    its inputs. Others must be of the same kinds (``takes``), and may be of any number of images. Tracing takes less
+    than a second; ``apart``, as ``in_own_process``, has another process do it. Raises what torch raises where the
+    network cannot be traced.
     """
 
     def __init__(
-        self, network: nn.Module, x: Tensor, t: Tensor, condition: Condition, bfloat16: bool, call: Callable = here
+        self,
+        network: nn.Module,
+        x: Tensor,
+        t: Tensor,
+        condition: Condition,
+        bfloat16: bool,
+        apart: Callable[..., Any] | None = None,
     ):
-        saved = call(traced, network, tensors(x, t, condition), condition, bfloat16)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of its age
-            self.traced = torch.jit.load(BytesIO(saved))
+        given = network, tensors(x, t, condition), condition, bfloat16
+        self.traced = loaded(apart(traced_and_saved, *given)) if apart else traced(*given)
         self.kinds = kinds(x, condition)
 
     def takes(self, x: Tensor, condition: Condition) -> bool:
@@ -62,16 +67,28 @@ class TracedNetwork:
             return self.traced(*tensors(x, t, condition))
 
 
-@torch.inference_mode(False)
 @torch.no_grad()
-def traced(network: nn.Module, inputs: tuple[Tensor, ...], condition: Condition, bfloat16: bool) -> bytes:
-    """The network in TorchScript, for such inputs, as it is saved."""
-    frozen, saved = casting(rounded_copy(network)) if bfloat16 else frozen_copy(network), BytesIO()
+def traced(network: nn.Module, inputs: tuple[Tensor, ...], condition: Condition, bfloat16: bool) -> Any:
+    """The network in TorchScript, for such inputs."""
+    frozen = casting(rounded_copy(network)) if bfloat16 else frozen_copy(network)
     with warnings.catch_warnings(), torch.autocast("cpu", enabled=False):
         warnings.simplefilter("ignore")  # of what a trace does not see, and of its age
-        script = torch.jit.trace(OfTensors(frozen, condition), inputs, check_trace=False)
-        torch.jit.save(torch.jit.freeze(script.eval()), saved)
+        return torch.jit.freeze(torch.jit.trace(OfTensors(frozen, condition), inputs, check_trace=False).eval())
+
+
+def traced_and_saved(*given: Any) -> bytes:
+    """The same as bytes."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of its age
+        torch.jit.save(traced(*given), saved := BytesIO())
     return saved.getvalue()
+
+
+def loaded(saved: bytes) -> Any:
+    """What ``traced_and_saved`` returns, for use."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of its age
+        return torch.jit.load(BytesIO(saved))
 
 
 def casting(network: nn.Module) -> nn.Module:

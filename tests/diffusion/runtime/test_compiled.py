@@ -1,5 +1,6 @@
 """What is compiled of a network, when it is compiled anew, and how threads share the work of finding an engine."""
 
+import os
 import threading
 import time
 
@@ -8,7 +9,7 @@ import torch
 
 from diffusion import Model
 from diffusion.condition import Condition
-from diffusion.runtime import compiled, inference
+from diffusion.runtime import compiled, inference, own_process
 from diffusion.runtime.compiled import TRIALS, Compiled
 from diffusion.runtime.precision import VARIABLE as PRECISION
 from tests.tiny import NETWORK, tiny_model
@@ -174,6 +175,57 @@ def test_networks_are_compiled_one_at_a_time(engines):
     for network in networks:
         network.compiling.join(60)
     assert most == 4 * [1]
+
+
+def compiled_where(engines) -> tuple[Compiled, list[bool]]:
+    """A network that is compiled in the background, and whether the work in Python was done by this process, each time
+    that an engine was made."""
+    here = []
+
+    class Python(Engine):
+        def __init__(self, network, x, t, condition, bfloat16, apart=None):
+            here.append(None if apart is None else apart(os.getpid) == os.getpid())
+
+    engines.update(dict.fromkeys(engines, Python))
+    model = tiny_model()
+    network = Compiled(model.network, bfloat16=False)
+    x = torch.randn(2, *model.config.image_shape)
+    network.compile_in_background(x, torch.ones(2), model.condition(torch.tensor([1, 2]), None, 2.0))
+    network.compiling.join()
+    return network, here
+
+
+def test_another_process_does_the_work_in_python(engines, monkeypatch):
+    monkeypatch.setattr(own_process, "spare_memory", lambda: 1e18)
+    network, here = compiled_where(engines)
+    assert here == [False]
+    assert list(network.by) == ["openvino"]
+
+
+def test_without_another_process_the_thread_does_it(engines, monkeypatch):
+    monkeypatch.setattr(own_process, "spare_memory", lambda: 0.0)
+    network, here = compiled_where(engines)
+    assert here == [None]
+    assert list(network.by) == ["openvino"]
+
+
+def test_code_that_the_program_has_changed_is_compiled_as_it_is_here(engines, monkeypatch):
+    monkeypatch.setattr(own_process, "spare_memory", lambda: 1e18)
+    kind = type(tiny_model().network)
+    forward = kind.forward
+    monkeypatch.setattr(kind, "forward", lambda *inputs, **options: 1.01 * forward(*inputs, **options))
+    network, here = compiled_where(engines)
+    assert here == [None]
+    assert list(network.by) == ["openvino"]
+
+
+def test_nothing_is_compiled_once_the_main_thread_has_ended(engines, monkeypatch):
+    monkeypatch.setattr(threading, "main_thread", threading.Thread)
+    network = network_compiled()
+    network.compile_in_background(*INPUTS)
+    assert network.compiling is None
+    network.compare(slow_torch, *INPUTS)
+    assert network.chosen is None
 
 
 @pytest.mark.parametrize("calls", [0, 2])

@@ -1,8 +1,8 @@
 """How much memory a process may have."""
 
 import psutil
+import pytest
 
-from diffusion.runtime import memory
 from diffusion.runtime.memory import granted_memory, spare_memory
 
 
@@ -14,9 +14,10 @@ def test_memory_is_what_the_control_group_grants(tmp_path):
     assert granted_memory(tmp_path) == 3e6
 
 
-def test_what_is_spare_is_what_neither_this_process_nor_others_have(monkeypatch):
-    mine = psutil.Process().memory_info().rss
-    monkeypatch.setattr(memory, "granted_memory", lambda: mine + 10e6)
-    assert abs(spare_memory() - 10e6) < 5e6
-    monkeypatch.setattr(memory, "granted_memory", lambda: 1e18)
-    assert 0 < spare_memory() <= psutil.virtual_memory().total - mine
+def test_what_is_spare_is_what_neither_this_process_nor_its_control_group_has(tmp_path):
+    mine, mega = psutil.Process().memory_info().rss, 1_000_000
+    assert spare_memory(tmp_path) <= psutil.virtual_memory().total - mine
+    (tmp_path / "memory.max").write_text(f"{mine + 100 * mega}\n")
+    assert spare_memory(tmp_path) == pytest.approx(100 * mega, abs=10 * mega)
+    (tmp_path / "memory.stat").write_text(f"anon {mine + 70 * mega}\nfile 5\n")
+    assert spare_memory(tmp_path) == pytest.approx(30 * mega, abs=10 * mega)

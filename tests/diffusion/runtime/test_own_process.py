@@ -1,29 +1,50 @@
-"""Work that another process does, and what becomes of it when that process does not answer."""
+"""Work that another process does, and what is said when that process does not answer."""
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 
+import psutil
 import pytest
 
 from diffusion.runtime import own_process
-from diffusion.runtime.own_process import ProgramEnds, in_own_process
+from diffusion.runtime.own_process import NoAnswer, in_own_process
+from tests.programs import run_program
 
-POSIX = pytest.mark.skipif(os.name != "posix", reason="there are no such signals and priorities")
+
+@pytest.fixture(autouse=True)
+def enough_memory(monkeypatch):
+    """Whatever other tests take."""
+    monkeypatch.setattr(own_process, "spare_memory", lambda: 1e18)
 
 
 def greeting(name):
     print("to nobody")
     os.write(1, b"to nobody")
-    return f"{name}: {os.environ['OMP_NUM_THREADS']} thread"
+    return os.getpid(), f"{name}: {os.environ['OMP_NUM_THREADS']} thread"
 
 
-def end_elsewhere(process):
-    """Ends any other process than this one."""
-    if os.getpid() != process:
-        os._exit(0)
-    return "here"
+def failing():
+    raise LookupError(os.getpid())
+
+
+def ended():
+    os._exit(3)
+
+
+def killed():
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def without_disk():
+    raise OSError("no place for a file")
+
+
+def without_memory():
+    raise RuntimeError("std::bad_alloc")
 
 
 def interrupted():
@@ -31,34 +52,61 @@ def interrupted():
     return os.getpid()
 
 
-def test_another_process_answers_whatever_it_prints():
-    assert in_own_process(os.getpid) != os.getpid()
-    assert in_own_process(greeting, "Ada") == "Ada: 1 thread"
+def test_another_process_answers_whatever_it_prints(monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    process, text = in_own_process(greeting, "Ada")
+    assert process != os.getpid()
+    assert text == "Ada: 1 thread"
 
 
 def test_it_raises_what_the_function_raises():
-    with pytest.raises(ValueError, match="invalid literal for int"):
-        in_own_process(int, "seven")
+    with pytest.raises(LookupError) as caught:
+        in_own_process(failing)
+    assert caught.value.args[0] != os.getpid()
 
 
-@POSIX
+@pytest.mark.skipif(os.name != "posix", reason="there are no such signals and priorities")
 def test_it_stands_behind_this_one_and_ctrl_c_is_none_of_its_business():
     assert in_own_process(os.nice, 0) == min(os.nice(0) + own_process.NICE, 19)
     assert in_own_process(interrupted) != os.getpid()
 
 
-def test_without_an_answer_the_thread_does_the_work_itself(monkeypatch):
-    here = os.getpid()
-    assert in_own_process(end_elsewhere, here) == "here"  # ended, as by the system when memory runs out
-    assert in_own_process(lambda: os.getpid()) == here  # cannot be pickled
+@pytest.mark.parametrize(
+    ("function", "reason"),
+    [
+        (ended, "ended with 3"),
+        (killed, "ended with -9"),
+        (without_disk, "ended with 1"),
+        (without_memory, "ended with 1"),
+        (lambda: 1, "cannot be pickled"),
+    ],
+)
+def test_without_an_answer_it_says_why(function, reason):
+    with pytest.raises(NoAnswer, match=reason):
+        in_own_process(function)
+
+
+def test_it_is_not_started_where_it_cannot_be_or_should_not(monkeypatch):
     with monkeypatch.context() as patched:
         patched.setattr(own_process, "spare_memory", lambda: 1e8)
-        assert in_own_process(os.getpid) == here
-    monkeypatch.setattr("sys.executable", "/nowhere/python")
-    assert in_own_process(os.getpid) == here
+        with pytest.raises(NoAnswer, match="memory is scarce"):
+            in_own_process(os.getpid)
+    with monkeypatch.context() as patched:
+        patched.setattr(sys, "frozen", True, raising=False)
+        with pytest.raises(NoAnswer, match="no interpreter"):
+            in_own_process(os.getpid)
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
+    with pytest.raises(NoAnswer, match="not started"):
+        in_own_process(os.getpid)
 
 
-def test_it_is_killed_where_the_program_ends(monkeypatch):
+def test_it_finds_what_the_program_finds_and_nothing_else(monkeypatch, tmp_path):
+    (tmp_path / "psutil.py").write_text("raise SystemExit('not the package')")
+    monkeypatch.chdir(tmp_path)
+    assert in_own_process(os.getpid) != os.getpid()
+
+
+def test_it_is_killed_where_the_program_ends_or_it_takes_too_long(monkeypatch):
     class Ending(threading.Thread):
         asked = 0
 
@@ -66,8 +114,23 @@ def test_it_is_killed_where_the_program_ends(monkeypatch):
             Ending.asked += 1
             return Ending.asked < 3
 
-    monkeypatch.setattr(threading, "main_thread", Ending)
     start = time.monotonic()
-    with pytest.raises(ProgramEnds):
+    with monkeypatch.context() as patched:
+        patched.setattr(threading, "main_thread", Ending)
+        with pytest.raises(NoAnswer):
+            in_own_process(time.sleep, 60)
+    monkeypatch.setattr(own_process, "PATIENCE", 0.5)
+    with pytest.raises(NoAnswer):
         in_own_process(time.sleep, 60)
-    assert time.monotonic() - start < 30
+    assert time.monotonic() - start < 50
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere it ends when it writes its answer")
+def test_it_ends_with_a_program_that_ends_at_once():
+    process = int(run_program("ends_at_once"))
+    for _ in range(100):
+        if not psutil.pid_exists(process) or psutil.Process(process).status() == psutil.STATUS_ZOMBIE:
+            return
+        time.sleep(0.1)
+    subprocess.run(["kill", "-9", str(process)], check=True)
+    pytest.fail("it goes on")
