@@ -1,6 +1,5 @@
 """What is compiled of a network, when it is compiled anew, and how threads share the work of finding an engine."""
 
-import os
 import threading
 import time
 
@@ -8,53 +7,13 @@ import pytest
 import torch
 
 from diffusion import Model
-from diffusion.condition import Condition
-from diffusion.runtime import compiled, inference, own_process
-from diffusion.runtime.compiled import TRIALS, Compiled
+from diffusion.runtime import inference
+from diffusion.runtime.compiled import TRIALS
 from diffusion.runtime.precision import VARIABLE as PRECISION
+from tests.diffusion.runtime.stand_ins import INPUTS, Engine, network_compiled, network_to_compare, slow_torch
 from tests.tiny import NETWORK, tiny_model
 
 SETTINGS = {"steps": 4, "sampler": "ddim"}
-INPUTS = torch.ones(2, 1), torch.ones(2), Condition()
-
-
-class Engine:
-    """In the place of a compiled network."""
-
-    def __init__(self, *inputs):
-        pass
-
-    def takes(self, x, condition):
-        return True
-
-    def __call__(self, x, t, condition):
-        return x
-
-
-@pytest.fixture
-def engines(monkeypatch):
-    """What there is to compile networks by."""
-    found = {"openvino": Engine, "torchscript": Engine}
-    for module in (compiled, inference):
-        monkeypatch.setattr(module, "engines", lambda: found)
-    monkeypatch.setattr(compiled, "worth_a_trial", lambda: list(found))
-    return found
-
-
-def network_compiled() -> Compiled:
-    return Compiled(tiny_model().network, bfloat16=False)
-
-
-def network_to_compare() -> Compiled:
-    """It is compiled by the only engine that is worth a trial."""
-    network = network_compiled()
-    network.untried, network.by, network.ready = [], {"openvino": Engine()}, True
-    return network
-
-
-def slow_torch(x, t, condition):
-    time.sleep(0.01)
-    return x
 
 
 @pytest.mark.parametrize("engine", ["torch", "torchscript"])
@@ -156,78 +115,6 @@ def test_an_interrupted_comparison_is_made_again():
     assert network.chosen == "openvino"
 
 
-def test_networks_are_compiled_one_at_a_time(engines):
-    """Two at the same time would leave the process without any warnings."""
-    inside, most = [], []
-
-    class Slow(Engine):
-        def __init__(self, *inputs):
-            inside.append(self)
-            most.append(len(inside))
-            time.sleep(0.02)
-            inside.remove(self)
-
-    engines.update(dict.fromkeys(engines, Slow))
-    networks = [network_compiled() for _ in range(3)]
-    for network in networks:
-        network.compile_in_background(*INPUTS)
-    networks[0].compile("openvino", *INPUTS)
-    for network in networks:
-        network.compiling.join(60)
-    assert most == 4 * [1]
-
-
-def compiled_where(engines) -> tuple[Compiled, list[bool]]:
-    """A network that is compiled in the background, and whether the work in Python was done by this process, each time
-    that an engine was made."""
-    here = []
-
-    class Python(Engine):
-        def __init__(self, network, x, t, condition, bfloat16, apart=None):
-            here.append(None if apart is None else apart(os.getpid) == os.getpid())
-
-    engines.update(dict.fromkeys(engines, Python))
-    model = tiny_model()
-    network = Compiled(model.network, bfloat16=False)
-    x = torch.randn(2, *model.config.image_shape)
-    network.compile_in_background(x, torch.ones(2), model.condition(torch.tensor([1, 2]), None, 2.0))
-    network.compiling.join()
-    return network, here
-
-
-def test_another_process_does_the_work_in_python(engines, monkeypatch):
-    monkeypatch.setattr(own_process, "spare_memory", lambda: 1e18)
-    network, here = compiled_where(engines)
-    assert here == [False]
-    assert list(network.by) == ["openvino"]
-
-
-def test_without_another_process_the_thread_does_it(engines, monkeypatch):
-    monkeypatch.setattr(own_process, "spare_memory", lambda: 0.0)
-    network, here = compiled_where(engines)
-    assert here == [None]
-    assert list(network.by) == ["openvino"]
-
-
-def test_code_that_the_program_has_changed_is_compiled_as_it_is_here(engines, monkeypatch):
-    monkeypatch.setattr(own_process, "spare_memory", lambda: 1e18)
-    kind = type(tiny_model().network)
-    forward = kind.forward
-    monkeypatch.setattr(kind, "forward", lambda *inputs, **options: 1.01 * forward(*inputs, **options))
-    network, here = compiled_where(engines)
-    assert here == [None]
-    assert list(network.by) == ["openvino"]
-
-
-def test_nothing_is_compiled_once_the_main_thread_has_ended(engines, monkeypatch):
-    monkeypatch.setattr(threading, "main_thread", threading.Thread)
-    network = network_compiled()
-    network.compile_in_background(*INPUTS)
-    assert network.compiling is None
-    network.compare(slow_torch, *INPUTS)
-    assert network.chosen is None
-
-
 @pytest.mark.parametrize("calls", [0, 2])
 def test_an_engine_that_fails_when_it_is_called_is_dropped(engines, monkeypatch, calls):
     class Failing(Engine):
@@ -296,20 +183,3 @@ def test_nobody_compares_while_the_last_engine_is_compiled():
     network.by, network.ready = {}, False
     network.compare(slow_torch, *INPUTS)
     assert network.chosen is None
-
-
-def test_weights_that_change_while_a_network_is_compiled_are_not_compiled(engines, monkeypatch):
-    seen = []
-
-    class Noting(Engine):
-        def __init__(self, network, *inputs):
-            seen.append(network.output[-1].bias.clone())
-
-    monkeypatch.setitem(engines, "openvino", Noting)
-    network = network_compiled()
-    before = network.network.output[-1].bias.detach().clone()
-    network.network.output[-1].bias.data.add_(1)
-    network.compile_in_background(*INPUTS)
-    network.compiling.join()
-    assert torch.equal(seen[0], before)
-    assert not network.is_current()
