@@ -5,8 +5,9 @@ Which engine a program uses is measured there while it runs; this shows what the
 OpenVINO without `diffusion/runtime/flattened.py`, and without its second network, which is for the usual number of
 images (here 32), over OpenVINO as it is used.
 
-Below, what a program notices of the compiler: the slowest run of 16 digits while one is at work, and until it is done,
-as it is (what of it is Python has a process of its own) and with all of it in a thread, in turn.
+Below the table: how slow runs of 16 digits become while their network is compiled, and for how long. Once as it is,
+with the work in Python done in a subprocess (`diffusion/runtime/subprocess_call.py`), and once with all of it in a
+thread, in turn.
 """
 
 import time
@@ -23,8 +24,8 @@ from diffusion.io.hub import bundled
 from diffusion.runtime import compiled, inference
 from diffusion.runtime.compiled import TORCH, engines
 from diffusion.runtime.inference import InferenceNetwork
-from diffusion.runtime.own_process import NoAnswer, in_own_process
 from diffusion.runtime.precision import use_bfloat16
+from diffusion.runtime.subprocess_call import SubprocessFailed, call_in_subprocess
 
 UNFLATTENED, ANY_NUMBER = "openvino without flattened pixels", "openvino for any number of images"
 GAINS = {UNFLATTENED: "not flattened", ANY_NUMBER: "any number"}
@@ -78,11 +79,11 @@ def of_model(name: str, repetitions: int) -> dict[str, dict[str, dict]]:
 
 def while_compiling(call: Callable) -> dict[str, float]:
     """Seconds of the runs of 16 digits, one after the other: the last of three before a network is compiled, the
-    slowest of those until it runs by another engine, and how long that takes. ``call``: as ``in_own_process``."""
+    slowest of those until it runs by another engine, and how long that takes. ``call``: as ``call_in_subprocess``."""
     model = load_model(NAME, device="cpu")
     seconds: list[float] = []
-    with patch(f"{compiled.__name__}.in_own_process", call), patch.object(inference, "IN_USE", 1e9):
-        while len(seconds) < 3 or (model.engine == TORCH and sum(seconds) < LONGEST):
+    with patch(f"{compiled.__name__}.call_in_subprocess", call), patch.object(inference, "IN_USE", 1e9):
+        while len(seconds) < 4 or (model.engine == TORCH and sum(seconds) < LONGEST):
             start = time.perf_counter()
             model.generate(16 * [5])
             seconds.append(time.perf_counter() - start)
@@ -91,9 +92,9 @@ def while_compiling(call: Callable) -> dict[str, float]:
     return {"before": seconds[2], "slowest": max(seconds[3:]), "until": sum(seconds[3:])}
 
 
-def by_the_thread(*_: object) -> None:
-    """In the place of ``in_own_process``: the calling thread has to do it."""
-    raise NoAnswer("not asked")
+def refused(*_: object) -> None:
+    """In the place of ``call_in_subprocess``, so that the calling thread has to do the work."""
+    raise SubprocessFailed("refused")
 
 
 def measure(repetitions: int = 9) -> dict:
@@ -101,10 +102,10 @@ def measure(repetitions: int = 9) -> dict:
     names = [name for name in bundled() if name != "classifier"]
     precision = "bfloat16" if use_bfloat16(torch.device("cpu")) else "float32"
     results = {"precision": precision, "models": {name: of_model(name, repetitions) for name in names}}
-    found: dict[str, list] = {"own process": [], "thread": []}
+    found: dict[str, list] = {"subprocess": [], "thread": []}
     for _ in range(TURNS):
-        found["own process"].append(while_compiling(in_own_process))
-        found["thread"].append(while_compiling(by_the_thread))
+        found["subprocess"].append(while_compiling(call_in_subprocess))
+        found["thread"].append(while_compiling(refused))
     compiler = {
         how: {part: summary([turn[part] for turn in turns]) for part in turns[0]} for how, turns in found.items()
     }
@@ -127,8 +128,7 @@ def report(results: dict) -> str:
         before, slowest, until = (parts[part]["median"] for part in ("before", "slowest", "until"))
         table += [
             "",
-            f"`{NAME}` compiled, its Python in {'a process of its own' if how == 'own process' else 'a thread'}: "
-            f"16 digits {before:.2f} s before, {slowest:.2f} s at worst while it is, for {until:.1f} s "
-            f"(medians of {TURNS})",
+            f"`{NAME}` compiled in a {how}: 16 digits take "
+            f"{before:.2f} s before, {slowest:.2f} s at worst meanwhile, for {until:.1f} s in all (medians of {TURNS})",
         ]
     return "\n".join(table)

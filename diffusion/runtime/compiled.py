@@ -17,8 +17,8 @@ from torch import Tensor, nn
 from diffusion.condition import Condition
 from diffusion.denoiser import Network
 from diffusion.runtime.openvino_network import OpenVINONetwork, installed
-from diffusion.runtime.own_process import NoAnswer, in_own_process
 from diffusion.runtime.precision import frozen_copy, has_hooks, same, tensors_of
+from diffusion.runtime.subprocess_call import SubprocessFailed, call_in_subprocess
 from diffusion.runtime.threads import use_one_core
 from diffusion.runtime.traced_network import TracedNetwork
 
@@ -27,14 +27,14 @@ logger = logging.getLogger(__name__)
 TRIALS = 3  # calls of each engine
 GAIN = 0.9  # of the others' time, which torch has to take at most: beside busy processes it slows down most
 CLOSE = 0.015  # of the output's norm: by more than that the two must not differ; bfloat16 alone is 0.005 or so
-SAME = 1e-4  # two processes must not differ by more in what one network computes, in float32
+SAME = 1e-4  # outputs of one network in two processes, in float32, must not differ by more
 MOST = 12  # networks that a process compiles unasked: of each, engines keep tens of MB until the process ends
 TORCH = "torch"
 
 
 class CompiledNetwork(Protocol):
-    """What computes a network instead of torch. It is made of ``(network, x, t, condition, bfloat16)``, and ``apart``
-    where another process is to do the work in Python: as ``in_own_process`` calls functions."""
+    """What computes a network instead of torch. It is made of ``(network, x, t, condition, bfloat16)``, and, where
+    a subprocess is to do the work in Python, of a function like ``call_in_subprocess``."""
 
     def takes(self, x: Tensor, condition: Condition) -> bool:
         """Whether these inputs are of the kinds that it was made for."""
@@ -95,7 +95,7 @@ class Compiled:
                 name = self.untried.pop(0)
                 try:
                     with turn(os.getpid()):
-                        self.by[name] = self._compiled_apart(engines()[name], *inputs)
+                        self.by[name] = self._compiled_in_subprocess(engines()[name], *inputs)
                 except Exception as error:  # of many kinds, from torch's tracer and OpenVINO's frontend
                     logger.info("The network is not compiled by %s: %s", name, error)
             self.ready = True
@@ -105,21 +105,21 @@ class Compiled:
             self.compiling = threading.Thread(target=work, name="compiler")
             self.compiling.start()
 
-    def _compiled_apart(self, engine: Callable[..., CompiledNetwork], *inputs: Any) -> CompiledNetwork:
-        """By one engine, whose work in Python another process does if it can."""
+    def _compiled_in_subprocess(self, engine: Callable[..., CompiledNetwork], *inputs: Any) -> CompiledNetwork:
+        """By one engine; the work in Python is done in a subprocess, or by this thread where that fails."""
 
-        def apart(function: Callable, *arguments: Any) -> Any:
-            theirs, result = in_own_process(with_output, self.frozen, inputs, function, arguments)
+        def in_subprocess(function: Callable, *arguments: Any) -> Any:
+            theirs, result = call_in_subprocess(with_output, self.frozen, inputs, function, arguments)
             if not torch.allclose(theirs, output(self.frozen, inputs), rtol=SAME, atol=SAME, equal_nan=True):
-                raise NoAnswer("this program has changed the network's code")
+                raise SubprocessFailed("this program has changed the network's code")
             return result
 
         try:
-            return engine(self.frozen, *inputs, self.bfloat16, apart)
-        except NoAnswer as error:
+            return engine(self.frozen, *inputs, self.bfloat16, in_subprocess)
+        except SubprocessFailed as error:
             if not threading.main_thread().is_alive():
                 raise
-            logger.info("The network is compiled without another process: %s", error)
+            logger.info("The network is compiled without a subprocess: %s", error)
             return engine(self.frozen, *inputs, self.bfloat16)
 
     def compare(self, in_torch: Network, x: Tensor, t: Tensor, condition: Condition) -> None:

@@ -4,8 +4,8 @@ torch can do everything, layer by layer. Two other engines are faster where they
 where it is installed, and TorchScript, which shares out the images among the cores instead of each layer
 (``traced_network``). Which one runs a network is measured on this machine, with the network's own calls: after some
 seconds of use it is compiled in the background by one engine after the other and timed beside torch, until one is
-faster and computes the same; runs that begin afterwards have that one. What of it is work in Python is done by a
-process of its own (``own_process``). So nobody waits for a compiler, and a short command never meets it; a server may
+faster and computes the same; runs that begin afterwards have that one. The part that is work in Python is done in a
+subprocess (``subprocess_call``). So nobody waits for a compiler, and a short command never meets it; a server may
 have it done before its first visitor (``choose``). Gradients, hooks, options (FreeU, skipped layers), training mode,
 large networks and those whose weights still change stay in torch.
 """

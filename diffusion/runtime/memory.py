@@ -37,8 +37,8 @@ def granted_memory(root: Path = Path("/sys/fs/cgroup")) -> float:
     return min(granted) if soft == resource.RLIM_INFINITY else min(*granted, float(soft))
 
 
-def spare_memory(root: Path = Path("/sys/fs/cgroup")) -> float:
-    """The bytes that processes beside this one may have at present, as far as this one can know."""
+def available_memory(root: Path = Path("/sys/fs/cgroup")) -> float:
+    """The bytes that other processes may take at present, as far as this one can know."""
     taken = psutil.Process().memory_info().rss
     with suppress(OSError, ValueError):  # there may be no such file; of its control group (version 2)
         statistics = dict(line.split() for line in (root / "memory.stat").read_text().splitlines())

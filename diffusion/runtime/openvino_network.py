@@ -53,8 +53,8 @@ class OpenVINONetwork:
 
     network: a ``Conditioned`` one on the CPU, in evaluation mode, whose weights do not change any more. x, t,
     condition: an example of its inputs. Others must be of the same kinds (``takes``), and may be of any number of
-    images; calls of as many are the fastest. Converting takes some seconds; ``apart``, as
-    ``in_own_process``, has another process do it. Raises what torch or OpenVINO raises where that fails.
+    images; calls of as many are the fastest. Converting takes some seconds; ``in_subprocess``, like
+    ``call_in_subprocess``, moves that to a subprocess. Raises what torch or OpenVINO raises where that fails.
     """
 
     def __init__(
@@ -64,12 +64,12 @@ class OpenVINONetwork:
         t: Tensor,
         condition: Condition,
         bfloat16: bool,
-        apart: Callable[..., Any] | None = None,
+        in_subprocess: Callable[..., Any] | None = None,
     ):
         self.embed = network.embed
         inputs = self.arrays(x, t, condition)
         given = network, inputs, condition
-        model = read(*apart(converted_and_saved, *given)) if apart else converted(*given)
+        model = read(*in_subprocess(converted_and_saved, *given)) if in_subprocess else converted(*given)
         self.usual = usual_share(len(x))
         self.any_number, self.usual_number = (
             compiled(model, {port: [n, *a.shape[1:]] for port, a in zip(model.inputs, inputs, strict=True)}, bfloat16)

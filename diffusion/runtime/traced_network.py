@@ -27,8 +27,8 @@ class TracedNetwork:
 
     network: one on the CPU, in evaluation mode, whose weights do not change any more. x, t, condition: an example of
     its inputs. Others must be of the same kinds (``takes``), and may be of any number of images. Tracing takes less
-    than a second; ``apart``, as ``in_own_process``, has another process do it. Raises what torch raises where the
-    network cannot be traced.
+    than a second; ``in_subprocess``, like ``call_in_subprocess``, moves that to a subprocess. Raises what torch
+    raises where the network cannot be traced.
     """
 
     def __init__(
@@ -38,10 +38,10 @@ class TracedNetwork:
         t: Tensor,
         condition: Condition,
         bfloat16: bool,
-        apart: Callable[..., Any] | None = None,
+        in_subprocess: Callable[..., Any] | None = None,
     ):
         given = network, tensors(x, t, condition), condition, bfloat16
-        self.traced = loaded(apart(traced_and_saved, *given)) if apart else traced(*given)
+        self.traced = loaded(in_subprocess(traced_and_saved, *given)) if in_subprocess else traced(*given)
         self.kinds = kinds(x, condition)
 
     def takes(self, x: Tensor, condition: Condition) -> bool:

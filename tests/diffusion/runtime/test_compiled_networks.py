@@ -10,7 +10,7 @@ import torch
 from diffusion import Condition, load_model
 from diffusion.io.hub import bundled
 from diffusion.io.loading import load_any
-from diffusion.runtime import openvino_network, own_process, threads, traced_network
+from diffusion.runtime import openvino_network, subprocess_call, threads, traced_network
 from diffusion.runtime.compiled import engines
 from diffusion.runtime.openvino_network import MOST_AT_ONCE, installed
 from diffusion.runtime.traced_network import TracedNetwork
@@ -44,8 +44,8 @@ def compiled(model, engine, bfloat16=False, **options):
 def compiled_turbo(request):
     model = load_model("turbo")
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(own_process, "spare_memory", lambda: 1e18)  # whatever other tests take
-        return model, compiled(model, request.param, apart=own_process.in_own_process)
+        patched.setattr(subprocess_call, "available_memory", lambda: 1e18)  # whatever other tests take
+        return model, compiled(model, request.param, in_subprocess=subprocess_call.call_in_subprocess)
 
 
 @torch.no_grad()

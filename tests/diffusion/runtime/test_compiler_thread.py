@@ -1,4 +1,4 @@
-"""The thread that compiles a network: when it works, on what, and what it leaves to another process."""
+"""The thread that compiles a network: when it works, on what, and what it leaves to a subprocess."""
 
 import os
 import threading
@@ -6,7 +6,7 @@ import time
 
 import torch
 
-from diffusion.runtime import own_process
+from diffusion.runtime import subprocess_call
 from diffusion.runtime.compiled import Compiled
 from tests.diffusion.runtime.stand_ins import INPUTS, Engine, network_compiled, slow_torch
 from tests.tiny import tiny_model
@@ -39,8 +39,8 @@ def compiled_where(engines) -> tuple[Compiled, list[bool]]:
     here = []
 
     class Python(Engine):
-        def __init__(self, network, x, t, condition, bfloat16, apart=None):
-            here.append(None if apart is None else apart(os.getpid) == os.getpid())
+        def __init__(self, network, x, t, condition, bfloat16, in_subprocess=None):
+            here.append(None if in_subprocess is None else in_subprocess(os.getpid) == os.getpid())
 
     engines.update(dict.fromkeys(engines, Python))
     model = tiny_model()
@@ -51,22 +51,22 @@ def compiled_where(engines) -> tuple[Compiled, list[bool]]:
     return network, here
 
 
-def test_another_process_does_the_work_in_python(engines, monkeypatch):
-    monkeypatch.setattr(own_process, "spare_memory", lambda: 1e18)
+def test_a_subprocess_does_the_work_in_python(engines, monkeypatch):
+    monkeypatch.setattr(subprocess_call, "available_memory", lambda: 1e18)
     network, here = compiled_where(engines)
     assert here == [False]
     assert list(network.by) == ["openvino"]
 
 
-def test_without_another_process_the_thread_does_it(engines, monkeypatch):
-    monkeypatch.setattr(own_process, "spare_memory", lambda: 0.0)
+def test_without_a_subprocess_the_thread_does_it(engines, monkeypatch):
+    monkeypatch.setattr(subprocess_call, "available_memory", lambda: 0.0)
     network, here = compiled_where(engines)
     assert here == [None]
     assert list(network.by) == ["openvino"]
 
 
 def test_code_that_the_program_has_changed_is_compiled_as_it_is_here(engines, monkeypatch):
-    monkeypatch.setattr(own_process, "spare_memory", lambda: 1e18)
+    monkeypatch.setattr(subprocess_call, "available_memory", lambda: 1e18)
     kind = type(tiny_model().network)
     forward = kind.forward
     monkeypatch.setattr(kind, "forward", lambda *inputs, **options: 1.01 * forward(*inputs, **options))

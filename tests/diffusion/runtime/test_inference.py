@@ -31,7 +31,7 @@ class Other:
 
     clock, seconds, fails, made = 0.0, 0.0, False, 0
 
-    def __init__(self, network, x, t, condition, bfloat16, apart=None):
+    def __init__(self, network, x, t, condition, bfloat16, in_subprocess=None):
         type(self).made += 1
         if self.fails:
             raise RuntimeError("an operation that it does not know")

@@ -3,7 +3,7 @@
 import psutil
 import pytest
 
-from diffusion.runtime.memory import granted_memory, spare_memory
+from diffusion.runtime.memory import available_memory, granted_memory
 
 
 def test_memory_is_what_the_control_group_grants(tmp_path):
@@ -16,8 +16,8 @@ def test_memory_is_what_the_control_group_grants(tmp_path):
 
 def test_what_is_spare_is_what_neither_this_process_nor_its_control_group_has(tmp_path):
     mine, mega = psutil.Process().memory_info().rss, 1_000_000
-    assert spare_memory(tmp_path) <= psutil.virtual_memory().total - mine
+    assert available_memory(tmp_path) <= psutil.virtual_memory().total - mine
     (tmp_path / "memory.max").write_text(f"{mine + 100 * mega}\n")
-    assert spare_memory(tmp_path) == pytest.approx(100 * mega, abs=10 * mega)
+    assert available_memory(tmp_path) == pytest.approx(100 * mega, abs=10 * mega)
     (tmp_path / "memory.stat").write_text(f"anon {mine + 70 * mega}\nfile 5\n")
-    assert spare_memory(tmp_path) == pytest.approx(30 * mega, abs=10 * mega)
+    assert available_memory(tmp_path) == pytest.approx(30 * mega, abs=10 * mega)
