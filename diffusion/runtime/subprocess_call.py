@@ -36,8 +36,8 @@ def call_in_subprocess(function: Callable, *arguments: Any) -> Any:
     """``function(*arguments)``, computed in a subprocess on one core, at a lower priority than the program.
 
     The subprocess imports the modules of the function and its arguments, without what the program has changed in their
-    code. Raises what the function raises; SubprocessFailed where something cannot be pickled or imported, memory is scarce,
-    or the subprocess cannot be started, is killed or takes too long, or the program ends.
+    code. Raises what the function raises; SubprocessFailed where something cannot be pickled or imported, memory is
+    scarce, or the subprocess cannot be started, is killed or takes too long, or the program ends.
     """
     try:
         given = pickle.dumps((function, arguments))
